@@ -1,0 +1,84 @@
+#include "mapper/search.hpp"
+
+#include <pybind11/functional.h>
+#include <pybind11/stl.h>
+
+#include "bindings/bindings.hpp"
+
+namespace py = pybind11;
+
+namespace dnnaccel::bindings {
+
+namespace {
+
+using RuleTuple =
+    std::tuple<std::array<std::uint32_t, 2>, std::array<std::vector<std::int64_t>, 2>,
+               std::vector<std::uint32_t>, std::uint32_t, std::uint32_t>;
+
+mapping::Mapspace make_mapspace(const std::vector<RuleTuple>& rules) {
+  mapping::Mapspace space;
+  for (const auto& [dims, fixed, order, keep, optional] : rules) {
+    mapping::LevelRule rule{.dims = dims, .order = order, .keep = keep, .optional = optional};
+    for (std::size_t axis = 0; axis < 2; ++axis) {
+      if (fixed[axis].size() > problem::kMaxDims) throw std::invalid_argument("mapspace: too many dims");
+      std::copy(fixed[axis].begin(), fixed[axis].end(), rule.fixed_tile[axis].begin());
+    }
+    space.levels.push_back(rule);
+  }
+  return space;
+}
+
+using Progress = std::optional<std::function<void(std::size_t, std::size_t)>>;
+
+std::vector<mapper::Outcome> search(const arch::Architecture& architecture,
+                                    const std::vector<const problem::Problem*>& problems,
+                                    const std::vector<const mapping::Mapspace*>& spaces,
+                                    mapper::Objective objective, const mapper::Effort& effort,
+                                    unsigned threads, const Progress& progress) {
+  if (problems.size() != spaces.size()) throw std::invalid_argument("one mapspace for each problem");
+  std::vector<mapper::Job> jobs;
+  for (std::size_t i = 0; i < problems.size(); ++i) jobs.push_back({problems[i], spaces[i]});
+  const py::gil_scoped_release release;
+  return mapper::search(architecture, jobs, objective, effort, threads,
+                        [&](std::size_t done, std::size_t total) {
+                          const py::gil_scoped_acquire acquire;
+                          if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+                          if (progress && *progress) (*progress)(done, total);
+                          return true;
+                        });
+}
+
+}  // namespace
+
+void register_mapper(py::module_& module) {
+  py::enum_<mapper::Objective>(module, "Objective")
+      .value("energy", mapper::Objective::energy)
+      .value("latency", mapper::Objective::latency)
+      .value("edp", mapper::Objective::edp);
+  py::class_<mapping::Mapspace>(module, "Mapspace", "What mappings may do at each level, lowered.")
+      .def(py::init(&make_mapspace), py::arg("rules"),
+           "rules: for each level (dims by axis, fixed tiles by axis, order groups, keep, optional).");
+  py::class_<mapper::Effort>(module, "Effort", "How hard a search tries.")
+      .def(py::init([](std::uint64_t exhaustive_limit, int starts, int proposals) {
+             return mapper::Effort{exhaustive_limit, starts, proposals};
+           }),
+           py::kw_only(), py::arg("exhaustive_limit"), py::arg("starts"), py::arg("proposals"));
+  py::class_<mapper::Point>(module, "Point", "A point of a Pareto front.")
+      .def_readonly("energy", &mapper::Point::energy)
+      .def_readonly("cycles", &mapper::Point::cycles)
+      .def_readonly("mapping", &mapper::Point::mapping);
+  py::class_<mapper::Outcome>(module, "Outcome", "What a search found.")
+      .def_readonly("best", &mapper::Outcome::best)
+      .def_readonly("optimal", &mapper::Outcome::optimal)
+      .def_readonly("evaluated", &mapper::Outcome::evaluated)
+      .def_readonly("pruned", &mapper::Outcome::pruned)
+      .def_readonly("pareto", &mapper::Outcome::pareto)
+      .def_readonly("misfit", &mapper::Outcome::misfit)
+      .def_readonly("refused", &mapper::Outcome::refused);
+  module.def("search", &search, py::arg("architecture"), py::arg("problems"), py::arg("spaces"),
+             py::arg("objective"), py::arg("effort"), py::arg("threads") = 0,
+             py::arg("progress") = py::none(),
+             "Find a good mapping for each problem. Ctrl-C stops it; progress(done, total) is called meanwhile.");
+}
+
+}  // namespace dnnaccel::bindings

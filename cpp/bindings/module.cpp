@@ -1,0 +1,26 @@
+#include "bindings/bindings.hpp"
+
+namespace py = pybind11;
+
+PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
+  module.doc() = "The C++ core of dnnaccel. Private: use the dnnaccel package.";
+  module.attr("__version__") = DNNACCEL_VERSION;
+  module.def(
+      "build_config",
+      [] {
+        py::dict config;
+        config["version"] = DNNACCEL_VERSION;
+        config["compiler"] = DNNACCEL_COMPILER;
+        config["build_type"] = DNNACCEL_BUILD_TYPE;
+        config["pybind11"] = PYBIND11_TOSTRING(PYBIND11_VERSION_MAJOR) "." PYBIND11_TOSTRING(
+            PYBIND11_VERSION_MINOR) "." PYBIND11_TOSTRING(PYBIND11_VERSION_MICRO);
+        return config;
+      },
+      "How this copy of the core was built: version, compiler, build type, pybind11.");
+  using namespace dnnaccel::bindings;
+  register_problem(module);
+  register_arch(module);
+  register_mapping(module);
+  register_cost(module);
+  register_mapper(module);
+}

@@ -1,0 +1,206 @@
+#include <algorithm>
+#include <cmath>
+
+#include "base/math.hpp"
+#include "mapper/candidate.hpp"
+
+namespace dnnaccel::mapper {
+
+namespace {
+
+constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
+
+// Relative worsening that is accepted with probability 1/e, at the first and at the last proposal.
+constexpr double kHot = 0.3;
+constexpr double kCold = 0.002;
+
+class Annealer {
+ public:
+  Annealer(const problem::Problem& problem, const mapping::Layout& layout, Judge& judge,
+           std::uint64_t seed)
+      : problem_(problem), layout_(layout), judge_(judge), random_(seed) {
+    for (int d = 0; d < problem_.dims(); ++d) {
+      if (layout_.slots_of(d).size() > 1) splittable_.push_back(d);
+    }
+    for (std::size_t s = 0; s < layout_.slots().size(); ++s) {
+      if (!layout_.slots()[s].spatial) temporal_.push_back(s);
+    }
+  }
+
+  void run(int proposals, const std::atomic<bool>& stop) {
+    current_ = start();
+    double score = judge_.judge(current_);
+    if (!std::isfinite(score)) return;
+    Candidate best = current_;
+    double best_score = score;
+    for (int i = 0; i < proposals; ++i) {
+      if (stop.load(std::memory_order_relaxed)) return;
+      // From the middle on, go on from the best found: late proposals are for polishing it.
+      if (i == proposals / 2) {
+        current_ = best;
+        score = best_score;
+      }
+      Candidate proposal = current_;
+      if (!change(proposal)) continue;
+      const double new_score = judge_.judge(proposal);
+      if (!std::isfinite(new_score)) continue;
+      const double done = static_cast<double>(i) / proposals;
+      const double temperature = kHot * std::pow(kCold / kHot, done);
+      if (std::log(new_score / score) <= -temperature * std::log(random_.unit())) {
+        current_ = std::move(proposal);
+        score = new_score;
+        if (score < best_score) {
+          best_score = score;
+          best = current_;
+        }
+      }
+    }
+  }
+
+ private:
+  std::vector<std::int64_t>& tiles(Candidate& candidate, int dim) const {
+    return candidate.tiles[at(dim)];
+  }
+
+  [[nodiscard]] bool fixed(int dim, std::size_t i) const {
+    return layout_.fixed_tile(layout_.slots_of(dim)[i], dim) > 0;
+  }
+
+  /// A start spreads what it can, since most good mappings do; where that does not fit, the smallest tiles.
+  Candidate start() {
+    const Candidate smallest = smallest_tiles(problem_, layout_);
+    Candidate candidate = smallest;
+    for (std::size_t i = 0; i < layout_.options().size(); ++i) {
+      if (random_.below(2) == 0) candidate.kept |= 1U << i;
+    }
+    for (std::size_t slot : temporal_) shuffle(candidate, slot);
+    for (int attempt = 0; attempt < 24; ++attempt) {
+      if (splittable_.empty()) break;
+      Candidate wider = candidate;
+      const int dim = splittable_[random_.below(splittable_.size())];
+      const std::vector<int>& slots = layout_.slots_of(dim);
+      const std::size_t to = 1 + random_.below(slots.size() - 1);
+      if (!layout_.slots()[at(slots[to])].spatial) continue;
+      if (move(wider, dim, 0, to) && judge_.spread_fits(wider)) candidate = wider;
+    }
+    return std::isfinite(judge_.judge(candidate)) ? candidate : smallest;
+  }
+
+  void shuffle(Candidate& candidate, std::size_t slot) {
+    std::vector<int>& order = candidate.order[slot];
+    for (std::size_t i = order.size(); i > 1; --i) {
+      std::swap(order[i - 1], order[random_.below(i)]);
+    }
+    sort_groups(candidate, slot);
+  }
+
+  void sort_groups(Candidate& candidate, std::size_t slot) const {
+    std::stable_sort(candidate.order[slot].begin(), candidate.order[slot].end(), [&](int a, int b) {
+      return layout_.rank(static_cast<int>(slot), a) < layout_.rank(static_cast<int>(slot), b);
+    });
+  }
+
+  bool change(Candidate& candidate) {
+    const std::size_t kind = random_.below(100);
+    if (kind < 55 || splittable_.size() < 2) {
+      if (kind >= 90 && reorder(candidate)) return true;
+      return move_randomly(candidate);
+    }
+    if (kind < 75) return move_randomly(candidate) && move_randomly(candidate);
+    if (kind < 82) return set_tile(candidate);
+    if (kind < 96 || layout_.options().empty()) return reorder(candidate);
+    candidate.kept ^= 1U << random_.below(layout_.options().size());
+    return true;
+  }
+
+  bool move_randomly(Candidate& candidate) {
+    if (splittable_.empty()) return false;
+    const int dim = splittable_[random_.below(splittable_.size())];
+    const std::size_t slots = layout_.slots_of(dim).size();
+    const std::size_t from = random_.below(slots);
+    const std::size_t to = random_.below(slots);
+    return from != to && move(candidate, dim, from, to);
+  }
+
+  /// Take a factor from the loop of a dim in one slot and give it to its loop in another.
+  bool move(Candidate& candidate, int dim, std::size_t from, std::size_t to) {
+    std::vector<std::int64_t>& chain = tiles(candidate, dim);
+    for (std::size_t i = std::min(from, to); i < std::max(from, to); ++i) {
+      if (fixed(dim, i)) return false;
+    }
+    const std::int64_t outer = from == 0 ? problem_.bounds[at(dim)] : chain[from - 1];
+    const std::int64_t trips = base::ceil_div(outer, chain[from]);
+    if (trips < 2) return false;
+    const std::int64_t factor = pick_factor(trips);
+    if (factor < 2) return false;
+    if (from < to) {
+      // The tiles between grow; none may outgrow what it is cut from.
+      std::int64_t limit = outer;
+      for (std::size_t i = from; i < to; ++i) {
+        chain[i] = limit = std::min(limit, chain[i] * factor);
+      }
+    } else {
+      for (std::size_t i = to; i < from; ++i) {
+        chain[i] = std::max(chain[from], base::ceil_div(chain[i], factor));
+      }
+    }
+    return true;
+  }
+
+  /// A small factor of a trip count mostly, all of it or any number now and then: bounds are often prime or odd.
+  std::int64_t pick_factor(std::int64_t trips) {
+    const std::size_t kind = random_.below(8);
+    if (kind == 0) return trips;
+    if (kind == 1) return 2 + static_cast<std::int64_t>(random_.below(static_cast<std::size_t>(trips - 1)));
+    for (std::int64_t factor : {2, 3, 5, 7, 11, 13}) {
+      if (trips % factor == 0 && (random_.below(2) == 0 || factor * factor > trips)) return factor;
+    }
+    return trips < 64 ? trips : 2;
+  }
+
+  bool set_tile(Candidate& candidate) {
+    const int dim = splittable_[random_.below(splittable_.size())];
+    std::vector<std::int64_t>& chain = tiles(candidate, dim);
+    const std::size_t i = random_.below(chain.size() - 1);
+    if (fixed(dim, i)) return false;
+    const std::int64_t outer = i == 0 ? problem_.bounds[at(dim)] : chain[i - 1];
+    const std::int64_t inner = chain[i + 1];
+    const auto most = static_cast<std::size_t>(base::ceil_div(outer, inner));
+    const auto parts = static_cast<std::int64_t>(1 + random_.below(most));
+    // Either an even share of what is outside, or a multiple of what is inside.
+    chain[i] = random_.below(2) == 0 ? std::max(inner, base::ceil_div(outer, parts))
+                                     : std::min(outer, inner * parts);
+    return true;
+  }
+
+  bool reorder(Candidate& candidate) {
+    const std::size_t slot = temporal_[random_.below(temporal_.size())];
+    std::vector<int>& order = candidate.order[slot];
+    if (order.size() < 2) return false;
+    const std::size_t from = random_.below(order.size());
+    const std::size_t to = random_.below(order.size());
+    if (from == to) return false;
+    const int dim = order[from];
+    order.erase(order.begin() + static_cast<std::ptrdiff_t>(from));
+    order.insert(order.begin() + static_cast<std::ptrdiff_t>(to), dim);
+    sort_groups(candidate, slot);
+    return true;
+  }
+
+  const problem::Problem& problem_;
+  const mapping::Layout& layout_;
+  Judge& judge_;
+  base::Random random_;
+  std::vector<int> splittable_;
+  std::vector<std::size_t> temporal_;
+  Candidate current_;
+};
+
+}  // namespace
+
+void anneal(const problem::Problem& problem, const mapping::Layout& layout, Judge& judge,
+            int proposals, std::uint64_t seed, const std::atomic<bool>& stop) {
+  Annealer(problem, layout, judge, seed).run(proposals, stop);
+}
+
+}  // namespace dnnaccel::mapper

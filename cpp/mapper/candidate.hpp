@@ -1,0 +1,68 @@
+#pragma once
+
+#include "base/random.hpp"
+#include "cost/cost.hpp"
+#include "mapper/search.hpp"
+
+namespace dnnaccel::mapper {
+
+/// A point of a mapspace: see mapping::Layout.
+struct Candidate {
+  /// tiles[dim][i] belongs to slot layout.slots_of(dim)[i].
+  std::array<std::vector<std::int64_t>, problem::kMaxDims> tiles;
+  /// order[slot]: dims of a temporal slot, outermost first.
+  std::vector<std::vector<int>> order;
+  std::uint32_t kept = 0;  ///< bit i: layout.options()[i] is kept
+};
+
+/// Costs candidates, and remembers the best and the Pareto front. One for each start of a search.
+class Judge {
+ public:
+  Judge(const problem::Problem& problem, const arch::Architecture& architecture,
+        const mapping::Layout& layout, Objective objective);
+
+  /// Score of a candidate, lower is better; infinity if it does not fit.
+  double judge(const Candidate& candidate);
+  /// Whether the spatial splits fit their axes; `judge` asks this first.
+  [[nodiscard]] bool spread_fits(const Candidate& candidate) const;
+  [[nodiscard]] mapping::Mapping to_mapping(const Candidate& candidate) const;
+
+  [[nodiscard]] double best_score() const { return best_score_; }
+  /// Add what this judge saw to an outcome; starts are merged in order, so that ties go to the earlier one.
+  void merge_into(Outcome& outcome, double& outcome_score) const;
+  [[nodiscard]] const std::optional<cost::Misfit>& misfit() const { return misfit_; }
+
+ private:
+  void remember(double score, const mapping::Mapping& mapping, const cost::Cost& cost);
+
+  const problem::Problem& problem_;
+  const arch::Architecture& architecture_;
+  const mapping::Layout& layout_;
+  Objective objective_;
+  cost::Counter counter_;
+  cost::Counts counts_;
+  mapping::Mapping scratch_;
+  double best_score_;
+  std::optional<mapping::Mapping> best_;
+  std::vector<Point> front_;
+  std::uint64_t evaluated_ = 0;
+  std::uint64_t pruned_ = 0;
+  std::optional<cost::Misfit> misfit_;
+};
+
+/// Everything in the outermost loops: the smallest tiles that the mapspace has.
+Candidate smallest_tiles(const problem::Problem& problem, const mapping::Layout& layout);
+
+/// Number of points of the mapspace, or `limit` + 1 if there are more.
+std::uint64_t count_points(const problem::Problem& problem, const mapping::Layout& layout,
+                           std::uint64_t limit);
+
+/// Visit every point. Stops early when `stop` is set; returns whether it saw all.
+bool enumerate(const problem::Problem& problem, const mapping::Layout& layout, Judge& judge,
+               const std::atomic<bool>& stop);
+
+/// Simulated annealing from one start.
+void anneal(const problem::Problem& problem, const mapping::Layout& layout, Judge& judge,
+            int proposals, std::uint64_t seed, const std::atomic<bool>& stop);
+
+}  // namespace dnnaccel::mapper

@@ -1,0 +1,157 @@
+#include <algorithm>
+#include <functional>
+
+#include "base/math.hpp"
+#include "mapper/candidate.hpp"
+
+namespace dnnaccel::mapper {
+
+namespace {
+
+constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
+
+/// Visit every chain of tiles of one dim: `visit(chain)` for each. Returns false once `visit` does.
+bool for_each_chain(const mapping::Layout& layout, int dim, std::int64_t extent,
+                    std::vector<std::int64_t>& chain, const std::function<bool()>& visit) {
+  const std::vector<int>& slots = layout.slots_of(dim);
+  const std::size_t i = chain.size();
+  if (i == slots.size()) return visit();
+  const std::int64_t fixed = layout.fixed_tile(slots[i], dim);
+  std::vector<std::int64_t> tiles;
+  if (i + 1 == slots.size()) {
+    tiles = {1};
+  } else if (fixed > 0) {
+    tiles = {std::min(fixed, extent)};
+  } else {
+    tiles = base::distinct_tiles(extent);
+  }
+  for (std::int64_t tile : tiles) {
+    const mapping::Slot& slot = layout.slots()[at(slots[i])];
+    if (slot.spatial && base::ceil_div(extent, tile) > slot.size) continue;
+    chain.push_back(tile);
+    const bool go_on = for_each_chain(layout, dim, tile, chain, visit);
+    chain.pop_back();
+    if (!go_on) return false;
+  }
+  return true;
+}
+
+class Enumeration {
+ public:
+  Enumeration(const problem::Problem& problem, const mapping::Layout& layout, Judge& judge,
+              const std::atomic<bool>& stop)
+      : problem_(problem),
+        layout_(layout),
+        judge_(judge),
+        stop_(stop),
+        candidate_(smallest_tiles(problem, layout)),
+        canonical_order_(candidate_.order) {}
+
+  bool run() { return choose_chain(0); }
+
+ private:
+  bool choose_chain(int dim) {
+    if (dim == problem_.dims()) {
+      // Spreads do not depend on the order of loops.
+      if (!judge_.spread_fits(candidate_)) return true;
+      return choose_order(0);
+    }
+    if (layout_.slots_of(dim).empty()) return choose_chain(dim + 1);
+    std::vector<std::int64_t> chain;
+    return for_each_chain(layout_, dim, problem_.bounds[at(dim)], chain, [&] {
+      candidate_.tiles[at(dim)] = chain;
+      return choose_chain(dim + 1);
+    });
+  }
+
+  [[nodiscard]] bool runs(int dim, int slot) const {
+    const std::vector<int>& slots = layout_.slots_of(dim);
+    std::int64_t extent = problem_.bounds[at(dim)];
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      const std::int64_t tile = candidate_.tiles[at(dim)][i];
+      if (slots[i] == slot) return tile < extent;
+      extent = tile;
+    }
+    return false;
+  }
+
+  /// Permute the loops of more than one trip within their groups; the others stay at the end, where they do nothing.
+  bool choose_order(std::size_t slot) {
+    if (slot == layout_.slots().size()) return choose_kept(0);
+    if (layout_.slots()[slot].spatial) return choose_order(slot + 1);
+    const int s = static_cast<int>(slot);
+    std::vector<int> running;
+    std::vector<int> idle;
+    for (int d : canonical_order_[slot]) (runs(d, s) ? running : idle).push_back(d);
+    const auto by_group = [&](int a, int b) {
+      const int rank_a = layout_.rank(s, a);
+      const int rank_b = layout_.rank(s, b);
+      return rank_a != rank_b ? rank_a < rank_b : a < b;
+    };
+    std::sort(running.begin(), running.end(), by_group);
+    do {
+      const bool grouped = std::is_sorted(running.begin(), running.end(), [&](int a, int b) {
+        return layout_.rank(s, a) < layout_.rank(s, b);
+      });
+      if (!grouped) continue;
+      candidate_.order[slot] = running;
+      candidate_.order[slot].insert(candidate_.order[slot].end(), idle.begin(), idle.end());
+      if (!choose_order(slot + 1)) return false;
+    } while (std::next_permutation(running.begin(), running.end(), by_group));
+    return true;
+  }
+
+  bool choose_kept(std::size_t option) {
+    if (option == layout_.options().size()) {
+      judge_.judge(candidate_);
+      return !stop_.load(std::memory_order_relaxed);
+    }
+    for (bool keep : {false, true}) {
+      candidate_.kept = (candidate_.kept & ~(1U << option)) | (keep ? 1U << option : 0U);
+      if (!choose_kept(option + 1)) return false;
+    }
+    return true;
+  }
+
+  const problem::Problem& problem_;
+  const mapping::Layout& layout_;
+  Judge& judge_;
+  const std::atomic<bool>& stop_;
+  Candidate candidate_;
+  std::vector<std::vector<int>> canonical_order_;
+};
+
+}  // namespace
+
+std::uint64_t count_points(const problem::Problem& problem, const mapping::Layout& layout,
+                           std::uint64_t limit) {
+  std::uint64_t points = 1;
+  const auto multiply = [&](std::uint64_t factor) {
+    points = factor == 0 || points <= limit / factor ? points * factor : limit + 1;
+    return points <= limit;
+  };
+  std::vector<int> loops_in(layout.slots().size(), 0);
+  for (int d = 0; d < problem.dims(); ++d) {
+    if (layout.slots_of(d).empty()) continue;
+    for (int slot : layout.slots_of(d)) ++loops_in[at(slot)];
+    std::uint64_t chains = 0;
+    std::vector<std::int64_t> chain;
+    for_each_chain(layout, d, problem.bounds[at(d)], chain, [&] { return ++chains <= limit; });
+    if (!multiply(chains)) return limit + 1;
+  }
+  for (std::size_t s = 0; s < loops_in.size(); ++s) {
+    if (layout.slots()[s].spatial) continue;
+    for (int k = 2; k <= loops_in[s]; ++k) {
+      if (!multiply(static_cast<std::uint64_t>(k))) return limit + 1;
+    }
+  }
+  if (!multiply(1ULL << layout.options().size())) return limit + 1;
+  return points;
+}
+
+bool enumerate(const problem::Problem& problem, const mapping::Layout& layout, Judge& judge,
+               const std::atomic<bool>& stop) {
+  return Enumeration(problem, layout, judge, stop).run();
+}
+
+}  // namespace dnnaccel::mapper

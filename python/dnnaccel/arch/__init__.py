@@ -1,0 +1,58 @@
+"""Chips: presets by name, YAML files by path, and the classes they are made of.
+
+``arch.load("eyeriss")`` loads a preset and ``arch.load("my_chip.yaml")`` a file; `arch.names()` lists the
+presets.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+
+from dnnaccel.arch.chip import Array, Chip, Level, Mac, Memory, Vector
+from dnnaccel.arch.files import parse_value, read_chip
+from dnnaccel.errors import ArchitectureError, UnknownNameError, did_you_mean
+
+__all__ = [
+    "Array",
+    "ArchitectureError",
+    "Chip",
+    "Level",
+    "Mac",
+    "Memory",
+    "Vector",
+    "load",
+    "names",
+    "parse_value",
+]
+
+_PRESETS = Path(__file__).with_name("presets")
+
+
+def names() -> list[str]:
+    """Return the names of the presets, sorted."""
+    return sorted(path.stem for path in _PRESETS.glob("*.yaml"))
+
+
+def load(name_or_path: str | os.PathLike[str]) -> Chip:
+    """Return a preset by its name, or the chip of a YAML file by its path.
+
+    Text that holds a path separator or ends in .yaml or .yml is a path. Raises `UnknownNameError` for a
+    preset that does not exist and `ArchitectureError` for a file that cannot be read or is malformed.
+    """
+    text = os.fspath(name_or_path)
+    is_path = not isinstance(name_or_path, str) or os.sep in text or "/" in text
+    if is_path or text.lower().endswith((".yaml", ".yml")):
+        return read_chip(text)
+    known = names()
+    if text not in known:
+        raise UnknownNameError(
+            f"unknown chip {text!r}; {did_you_mean(text, known)} (or a file's path, ending in .yaml)"
+        )
+    return _load_preset(text)
+
+
+@functools.cache
+def _load_preset(name: str) -> Chip:
+    return read_chip(_PRESETS / f"{name}.yaml")

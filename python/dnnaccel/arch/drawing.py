@@ -1,0 +1,90 @@
+"""A chip as a text drawing: what is kept where, how large, how dear, how fast."""
+
+from __future__ import annotations
+
+from dnnaccel.arch.chip import Array, Chip, Memory
+from dnnaccel.problem import ROLES
+
+__all__ = ["draw"]
+
+_BUFFERING = {"single": "", "double": "double buffered", "stream": "streamed"}
+
+
+def draw(chip: Chip) -> str:
+    """Return the drawing of `chip`, at most 100 columns wide: outermost level first, each with its units."""
+    lines = _heading(chip)
+    indent = ""
+    for level in chip.levels:
+        if isinstance(level, Array):
+            lines += _array(level, indent, chip.energy_unit)
+            indent += "  │ "
+        else:
+            lines += _memory(level, indent, chip)
+    lines.append(f"{indent}└─ mac: {chip.mac.energy:.4g} {chip.energy_unit} each")
+    vector = chip.vector
+    lines.append(
+        f"vector unit at {vector.memory}: {vector.lanes} operations per cycle, "
+        f"{vector.op_energy:.4g} {chip.energy_unit} each"
+    )
+    lines.append(_peak(chip))
+    return "\n".join(lines)
+
+
+def _bytes(size: int) -> str:
+    for unit, factor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if size >= factor:
+            return f"{size / factor:.2f}".rstrip("0").rstrip(".") + f" {unit}"
+    return f"{size} B"
+
+
+def _heading(chip: Chip) -> list[str]:
+    facts = []
+    if chip.technology_nm is not None:
+        facts.append(f"{chip.technology_nm:g} nm")
+    facts.append("no clock stated" if chip.clock_mhz is None else f"{chip.clock_mhz:g} MHz")
+    facts += [f"{chip.word_bits}-bit words", f"energies in {chip.energy_unit}", f"dataflow {chip.dataflow}"]
+    title = f"{chip.name}: {chip.title}" if chip.title else chip.name
+    return [title, ", ".join(facts), ""]
+
+
+def _memory(memory: Memory, indent: str, chip: Chip) -> list[str]:
+    kept = [role + ("*" if role in memory.may_bypass else "") for role in ROLES if role in memory.keeps]
+    size = "unlimited"
+    if memory.size_bytes is not None:
+        words = "1 word" if memory.capacity_words == 1 else f"{memory.capacity_words:,} words"
+        size = f"{_bytes(memory.size_bytes)} = {words}"
+        if memory.word_bits != chip.word_bits:
+            size += f" of {memory.word_bits} bits"
+    costs = [f"read {memory.read_energy:.4g}, write {memory.write_energy:.4g} {chip.energy_unit} per word"]
+    if memory.bytes_per_cycle is not None:
+        costs.append(f"{memory.bytes_per_cycle:.4g} B per cycle")
+    if memory.read_bytes_per_cycle is not None:
+        costs.append(f"{memory.read_bytes_per_cycle:.4g} B read per cycle")
+    if memory.write_bytes_per_cycle is not None:
+        costs.append(f"{memory.write_bytes_per_cycle:.4g} B written per cycle")
+    facts = [size, _BUFFERING[memory.buffering], "* may bypass it" if memory.may_bypass else ""]
+    return [
+        f"{indent}├─ {memory.name} [{', '.join(kept)}]  {', '.join(fact for fact in facts if fact)}",
+        f"{indent}│    {', '.join(costs)}",
+    ]
+
+
+def _array(array: Array, indent: str, unit: str) -> list[str]:
+    multicast = array.multicast if isinstance(array.multicast, str) else " ".join(array.multicast)
+    reduce = array.reduce if isinstance(array.reduce, str) else " ".join(array.reduce)
+    network = [f"multicast {multicast}", f"sums meet over {reduce}"]
+    if array.forwards:
+        network.append(f"neighbours hand on {', '.join(array.forwards)}")
+    size = f"{array.rows} rows x {array.columns} columns = {array.instances}"
+    lines = [f"{indent}└─ {array.name}  {size} instances of", f"{indent}  │  {', '.join(network)}"]
+    charged = [f"{role} by {how}" for role, how in array.charge.items() if how != "none"]
+    if charged and array.energy:
+        lines.append(f"{indent}  │  {array.energy:.4g} {unit} per word: {', '.join(charged)}")
+    return lines
+
+
+def _peak(chip: Chip) -> str:
+    peak = f"peak {chip.peak_macs_per_cycle:,} MACs per cycle"
+    if chip.clock_mhz is None:
+        return peak
+    return f"{peak} = {chip.peak_macs_per_cycle * chip.clock_mhz / 1e3:,.1f} GMAC/s"

@@ -1,0 +1,405 @@
+"""The package's jobs from a shell, as in `dnnaccel simulate alexnet --arch eyeriss`."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from dnnaccel import __version__
+from dnnaccel.errors import DnnAccelError, unknown_name
+
+if TYPE_CHECKING:
+    from dnnaccel.arch import Chip
+    from dnnaccel.compare import Comparison
+    from dnnaccel.layers import Layer
+    from dnnaccel.network import Network
+    from dnnaccel.report import Report
+
+__all__ = ["main", "run"]
+
+PROGRAM = "dnnaccel"
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 2 bad input (one sentence on stderr), 130 interrupted."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line, without the program's name, and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal without a "µ" or a "─" must still get its table.
+            stream.reconfigure(errors="replace")
+    try:
+        code = cli.main(args=list(arguments), prog_name=PROGRAM, standalone_mode=False)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(f"{PROGRAM}: interrupted", err=True)
+        return INTERRUPTED
+    except click.UsageError as error:
+        where = PROGRAM if error.ctx is None else error.ctx.command_path
+        message = error.format_message().rstrip(".")
+        return _fail(f"{message[:1].lower()}{message[1:]} (see {where} --help)")
+    except click.ClickException as error:
+        return _fail(error.format_message())
+    except DnnAccelError as error:
+        return _fail(str(error))
+    return code if isinstance(code, int) else 0
+
+
+def _fail(sentence: str) -> int:
+    click.echo(f"{PROGRAM}: error: {sentence}", err=True)
+    return BAD_INPUT
+
+
+class _Commands(click.Group):
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            raise unknown_name("command", args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+
+def _completed(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
+    """Complete the last item of a list with commas."""
+    before, comma, last = incomplete.rpartition(",")
+    return [CompletionItem(before + comma + name) for name in names if name.startswith(last)]
+
+
+def _complete_network(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from dnnaccel import zoo
+
+    network, colon, _ = incomplete.partition(":")
+    if colon and network in zoo.names():
+        return _completed(incomplete, (f"{network}:{layer.name}" for layer in zoo.load(network)))
+    return _completed(incomplete, zoo.names())
+
+
+def _complete_chip(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from dnnaccel import arch
+
+    return [*_completed(incomplete, arch.names()), CompletionItem(incomplete, type="file")]
+
+
+def _complete_dataflow(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from dnnaccel import dataflow
+
+    return _completed(incomplete, dataflow.names())
+
+
+def _complete_any(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [
+        *_complete_network(ctx, param, incomplete),
+        *_complete_chip(ctx, param, incomplete),
+        *_complete_dataflow(ctx, param, incomplete),
+    ]
+
+
+_Command = Callable[..., None]
+
+
+def _shared_options(command: _Command) -> _Command:
+    """Add the options that `simulate` and `compare` have in common."""
+    for option in reversed(
+        (
+            click.option(
+                "--objective",
+                type=click.Choice(["energy", "latency", "edp"]),
+                default="energy",
+                show_default=True,
+                help="What mappings are chosen for; edp is energy x delay.",
+            ),
+            click.option(
+                "--batch",
+                type=click.IntRange(min=1),
+                default=1,
+                show_default=True,
+                help="Inferences per run.",
+            ),
+            click.option(
+                "--set",
+                "changes",
+                multiple=True,
+                metavar="KEY=VALUE",
+                help="Change the chip, for instance pe_array.rows=8; may be repeated.",
+            ),
+            click.option(
+                "--format",
+                "format",
+                type=click.Choice(["table", "json", "csv"]),
+                help="What to print or write; by default a table, or what the suffix of --output says.",
+            ),
+            click.option(
+                "--output",
+                "-o",
+                type=click.Path(),
+                metavar="FILE",
+                help="Write to FILE (.txt, .json, .csv or .html) instead of printing.",
+            ),
+            click.option(
+                "--threads", type=click.IntRange(min=1), help="Threads to search with; default all."
+            ),
+            click.option("--quiet", "-q", is_flag=True, help="No progress bar, no remarks on stderr."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\b
+Examples:
+  dnnaccel simulate alexnet --arch eyeriss
+  dnnaccel compare alexnet --arch eyeriss --dataflows ws,os,is,rs,nlr
+  dnnaccel show eyeriss
+
+\b
+Completion of names, for bash (zsh and fish alike):
+  eval "$(_DNNACCEL_COMPLETE=bash_source dnnaccel)"
+""",
+)
+@click.version_option(__version__, message=f"{PROGRAM} %(version)s")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """How many cycles, how much traffic and how much energy a neural network costs on a chip, and why."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+@cli.command(
+    epilog="""\b
+Examples:
+  dnnaccel simulate alexnet --arch eyeriss
+  dnnaccel simulate vgg16:conv3_2 --arch eyeriss --dataflow ws --objective latency
+  dnnaccel simulate resnet50 --arch tpu_v1 --batch 8 --output resnet50.html
+  dnnaccel simulate alexnet --arch eyeriss --set pe_array.rows=8 --format csv
+"""
+)
+@click.argument("network", metavar="NETWORK[:LAYER]", shell_complete=_complete_network)
+@click.option(
+    "--arch",
+    "-a",
+    "chip",
+    required=True,
+    metavar="CHIP",
+    shell_complete=_complete_chip,
+    help="Name of a chip, or path of its YAML file.",
+)
+@click.option(
+    "--dataflow",
+    "-d",
+    metavar="NAME",
+    shell_complete=_complete_dataflow,
+    help="What stays where, for instance ws; by default the chip's own.",
+)
+@_shared_options
+def simulate(
+    network: str,
+    chip: str,
+    dataflow: str | None,
+    objective: str,
+    batch: int,
+    changes: tuple[str, ...],
+    format: str | None,
+    output: str | None,
+    threads: int | None,
+    quiet: bool,
+) -> None:
+    """Say what NETWORK, or one LAYER of it, costs on a chip."""
+    from dnnaccel.simulate import simulate as job
+
+    _check_output(output, format)
+    net, target = _load_network(network, batch), _load_chip(chip, changes)
+    with _progress(quiet) as progress:
+        report = job(net, target, dataflow=dataflow, objective=objective, threads=threads, progress=progress)
+    _deliver(report, format, output, quiet)
+
+
+@cli.command(
+    short_help="Put networks, chips and dataflows into one table.",
+    epilog="""\b
+Examples:
+  dnnaccel compare alexnet --arch eyeriss --dataflows ws,os,is,rs,nlr
+  dnnaccel compare alexnet,resnet50 --arch eyeriss,tpu_v1,nvdla_large
+  dnnaccel compare vgg16 --arch eyeriss,chip.yaml --batch 4 --output comparison.html
+"""
+)
+@click.argument("networks", metavar="NETWORKS", shell_complete=_complete_network)
+@click.option(
+    "--arch",
+    "-a",
+    "chips",
+    required=True,
+    metavar="CHIPS",
+    shell_complete=_complete_chip,
+    help="Chips, by name or path of a YAML file, with commas between.",
+)
+@click.option(
+    "--dataflows",
+    "-d",
+    metavar="NAMES",
+    shell_complete=_complete_dataflow,
+    help="Dataflows, with commas between; by default each chip's own.",
+)
+@_shared_options
+def compare(
+    networks: str,
+    chips: str,
+    dataflows: str | None,
+    objective: str,
+    batch: int,
+    changes: tuple[str, ...],
+    format: str | None,
+    output: str | None,
+    threads: int | None,
+    quiet: bool,
+) -> None:
+    """Put NETWORKS (names with commas between), chips and dataflows into one table with ratios."""
+    from dnnaccel.compare import compare as job
+
+    _check_output(output, format)
+    nets = [_load_network(name, batch) for name in _split(networks)]
+    targets = [_load_chip(name, changes) for name in _split(chips)]
+    flows = None if dataflows is None else _split(dataflows)
+    with _progress(quiet) as progress:
+        comparison = job(nets, targets, flows, objective=objective, threads=threads, progress=progress)
+    _deliver(comparison, format, output, quiet)
+
+
+@cli.command()
+def networks() -> None:
+    """List the built-in networks."""
+    from dnnaccel.report.listing import networks_text
+
+    click.echo(networks_text(width=_width()))
+
+
+@cli.command()
+def archs() -> None:
+    """List the built-in chips."""
+    from dnnaccel.report.listing import chips_text
+
+    click.echo(chips_text(width=_width()))
+
+
+@cli.command(
+    short_help="Show a network, a layer, a chip or a dataflow.",
+    epilog="""\b
+Examples:
+  dnnaccel show alexnet
+  dnnaccel show alexnet:conv1
+  dnnaccel show eyeriss
+  dnnaccel show my_chip.yaml
+  dnnaccel show rs
+"""
+)
+@click.argument("name", metavar="NAME", shell_complete=_complete_any)
+def show(name: str) -> None:
+    """Show a network, one of its layers (NETWORK:LAYER), a chip or a dataflow."""
+    from dnnaccel.report.listing import describe
+
+    click.echo(describe(name))
+
+
+def _load_network(name: str, batch: int) -> Network | Layer:
+    from dnnaccel import zoo
+
+    network, colon, layer = name.partition(":")
+    net = zoo.load(network, batch=batch)
+    return net[layer] if colon else net
+
+
+def _load_chip(name: str, changes: tuple[str, ...]) -> Chip:
+    from dnnaccel import arch
+
+    chip = arch.load(name)
+    return chip.override(_read_changes(changes)) if changes else chip
+
+
+def _read_changes(changes: tuple[str, ...]) -> dict[str, Any]:
+    read: dict[str, Any] = {}
+    for change in changes:
+        key, equals, value = (part.strip() for part in change.partition("="))
+        if not key or not equals or not value:
+            raise DnnAccelError(f"--set {change!r} is not KEY=VALUE, for instance --set pe_array.rows=8")
+        if key in read:
+            raise DnnAccelError(f"--set {key} is given twice; give it once")
+        read[key] = _read_value(value)
+    return read
+
+
+def _read_value(text: str) -> int | float | str:
+    for number in (int, float):
+        with contextlib.suppress(ValueError):
+            return number(text)
+    return text
+
+
+def _split(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _check_output(output: str | None, format: str | None) -> None:
+    """Refuse a file that cannot be written before the work is done, not after."""
+    from dnnaccel.report.files import check_writable, format_of
+
+    if output is not None:
+        if format is None:
+            format_of(output)
+        check_writable(output)
+
+
+def _deliver(result: Report | Comparison, format: str | None, output: str | None, quiet: bool) -> None:
+    if output is not None:
+        result.save(output, format=format)
+        if not quiet:
+            click.echo(f"wrote {output}", err=True)
+    elif format in (None, "table"):
+        click.echo(result.to_text(width=_width()))
+    else:
+        click.echo(result.render(format), nl=False)
+
+
+def _width() -> int:
+    """Return how wide tables may be: the terminal, or 120 columns where the output goes elsewhere."""
+    if not sys.stdout.isatty():
+        return 120
+    return max(60, shutil.get_terminal_size().columns)
+
+
+@contextlib.contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[int, int, str], None] | None]:
+    """Show a progress bar on stderr if a person watches it, and give what moves it."""
+    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def update(done: int, total: int, what: str) -> None:
+            bar.update(task, completed=done, total=total, description=what)
+
+        yield update

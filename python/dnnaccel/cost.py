@@ -1,0 +1,176 @@
+"""The cost of one layer on one chip: what was moved, how long it took, what it spent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from dnnaccel.errors import DnnAccelError, unknown_name
+from dnnaccel.mapping import Mapping
+
+__all__ = ["LayerReport", "LevelCount", "NetworkCount"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelCount:
+    """What one memory level did for one tensor in one layer, summed over its instances.
+
+    `reads` and `writes` are words of `word_bits` bits; `tile_words` is the largest tile that one instance
+    holds; `energy` is in the chip's unit.
+    """
+
+    level: str
+    tensor: str
+    reads: int
+    writes: int
+    tile_words: int
+    word_bits: int
+    energy: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkCount:
+    """What the network of one array did for one tensor in one layer, in words.
+
+    For operands `sent` left the parent and `delivered` reached the instances below; for outputs `delivered`
+    came up from the instances and `sent` reached the parent. `hops` passed between neighbours: copies handed
+    on, or partial sums added on the way (delivered - sent).
+    """
+
+    array: str
+    tensor: str
+    sent: int
+    delivered: int
+    hops: int
+    energy: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerReport:
+    """What one layer costs on one chip.
+
+    `cycles` is the latency; `compute_cycles` what it would be with free memories; `level_cycles` the time each
+    memory's ports are busy; `ramp_cycles` the first fill and last drain that nothing hides; `bound_by` names the
+    slowest ("compute", or a memory level). `utilization` is MACs / (cycles x MAC units). Energies are in
+    `energy_unit`; `seconds` needs the chip's clock. `ops` are operations of the chip's vector unit. `note` says
+    what was done to a layer without MACs ("fused into conv1", "no words move").
+    """
+
+    name: str
+    kind: str
+    macs: int
+    ops: int
+    cycles: int
+    compute_cycles: int
+    level_cycles: tuple[tuple[str, int], ...]
+    ramp_cycles: int
+    clock_mhz: float | None
+    utilization: float
+    bound_by: str
+    levels: tuple[LevelCount, ...]
+    networks: tuple[NetworkCount, ...]
+    mac_energy: float
+    vector_energy: float
+    energy_unit: str
+    mapping: Mapping | None
+    note: str = ""
+
+    @property
+    def seconds(self) -> float | None:
+        """Latency in seconds, or None if the chip states no clock."""
+        return None if self.clock_mhz is None else self.cycles / (self.clock_mhz * 1e6)
+
+    @property
+    def energy(self) -> float:
+        """Total energy in `energy_unit`: memories, networks, MACs and vector operations."""
+        return sum(self.energy_by_level().values())
+
+    @property
+    def energy_pj(self) -> float:
+        """Total energy in pJ; raises `DnnAccelError` if the chip states its energies in another unit."""
+        return in_picojoules(self.energy, self.energy_unit)
+
+    def energy_by_level(self) -> dict[str, float]:
+        """Energy by where it was spent: each memory, each array's network, "mac" and "vector"."""
+        split: dict[str, float] = {}
+        for level in self.levels:
+            split[level.level] = split.get(level.level, 0.0) + level.energy
+        for network in self.networks:
+            split[network.array] = split.get(network.array, 0.0) + network.energy
+        split["mac"] = self.mac_energy
+        split["vector"] = self.vector_energy
+        return split
+
+    def energy_by_tensor(self) -> dict[str, float]:
+        """Energy by what it was spent on: each tensor, "mac" and "vector"."""
+        split: dict[str, float] = {}
+        for count in (*self.levels, *self.networks):
+            split[count.tensor] = split.get(count.tensor, 0.0) + count.energy
+        split["mac"] = self.mac_energy
+        split["vector"] = self.vector_energy
+        return split
+
+    def traffic(self, level: str, tensor: str | None = None, unit: str = "words") -> int:
+        """Reads + writes of memory `level`, of one tensor role or of all, in "words" or "bytes".
+
+        Raises `UnknownNameError` for a level or tensor that the chip has not, or another unit.
+        """
+        if unit not in ("words", "bytes"):
+            raise unknown_name("unit", unit, ("words", "bytes"))
+        names = list(dict.fromkeys(count.level for count in self.levels))
+        if level not in names:
+            raise unknown_name("level", level, names)
+        tensors = list(dict.fromkeys(count.tensor for count in self.levels))
+        if tensor is not None and tensor not in tensors:
+            raise unknown_name("tensor", tensor, tensors)
+        total = 0
+        for count in self.levels:
+            if count.level == level and tensor in (None, count.tensor):
+                words = count.reads + count.writes
+                # A word need not be whole bytes (a 4-bit code, a 20-bit sum): round each count up once.
+                total += words if unit == "words" else -(-words * count.word_bits // 8)
+        return total
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain numbers, strings, lists and dicts, ready for JSON."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "macs": self.macs,
+            "ops": self.ops,
+            "cycles": self.cycles,
+            "compute_cycles": self.compute_cycles,
+            "level_cycles": dict(self.level_cycles),
+            "ramp_cycles": self.ramp_cycles,
+            "seconds": self.seconds,
+            "utilization": self.utilization,
+            "bound_by": self.bound_by,
+            "energy": self.energy,
+            "energy_unit": self.energy_unit,
+            "energy_by_level": self.energy_by_level(),
+            "energy_by_tensor": self.energy_by_tensor(),
+            "levels": [
+                {name: getattr(count, name) for name in LevelCount.__slots__} for count in self.levels
+            ],
+            "networks": [
+                {name: getattr(count, name) for name in NetworkCount.__slots__}
+                for count in self.networks
+            ],
+            "mapping": None if self.mapping is None else str(self.mapping),
+            "note": self.note,
+        }
+
+    def __repr__(self) -> str:
+        return (
+            f"<LayerReport {self.name}: {self.macs} MACs, {self.cycles} cycles, "
+            f"{self.energy:.4g} {self.energy_unit}, bound by {self.bound_by}>"
+        )
+
+
+def in_picojoules(energy: float, unit: str) -> float:
+    """Return `energy` if its unit is pJ, and refuse to convert it otherwise."""
+    if unit != "pJ":
+        raise DnnAccelError(
+            f"this chip states its energies in units of {unit}, not in pJ; read .energy with .energy_unit"
+        )
+    return energy

@@ -1,0 +1,71 @@
+"""What can go wrong, by whose fault it is; every exception of the package is a `DnnAccelError`."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "ArchitectureError",
+    "DataflowError",
+    "DnnAccelError",
+    "LayerError",
+    "MappingError",
+    "MissingExtraError",
+    "NetworkError",
+    "UnknownNameError",
+]
+
+
+class DnnAccelError(Exception):
+    """Base of every error that dnnaccel raises on purpose; its text is one clear sentence."""
+
+
+class UnknownNameError(DnnAccelError, KeyError):
+    """A network, chip, dataflow, layer or level that does not exist; says the nearest name that does."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class LayerError(DnnAccelError, ValueError):
+    """A layer that makes no sense by itself, or whose input shapes do not meet."""
+
+
+class NetworkError(DnnAccelError, ValueError):
+    """A graph that is no network: a cycle, a dangling name, two layers of one name."""
+
+
+class ArchitectureError(DnnAccelError, ValueError):
+    """A chip description that is malformed; the message lists every error with its line."""
+
+
+class MappingError(DnnAccelError, ValueError):
+    """A mapping that cannot be read, does not belong to the problem, or does not fit the chip."""
+
+
+class DataflowError(DnnAccelError, ValueError):
+    """A dataflow that contradicts itself, or that a chip cannot run; says why."""
+
+
+class MissingExtraError(DnnAccelError, ImportError):
+    """An optional dependency is absent; says which `pip install` brings it."""
+
+
+def unknown_name(kind: str, name: object, valid: Iterable[str]) -> UnknownNameError:
+    """Build the error for a name that is not among `valid`, with the nearest valid one.
+
+    `kind` is the word for what was looked up ("network", "chip", "level", ...).
+    """
+    names = list(valid)
+    return UnknownNameError(f"unknown {kind} {name!r}; {did_you_mean(str(name), names)}")
+
+
+def did_you_mean(name: str, valid: Iterable[str]) -> str:
+    """Return "did you mean 'x'?" for the nearest of `valid`, or the list of them when none is near."""
+    names = list(valid)
+    lowered = {candidate.lower(): candidate for candidate in names}
+    near = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {lowered[near[0]]!r}?"
+    return "valid: " + ", ".join(names)

@@ -1,0 +1,144 @@
+"""Mappings: loop nests over a chip's levels, read and printed as a person writes them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from dnnaccel.errors import MappingError, did_you_mean
+from dnnaccel.problem import DIMS, ROLES
+
+__all__ = ["LevelMapping", "Loop", "Mapping"]
+
+MAX_TEXT_BYTES = 1_000_000
+"""Largest mapping text that `Mapping.parse` reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """One loop: dim `dim` is cut into chunks of `tile` (the last one shorter where it does not divide).
+
+    `extent` is what it is cut from, for the reader; None where the text did not say.
+    """
+
+    dim: str
+    tile: int
+    extent: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.dim not in DIMS:
+            raise MappingError(f"unknown dim {self.dim!r} in a loop; {did_you_mean(self.dim, DIMS)}")
+        if self.tile < 1:
+            raise MappingError(f"loop over {self.dim} has step {self.tile}; it must be at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class LevelMapping:
+    """What one level does: its loops, outermost first, and, for a memory, the tensor roles it keeps.
+
+    `keeps` is None for a fan-out (its loops are spatial).
+    """
+
+    level: str
+    loops: tuple[Loop, ...] = ()
+    keeps: frozenset[str] | None = None
+
+
+_LINE = re.compile(
+    r"^(?P<word>for|par)\s+(?P<dim>[A-Za-z]+)"
+    r"(?:\s+in\s+0\.\.(?P<extent>\d{1,18}))?\s+step\s+(?P<tile>\d{1,18})$"
+)
+_LEVEL = re.compile(r"^(?P<name>[A-Za-z_][\w.]*)(?:\s*\[(?P<keeps>[^\]]*)\])?:?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A loop nest: one `LevelMapping` per level of a chip, outermost first.
+
+    A memory's loops run below its storage. `str(mapping)` prints the nest and `Mapping.parse` reads it back.
+    """
+
+    levels: tuple[LevelMapping, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Mapping:
+        """Read a nest as `str(mapping)` prints it.
+
+        A level is a line with its name and, for a memory, the tensors it keeps in brackets; loops follow it,
+        `for M in 0..96 step 16` (temporal) or `par M step 4` (spatial); the extent may be left out, and what
+        follows `#` is a comment. Raises `MappingError` with the line and what would be right.
+        """
+        if len(text) > MAX_TEXT_BYTES:
+            raise MappingError(f"mapping text of {len(text)} characters; at most {MAX_TEXT_BYTES} are read")
+        levels: list[LevelMapping] = []
+        loops: list[Loop] = []
+
+        def close() -> None:
+            if levels:
+                last = levels[-1]
+                levels[-1] = LevelMapping(last.level, tuple(loops), last.keeps)
+                loops.clear()
+
+        for number, raw in enumerate(text.splitlines(), start=1):
+            line = raw.split("#", 1)[0].strip()
+            if not line or line == "mac":
+                continue
+            if match := _LINE.match(line):
+                if not levels:
+                    raise MappingError(f"mapping line {number}: a loop stands before the first level")
+                spatial = levels[-1].keeps is None
+                if spatial != (match["word"] == "par"):
+                    right = "par" if spatial else "for"
+                    raise MappingError(
+                        f"mapping line {number}: {match['word']!r} under {levels[-1].level}; "
+                        f"loops there are written {right!r} (a memory lists what it keeps in brackets)"
+                    )
+                extent = int(match["extent"]) if match["extent"] else None
+                try:
+                    loops.append(Loop(match["dim"], int(match["tile"]), extent))
+                except MappingError as error:
+                    raise MappingError(f"mapping line {number}: {error}") from None
+            elif match := _LEVEL.match(line):
+                close()
+                levels.append(LevelMapping(match["name"], (), _parse_keeps(match["keeps"], number)))
+            else:
+                raise MappingError(
+                    f"mapping line {number}: {line!r} is neither a level ('glb [inputs, outputs]') "
+                    "nor a loop ('for M in 0..96 step 16', 'par C step 1')"
+                )
+        close()
+        if not levels:
+            raise MappingError("a mapping names at least one level")
+        return cls(tuple(levels))
+
+    def level(self, name: str) -> LevelMapping:
+        """Return what level `name` does; raises `MappingError` if the mapping has none of that name."""
+        for level in self.levels:
+            if level.level == name:
+                return level
+        names = [level.level for level in self.levels]
+        raise MappingError(f"the mapping has no level {name!r}; {did_you_mean(name, names)}")
+
+    def __str__(self) -> str:
+        lines = []
+        for level in self.levels:
+            keeps = level.keeps
+            if keeps is None:
+                lines.append(level.level)
+            else:
+                lines.append(f"{level.level} [{', '.join(r for r in ROLES if r in keeps)}]")
+            word = "par" if keeps is None else "for"
+            for loop in level.loops:
+                extent = "" if loop.extent is None else f" in 0..{loop.extent}"
+                lines.append(f"  {word} {loop.dim}{extent} step {loop.tile}")
+        lines.append("mac")
+        return "\n".join(lines)
+
+
+def _parse_keeps(text: str | None, number: int) -> frozenset[str] | None:
+    if text is None:
+        return None
+    keeps = frozenset(word for word in re.split(r"[\s,]+", text) if word)
+    for word in sorted(keeps - set(ROLES)):
+        raise MappingError(f"mapping line {number}: unknown tensor {word!r}; {did_you_mean(word, ROLES)}")
+    return keeps

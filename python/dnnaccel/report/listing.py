@@ -1,0 +1,93 @@
+"""What there is to simulate, as text: lists of networks and chips, and one of them in detail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnnaccel.errors import UnknownNameError, unknown_name
+from dnnaccel.report.text import DEFAULT_WIDTH, Column, layout, pairs
+from dnnaccel.report.units import NONE, count
+
+if TYPE_CHECKING:
+    from dnnaccel.layers import Layer
+
+__all__ = ["chips_text", "describe", "layer_text", "networks_text"]
+
+
+def networks_text(*, width: int = DEFAULT_WIDTH) -> str:
+    """Return the built-in networks with their sizes, for one inference."""
+    from dnnaccel import zoo
+
+    nets = [zoo.load(name) for name in zoo.names()]
+    return layout(
+        [
+            Column("network", [net.name for net in nets], left=True),
+            Column("year", [str(net.metadata.get("year", NONE)) for net in nets]),
+            Column("layers", [str(len(net.layers)) for net in nets]),
+            Column("MACs", [count(net.total_macs) for net in nets]),
+            Column("weights", [count(net.total_weights) for net in nets]),
+            Column("parameters", [count(net.total_parameters) for net in nets]),
+            Column("title", [str(net.metadata.get("title", NONE)) for net in nets], left=True),
+        ],
+        width=width,
+    )
+
+
+def chips_text(*, width: int = DEFAULT_WIDTH) -> str:
+    """Return the built-in chips with what they are made of."""
+    from dnnaccel import arch
+
+    chips = [arch.load(name) for name in arch.names()]
+    arrays = [" x ".join(f"{array.rows}x{array.columns}" for array in chip.arrays) for chip in chips]
+    return layout(
+        [
+            Column("chip", [chip.name for chip in chips], left=True),
+            Column("array", [shape or NONE for shape in arrays]),
+            Column(
+                "clock MHz", [NONE if chip.clock_mhz is None else f"{chip.clock_mhz:g}" for chip in chips]
+            ),
+            Column("word bits", [str(chip.word_bits) for chip in chips]),
+            Column("dataflow", [chip.dataflow for chip in chips], left=True),
+            Column("energy in", [chip.energy_unit for chip in chips], left=True),
+            Column("title", [chip.title for chip in chips], left=True),
+        ],
+        width=width,
+    )
+
+
+def describe(name: str) -> str:
+    """Return the details of a network, a chip (by name or YAML path), a dataflow, or "network:layer".
+
+    Raises `UnknownNameError` with the nearest name if it is none of them.
+    """
+    from dnnaccel import arch, dataflow, zoo
+
+    network, colon, layer = name.partition(":")
+    if name in zoo.names():
+        return zoo.load(name).summary()
+    if colon and network in zoo.names():
+        return layer_text(zoo.load(network)[layer])
+    if name in dataflow.names():
+        return str(dataflow.get(name))
+    try:
+        return arch.load(name).draw()
+    except UnknownNameError:
+        known = [*zoo.names(), *arch.names(), *dataflow.names()]
+        raise unknown_name("network, chip or dataflow", name, known) from None
+
+
+def layer_text(layer: Layer) -> str:
+    """Return one layer's shapes, sizes and loop bounds."""
+    items = [
+        ("layer", layer.name),
+        ("kind", layer.kind),
+        ("inputs", " ".join("x".join(map(str, shape)) for shape in layer.input_shapes)),
+        ("output", "x".join(map(str, layer.output_shape))),
+        ("MACs", f"{layer.macs:,}"),
+        ("weights", f"{layer.weights:,} words"),
+        ("parameters", f"{layer.parameters:,} words"),
+        ("vector operations", f"{layer.ops:,}"),
+    ]
+    if layer.problem is not None:
+        items.append(("loops", ", ".join(f"{dim}={size}" for dim, size in layer.problem.bounds.items())))
+    return pairs(items)

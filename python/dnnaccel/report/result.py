@@ -1,0 +1,268 @@
+"""The report of one simulation: the costs of all layers, their totals, and the ways out of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dnnaccel.cost import LayerReport, in_picojoules
+from dnnaccel.errors import DnnAccelError, unknown_name
+from dnnaccel.problem import ROLES
+from dnnaccel.report.units import count, energy, quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+__all__ = ["Report"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a network costs on a chip: its layers in the order they run, one after another, and their totals.
+
+    `memories` and `arrays` are the chip's level names, outermost first; `peak_macs_per_cycle` is what the
+    chip could do with every MAC unit busy; `batch` is how many inferences one run makes. Energies are in
+    `energy_unit`, words are words of the memory they are counted at. `search_seconds` is how long finding the
+    mappings took; it is in no output and no comparison, so equal inputs give equal reports.
+
+    Raises `DnnAccelError` if two layers share a name or a layer's energy is in another unit.
+    """
+
+    network: str
+    chip: str
+    dataflow: str
+    objective: str
+    fidelity: str
+    batch: int
+    layers: tuple[LayerReport, ...]
+    memories: tuple[str, ...]
+    arrays: tuple[str, ...]
+    peak_macs_per_cycle: int
+    energy_unit: str
+    clock_mhz: float | None
+    search_seconds: float | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.batch < 1:
+            raise DnnAccelError(f"a report on {self.network} has batch {self.batch}; it must be at least 1")
+        names = Counter(layer.name for layer in self.layers)
+        for layer in self.layers:
+            if names[layer.name] > 1:
+                raise DnnAccelError(
+                    f"a report on {self.network} has {names[layer.name]} layers {layer.name!r}"
+                )
+            if layer.energy_unit != self.energy_unit:
+                raise DnnAccelError(
+                    f"layer {layer.name} states its energy in {layer.energy_unit}, the report in "
+                    f"{self.energy_unit}; they must agree"
+                )
+
+    def __getitem__(self, name: str) -> LayerReport:
+        """Return the layer called `name`; raises `UnknownNameError` with the nearest name that there is."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise unknown_name("layer", name, (layer.name for layer in self.layers))
+
+    def __iter__(self) -> Iterator[LayerReport]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of all layers: the network's own, whatever the chip does."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def ops(self) -> int:
+        """Operations of the vector unit, of all layers."""
+        return sum(layer.ops for layer in self.layers)
+
+    @property
+    def cycles(self) -> int:
+        """Cycles of the whole batch: layers run one after another, so the sum over layers."""
+        return sum(layer.cycles for layer in self.layers)
+
+    @property
+    def seconds(self) -> float | None:
+        """Time of the whole batch in seconds, or None if the chip states no clock."""
+        return None if self.clock_mhz is None else self.cycles / (self.clock_mhz * 1e6)
+
+    @property
+    def utilization(self) -> float:
+        """MACs / (cycles x peak MACs per cycle), between 0 and 1; cycles of layers without MACs count too."""
+        peak = self.cycles * self.peak_macs_per_cycle
+        return self.macs / peak if peak else 0.0
+
+    @property
+    def frames_per_second(self) -> float | None:
+        """Inferences per second (batch / seconds), or None without a clock or without any cycle."""
+        seconds = self.seconds
+        return self.batch / seconds if seconds else None
+
+    @property
+    def energy(self) -> float:
+        """Energy of the whole batch in `energy_unit`."""
+        return sum(layer.energy for layer in self.layers)
+
+    @property
+    def energy_pj(self) -> float:
+        """Energy of the whole batch in pJ; raises `DnnAccelError` if the chip states another unit."""
+        return in_picojoules(self.energy, self.energy_unit)
+
+    @property
+    def energy_per_inference(self) -> float:
+        """Energy of one of the batch's inferences in `energy_unit`."""
+        return self.energy / self.batch
+
+    @property
+    def average_power_watts(self) -> float | None:
+        """Energy over time in W; None if the chip states no clock, or energies in another unit than pJ."""
+        seconds = self.seconds
+        if not seconds or self.energy_unit != "pJ":
+            return None
+        return self.energy * 1e-12 / seconds
+
+    def traffic(self, level: str, tensor: str | None = None, unit: str = "words") -> int:
+        """Reads + writes of memory `level` in all layers, of one tensor role or all, in "words" or "bytes".
+
+        Raises `UnknownNameError` for a memory that the chip has not, or another tensor role or unit.
+        """
+        if unit not in ("words", "bytes"):
+            raise unknown_name("unit", unit, ("words", "bytes"))
+        if level not in self.memories:
+            raise unknown_name("level", level, self.memories)
+        if tensor is not None and tensor not in ROLES:
+            raise unknown_name("tensor", tensor, ROLES)
+        return sum(
+            layer.traffic(level, tensor, unit)
+            for layer in self.layers
+            if any(c.level == level and tensor in (None, c.tensor) for c in layer.levels)
+        )
+
+    def energy_by_level(self) -> dict[str, float]:
+        """Energy by where it was spent: each memory, each array's network, "mac" and "vector"."""
+        split = dict.fromkeys((*self.memories, *self.arrays, "mac", "vector"), 0.0)
+        for layer in self.layers:
+            for name, spent in layer.energy_by_level().items():
+                split[name] = split.get(name, 0.0) + spent
+        return split
+
+    def energy_by_tensor(self) -> dict[str, float]:
+        """Energy by what it was spent on: each tensor role, "mac" and "vector"."""
+        split = dict.fromkeys((*ROLES, "mac", "vector"), 0.0)
+        for layer in self.layers:
+            for name, spent in layer.energy_by_tensor().items():
+                split[name] = split.get(name, 0.0) + spent
+        return split
+
+    def to_text(self, *, width: int = 120) -> str:
+        """Return the tables and totals as plain text for lines of `width` characters; `str()` takes 120."""
+        from dnnaccel.report.table import report_text
+
+        return report_text(self, width=width)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain numbers, strings, lists and dicts, ready for JSON."""
+        return {
+            "network": self.network,
+            "chip": self.chip,
+            "dataflow": self.dataflow,
+            "objective": self.objective,
+            "fidelity": self.fidelity,
+            "batch": self.batch,
+            "clock_mhz": self.clock_mhz,
+            "peak_macs_per_cycle": self.peak_macs_per_cycle,
+            "macs": self.macs,
+            "ops": self.ops,
+            "cycles": self.cycles,
+            "seconds": self.seconds,
+            "utilization": self.utilization,
+            "frames_per_second": self.frames_per_second,
+            "energy": self.energy,
+            "energy_unit": self.energy_unit,
+            "energy_per_inference": self.energy_per_inference,
+            "average_power_watts": self.average_power_watts,
+            "energy_by_level": self.energy_by_level(),
+            "energy_by_tensor": self.energy_by_tensor(),
+            "traffic_words": {name: self.traffic(name) for name in self.memories},
+            "traffic_bytes": {name: self.traffic(name, unit="bytes") for name in self.memories},
+            "layers": [layer.to_dict() for layer in self.layers],
+        }
+
+    def to_json(self) -> str:
+        """Return `to_dict()` as JSON text, indented by two blanks."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+
+    def to_csv(self) -> str:
+        """Return one row per layer as CSV text, with a header; the columns are those of `to_dataframe`."""
+        from dnnaccel.report.rows import csv_text, layer_rows
+
+        return csv_text(layer_rows(self))
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return one row per layer as a pandas DataFrame; raises `MissingExtraError` without pandas.
+
+        Columns "<memory>.words" and "<memory>.bytes" are reads + writes, "<memory>.<tensor>.reads" and
+        ".writes" are words, "energy.<level>" is in `energy_unit`.
+        """
+        from dnnaccel.report.rows import dataframe, layer_rows
+
+        return dataframe(layer_rows(self))
+
+    def to_html(self) -> str:
+        """Return a page that needs no other file: totals, tables, and where the energy goes as bars."""
+        from dnnaccel.report.page import page, report_fragment
+
+        return page(f"{self.network} on {self.chip}", report_fragment(self))
+
+    def render(self, format: str) -> str:
+        """Return the report as "table", "json", "csv" or "html" text; raises `DnnAccelError` for another."""
+        from dnnaccel.report.files import render
+
+        return render(self, format)
+
+    def save(self, path: str | os.PathLike[str], *, format: str | None = None) -> None:
+        """Write the report to `path`, whole or not at all.
+
+        `format` is "table", "json", "csv" or "html"; None takes it from the suffix (.txt .json .csv .html).
+        Raises `DnnAccelError` for another suffix or format, or if the file cannot be written.
+        """
+        from dnnaccel.report.files import save
+
+        save(self, path, format)
+
+    def plot(
+        self, kind: str = "energy", path: str | os.PathLike[str] | None = None, *, by: str = "level"
+    ) -> Figure:
+        """Draw stacked bars, one per layer, and return the matplotlib figure.
+
+        `kind` is "energy", "words" (reads + writes) or "cycles" (computing, and waiting for memory); energy
+        and words are stacked `by` "level" or "tensor". With `path` the figure is saved, as its suffix says.
+        Raises `UnknownNameError` for another kind or by, `MissingExtraError` without matplotlib.
+        """
+        from dnnaccel.report.plot import plot_report
+
+        return plot_report(self, kind=kind, by=by, path=path)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        return (
+            f"<Report {self.network} on {self.chip}, {self.dataflow}: {len(self.layers)} layers, "
+            f"{count(self.cycles)} cycles, {energy(self.energy, self.energy_unit)}"
+            + (f", {quantity(self.seconds, 's')}>" if self.seconds is not None else ">")
+        )
+
+    def _repr_html_(self) -> str:
+        from dnnaccel.report.page import report_fragment
+
+        return report_fragment(self)

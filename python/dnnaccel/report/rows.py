@@ -1,0 +1,78 @@
+"""Reports as flat rows: CSV text and pandas frames."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from dnnaccel.errors import MissingExtraError
+from dnnaccel.problem import ROLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dnnaccel.report.result import Report
+
+__all__ = ["Row", "csv_text", "dataframe", "layer_rows"]
+
+Row = dict[str, Any]
+"""Column name to value; all rows of one table have the same columns in the same order."""
+
+
+def layer_rows(report: Report) -> list[Row]:
+    """Return one row per layer, every count and energy in a column of its own."""
+    spent_on = list(report.energy_by_level())
+    rows = []
+    for layer in report.layers:
+        row: Row = {
+            "network": report.network,
+            "chip": report.chip,
+            "dataflow": report.dataflow,
+            "batch": report.batch,
+            "layer": layer.name,
+            "kind": layer.kind,
+            "macs": layer.macs,
+            "ops": layer.ops,
+            "cycles": layer.cycles,
+            "compute_cycles": layer.compute_cycles,
+            "ramp_cycles": layer.ramp_cycles,
+            "seconds": layer.seconds,
+            "utilization": layer.utilization,
+            "bound_by": layer.bound_by,
+            "energy": layer.energy,
+            "energy_unit": layer.energy_unit,
+        }
+        split = layer.energy_by_level()
+        row |= {f"energy.{name}": split.get(name, 0.0) for name in spent_on}
+        for memory in report.memories:
+            counts = [count for count in layer.levels if count.level == memory]
+            row[f"{memory}.words"] = layer.traffic(memory) if counts else 0
+            row[f"{memory}.bytes"] = layer.traffic(memory, unit="bytes") if counts else 0
+            for role in ROLES:
+                row[f"{memory}.{role}.reads"] = sum(c.reads for c in counts if c.tensor == role)
+                row[f"{memory}.{role}.writes"] = sum(c.writes for c in counts if c.tensor == role)
+        row["note"] = layer.note
+        rows.append(row)
+    return rows
+
+
+def csv_text(rows: Sequence[Row]) -> str:
+    """Return `rows` as CSV text with a header line; what does not apply (None) is an empty cell."""
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return text.getvalue()
+
+
+def dataframe(rows: Sequence[Row]) -> pd.DataFrame:
+    """Return `rows` as a pandas DataFrame; raises `MissingExtraError` if pandas is not installed."""
+    try:
+        import pandas as pd
+    except ImportError:
+        raise MissingExtraError("data frames need pandas: pip install 'dnnaccel[data]'") from None
+    frame: pd.DataFrame = pd.DataFrame(list(rows))
+    return frame

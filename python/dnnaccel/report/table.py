@@ -1,0 +1,156 @@
+"""A report as the plain-text table that a person wants to see first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from dnnaccel.cost import LayerReport
+from dnnaccel.report.text import DEFAULT_WIDTH, Column, clean, layout, notes, pairs
+from dnnaccel.report.units import NONE, count, energy, percent, quantity
+
+if TYPE_CHECKING:
+    from dnnaccel.report.result import Report
+
+__all__ = ["energy_columns", "headline", "remarks", "report_text", "summary", "work_columns"]
+
+_NAMED_ONE_BY_ONE = 4
+
+
+def report_text(report: Report, *, width: int = DEFAULT_WIDTH) -> str:
+    """Return headline, the two tables, remarks and totals, for lines of `width` characters."""
+    parts = [
+        notes([headline(report)], width=width),
+        f"Work, time, and words over each memory (reads + writes)\n\n{_table(work_columns(report), width)}",
+        f"Energy, and where it goes (% of each row's energy)\n\n{_table(energy_columns(report), width)}",
+    ]
+    if said := remarks(report):
+        parts.append(notes(said, width=width))
+    parts.append(pairs(summary(report), width=width))
+    return "\n\n".join(parts)
+
+
+def _table(columns: list[Column], width: int) -> str:
+    return layout(columns, width=width, total=True)
+
+
+def headline(report: Report) -> str:
+    """Return one line that says what was simulated."""
+    return (
+        f"{clean(report.network)} on {clean(report.chip)}: dataflow {clean(report.dataflow)}, "
+        f"batch {report.batch}, mapped for {report.objective}, {report.fidelity}"
+    )
+
+
+def work_columns(report: Report) -> list[Column]:
+    """Return the columns of the first table; the last row is the total."""
+    layers = report.layers
+    columns = [
+        _names(report),
+        Column("kind", [*(clean(layer.kind) for layer in layers), ""], left=True),
+        Column("MACs", [*(_nonzero(layer.macs) for layer in layers), count(report.macs)]),
+        Column("vector ops", [*(_nonzero(layer.ops) for layer in layers), count(report.ops)]),
+        Column("cycles", [*(_nonzero(layer.cycles) for layer in layers), count(report.cycles)]),
+        Column("util %", [*(_utilization(layer) for layer in layers), percent(report.utilization)]),
+        Column("bound by", [*(_bound_by(layer) for layer in layers), ""], left=True),
+    ]
+    for memory in report.memories:
+        moved = [_words(layer, memory) for layer in layers]
+        columns.append(Column(memory, [*(_nonzero(words) for words in moved), count(sum(moved))]))
+    return columns
+
+
+def energy_columns(report: Report) -> list[Column]:
+    """Return the columns of the second table; the last row is the total. Where nothing is spent has none."""
+    total = report.energy_by_level()
+    splits = [layer.energy_by_level() for layer in report.layers]
+    energies = [layer.energy for layer in report.layers]
+    columns = [
+        _names(report),
+        Column("energy", [energy(spent, report.energy_unit) for spent in (*energies, report.energy)]),
+        Column("% of total", [_share(spent, report.energy) for spent in (*energies, report.energy)]),
+    ]
+    for name, spent in total.items():
+        if spent:
+            cells = [_share(split.get(name, 0.0), sum(split.values())) for split in (*splits, total)]
+            columns.append(Column(name, cells))
+    return columns
+
+
+def remarks(report: Report) -> list[str]:
+    """Return what a reader must know of the layers that a chip does not run as such, in a sentence each."""
+    by_note: dict[str, list[LayerReport]] = {}
+    for layer in report.layers:
+        if layer.note:
+            by_note.setdefault("fused" if layer.note.startswith("fused") else layer.note, []).append(layer)
+    said = []
+    for note, layers in by_note.items():
+        if note == "fused" and len(layers) <= _NAMED_ONE_BY_ONE:
+            said.append(
+                f"fused: {', '.join(f'{x.name} {x.note.removeprefix(note).strip()}' for x in layers)}"
+            )
+        elif note == "fused":
+            kinds = ", ".join(f"{number} {kind}" for kind, number in Counter(x.kind for x in layers).items())
+            said.append(f"fused: {len(layers)} layers ({kinds}) run in the layer that makes their input")
+        else:
+            said.append(f"{note}: {', '.join(clean(layer.name) for layer in layers)}")
+    return said
+
+
+def summary(report: Report) -> list[tuple[str, str]]:
+    """Return the totals as names and values with their units."""
+    batch = "" if report.batch == 1 else f" for a batch of {report.batch}"
+    lines = [("time", f"{count(report.cycles)} cycles{batch}; the chip states no clock")]
+    if report.clock_mhz is not None:
+        time = quantity(report.seconds, "s")
+        lines = [
+            ("throughput", f"{count(report.frames_per_second)} frames/s"),
+            ("time", f"{time}{batch} ({count(report.cycles)} cycles at {report.clock_mhz:g} MHz)"),
+        ]
+    per_mac = report.energy / report.macs if report.macs else None
+    spent = energy(report.energy_per_inference, report.energy_unit)
+    lines.append(
+        (
+            "energy per inference",
+            spent + (f" ({energy(per_mac, report.energy_unit)} per MAC)" if per_mac else ""),
+        )
+    )
+    if report.average_power_watts is not None:
+        lines.append(("average power", quantity(report.average_power_watts, "W")))
+    outermost = report.memories[0] if report.memories else None
+    if outermost is not None:
+        words, size = report.traffic(outermost), report.traffic(outermost, unit="bytes")
+        lines.append((f"{outermost} traffic", f"{count(words)} words, {quantity(size, 'B')}{batch}"))
+    lines.append(
+        (
+            "utilisation",
+            f"{percent(report.utilization)} % of {count(report.peak_macs_per_cycle)} MACs per cycle",
+        )
+    )
+    return lines
+
+
+def _names(report: Report) -> Column:
+    return Column("layer", [*(clean(layer.name) for layer in report.layers), "total"], left=True)
+
+
+def _nonzero(value: int) -> str:
+    return count(value) if value else NONE
+
+
+def _utilization(layer: LayerReport) -> str:
+    return percent(layer.utilization) if layer.macs else NONE
+
+
+def _bound_by(layer: LayerReport) -> str:
+    if layer.cycles:
+        return layer.bound_by
+    return "(fused)" if layer.note.startswith("fused") else NONE
+
+
+def _words(layer: LayerReport, memory: str) -> int:
+    return layer.traffic(memory) if any(count.level == memory for count in layer.levels) else 0
+
+
+def _share(part: float, whole: float) -> str:
+    return percent(part / whole) if part and whole else NONE

@@ -1,0 +1,145 @@
+"""Does a comparison run every combination, give ratios to the right row, and keep what cannot run?"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from report_factory import make_report
+
+from dnnaccel.compare import Comparison, ComparisonRow, compare
+from dnnaccel.errors import DnnAccelError, UnknownNameError
+
+
+@pytest.fixture(scope="module")
+def ran() -> Comparison:
+    return compare("lenet5", ["eyeriss", "eyeriss_isca16"], ["ws", "os"])
+
+
+def row(**changes: object) -> ComparisonRow:
+    given = {"network": "tiny", "chip": "chip", "dataflow": "rs", "report": make_report()} | changes
+    return ComparisonRow(**given)  # type: ignore[arg-type]
+
+
+def test_every_combination_is_a_row_in_order(ran: Comparison) -> None:
+    assert [(r.network, r.chip, r.dataflow) for r in ran.rows] == [
+        ("lenet5", "eyeriss", "ws"),
+        ("lenet5", "eyeriss", "os"),
+        ("lenet5", "eyeriss_isca16", "ws"),
+        ("lenet5", "eyeriss_isca16", "os"),
+    ]
+    assert all((r.report is None) != (r.reason is None) for r in ran.rows)
+
+
+def test_ratios_are_to_the_first_row_that_ran(ran: Comparison) -> None:
+    done = [r for r in ran.rows if r.report is not None]
+    first = done[0]
+    assert first.report is not None
+    assert (first.energy_ratio, first.cycles_ratio, first.dram_ratio) == (1.0, 1.0, 1.0)
+    for other in done:
+        assert other.report is not None
+        assert other.cycles_ratio == pytest.approx(other.report.cycles / first.report.cycles)
+        assert other.dram_words is not None
+        assert first.dram_words is not None
+        assert other.dram_ratio == pytest.approx(other.dram_words / first.dram_words)
+        if other.report.energy_unit == first.report.energy_unit:
+            assert other.energy_ratio == pytest.approx(other.report.energy / first.report.energy)
+        else:
+            assert other.energy_ratio is None
+
+
+def test_every_network_has_its_own_first_row() -> None:
+    from dnnaccel import zoo
+
+    nets = [zoo.load("lenet5"), zoo.load("lenet5", batch=2)]
+    both = compare(nets, "eyeriss")
+    assert [r.cycles_ratio for r in both.rows] == [1.0, 1.0]
+    assert [r.report.batch for r in both.rows if r.report is not None] == [1, 2]
+
+
+def test_a_chip_runs_its_own_dataflow_by_default() -> None:
+    from dnnaccel import arch
+
+    assert compare("lenet5", "eyeriss").rows[0].dataflow == arch.load("eyeriss").dataflow
+
+
+def test_a_combination_that_cannot_run_is_a_row_with_its_reason() -> None:
+    from dnnaccel import arch
+
+    tiny = arch.load("eyeriss").override({"psum_spad.size_bytes": 2, "filter_spad.size_bytes": 2})
+    both = compare("lenet5", [tiny, "eyeriss_isca16"], ["rs"])
+    assert both.rows[-1].report is not None
+    assert both.rows[-1].cycles_ratio == 1.0
+    refused = both.rows[0]
+    if refused.report is None:
+        assert refused.reason
+        assert refused.reason in " ".join(str(both).split())
+
+
+@pytest.mark.parametrize(
+    ("networks", "chips", "dataflows", "words"),
+    [
+        ("alexnt", "eyeriss", None, "did you mean 'alexnet'?"),
+        ("alexnet", "eyeris", None, "did you mean 'eyeriss'?"),
+        ("alexnet", "eyeriss", ["ws", "oss"], "unknown dataflow 'oss'"),
+    ],
+)
+def test_unknown_names_raise_before_anything_runs(networks, chips, dataflows, words) -> None:
+    ran_so_far = []
+    with pytest.raises(UnknownNameError) as caught:
+        compare(networks, chips, dataflows, progress=lambda *args: ran_so_far.append(args))
+    assert words in str(caught.value)
+    assert not ran_so_far
+
+
+@pytest.mark.parametrize("empty", [([], "eyeriss", None), ("lenet5", [], None), ("lenet5", "eyeriss", [])])
+def test_empty_lists_are_refused(empty) -> None:
+    with pytest.raises(DnnAccelError, match="needs at least one"):
+        compare(*empty)
+
+
+def test_progress_counts_combinations() -> None:
+    seen: list[tuple[int, int]] = []
+    compare("lenet5", "eyeriss", ["ws", "os"], progress=lambda done, total, what: seen.append((done, total)))
+    assert {total for _, total in seen} == {2}
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1] == (2, 2)
+
+
+def test_table_shows_ratios_and_reasons() -> None:
+    rows = (
+        row(energy_ratio=1.0, cycles_ratio=1.0, dram_ratio=1.0),
+        row(chip="other", report=make_report(scale=2), energy_ratio=2.0, cycles_ratio=1.857, dram_ratio=1.98),
+        row(
+            chip="normalised",
+            report=make_report(energy_unit="MAC", clock=None),
+            cycles_ratio=1.0,
+            dram_ratio=1.0,
+        ),
+        row(chip="small", dataflow="nlr", report=None, reason="psum_spad cannot be bypassed"),
+    )
+    text = str(Comparison(rows=rows))
+    assert max(len(line) for line in text.splitlines()) <= 120
+    for words in ("2.00x", "1.86x", "1.98x", "n/a", "cannot run", "4.550k MAC"):
+        assert words in text
+    assert "tiny on small, nlr, cannot run: psum_spad cannot be bypassed" in text
+    assert "energies in different units are not compared" in text
+
+
+def test_every_way_out_has_every_row(tmp_path: Path) -> None:
+    comparison = Comparison(rows=(row(energy_ratio=1.0), row(report=None, reason="<too> small")))
+    read = json.loads(comparison.to_json())["rows"]
+    assert [r["reason"] for r in read] == [None, "<too> small"]
+    assert read[0]["report"]["cycles"] == 7000
+    table = list(csv.DictReader(io.StringIO(comparison.to_csv())))
+    assert list(comparison.to_dataframe().columns) == list(table[0])
+    assert table[0]["cycles"] == "7000"
+    assert table[1]["cycles"] == ""
+    assert "&lt;too&gt; small" in comparison.to_html()
+    for suffix in ("json", "csv", "txt", "html"):
+        comparison.save(tmp_path / f"out.{suffix}")
+    assert len(list(tmp_path.iterdir())) == 4
+    assert repr(comparison) == "<Comparison: 2 combinations, 1 ran>"
