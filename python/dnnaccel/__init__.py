@@ -1,6 +1,6 @@
 """How many cycles, how much traffic and how much energy a neural network costs on a chip, and why.
 
-Start with ``dnnaccel.simulate(dnnaccel.zoo.load("alexnet"), dnnaccel.arch.load("eyeriss"))``.
+Start with ``dnnaccel.simulate("alexnet", "eyeriss")``.
 """
 
 from __future__ import annotations
@@ -8,7 +8,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from dnnaccel import dataflow, layers, zoo
 from dnnaccel._core import __version__, build_config
+from dnnaccel.compare import Comparison, compare
+from dnnaccel.cost import LayerReport, evaluate
+from dnnaccel.dataflow import Dataflow
 from dnnaccel.errors import (
     ArchitectureError,
     DataflowError,
@@ -19,36 +23,17 @@ from dnnaccel.errors import (
     NetworkError,
     UnknownNameError,
 )
+from dnnaccel.mapper import SearchResult, search
+from dnnaccel.mapping import Mapping
+from dnnaccel.network import Network, NetworkBuilder
+from dnnaccel.problem import Problem
+from dnnaccel.report import Report
+
+# Last of all: this binds the functions over the modules of the same name.
+from dnnaccel.simulate import simulate
 
 if TYPE_CHECKING:
-    from dnnaccel import arch, layers, zoo
-    from dnnaccel.compare import Comparison, compare
-    from dnnaccel.cost import LayerReport
-    from dnnaccel.dataflow import Dataflow
-    from dnnaccel.mapper import SearchResult, search
-    from dnnaccel.mapping import Mapping
-    from dnnaccel.network import Network, NetworkBuilder
-    from dnnaccel.problem import Problem
-    from dnnaccel.report import Report
-    from dnnaccel.simulate import evaluate, simulate
-
-# What each public name is loaded from when it is first used: `import dnnaccel` stays fast.
-_LAZY = {
-    "Comparison": "compare",
-    "Dataflow": "dataflow",
-    "LayerReport": "cost",
-    "Mapping": "mapping",
-    "Network": "network",
-    "NetworkBuilder": "network",
-    "Problem": "problem",
-    "Report": "report",
-    "SearchResult": "mapper",
-    "compare": "compare",
-    "evaluate": "simulate",
-    "search": "mapper",
-    "simulate": "simulate",
-}
-_MODULES = ("arch", "layers", "zoo")
+    from dnnaccel import arch
 
 __all__ = [
     "ArchitectureError",
@@ -72,6 +57,7 @@ __all__ = [
     "arch",
     "build_config",
     "compare",
+    "dataflow",
     "evaluate",
     "layers",
     "search",
@@ -81,14 +67,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return importlib.import_module(f"dnnaccel.{name}")
-    if name not in _LAZY:
-        raise AttributeError(f"module 'dnnaccel' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"dnnaccel.{_LAZY[name]}"), name)
-    # Importing the submodule bound its own name here; a function of the same name must win over it.
-    globals()[name] = value
-    return value
+    # Chips bring the YAML and validation libraries with them, so they are loaded when first asked for.
+    if name == "arch":
+        return importlib.import_module("dnnaccel.arch")
+    raise AttributeError(f"module 'dnnaccel' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

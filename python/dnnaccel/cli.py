@@ -236,7 +236,7 @@ Examples:
   dnnaccel compare alexnet --arch eyeriss --dataflows ws,os,is,rs,nlr
   dnnaccel compare alexnet,resnet50 --arch eyeriss,tpu_v1,nvdla_large
   dnnaccel compare vgg16 --arch eyeriss,chip.yaml --batch 4 --output comparison.html
-"""
+""",
 )
 @click.argument("networks", metavar="NETWORKS", shell_complete=_complete_network)
 @click.option(
@@ -305,7 +305,7 @@ Examples:
   dnnaccel show eyeriss
   dnnaccel show my_chip.yaml
   dnnaccel show rs
-"""
+""",
 )
 @click.argument("name", metavar="NAME", shell_complete=_complete_any)
 def show(name: str) -> None:

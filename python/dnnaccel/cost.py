@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dnnaccel.errors import DnnAccelError, unknown_name
+from dnnaccel import _core
+from dnnaccel._lower import lower_chip, lower_mapping, lower_problem
+from dnnaccel.errors import DnnAccelError, LayerError, MappingError, unknown_name
 from dnnaccel.mapping import Mapping
+from dnnaccel.problem import ROLES
 
-__all__ = ["LayerReport", "LevelCount", "NetworkCount"]
+if TYPE_CHECKING:
+    from dnnaccel.arch import Chip
+    from dnnaccel.layers import Layer
+
+__all__ = ["LayerReport", "LevelCount", "NetworkCount", "evaluate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +42,8 @@ class NetworkCount:
 
     For operands `sent` left the parent and `delivered` reached the instances below; for outputs `delivered`
     came up from the instances and `sent` reached the parent. `hops` passed between neighbours: copies handed
-    on, or partial sums added on the way (delivered - sent).
+    on, or partial sums added on the way (delivered - sent). `returned` are begun sums that went back down to the
+    instances (outputs only).
     """
 
     array: str
@@ -42,6 +51,7 @@ class NetworkCount:
     sent: int
     delivered: int
     hops: int
+    returned: int
     energy: float
 
 
@@ -50,8 +60,10 @@ class LayerReport:
     """What one layer costs on one chip.
 
     `cycles` is the latency; `compute_cycles` what it would be with free memories; `level_cycles` the time each
-    memory's ports are busy; `ramp_cycles` the first fill and last drain that nothing hides; `bound_by` names the
-    slowest ("compute", or a memory level). `utilization` is MACs / (cycles x MAC units). Energies are in
+    memory's ports are busy; `exposed_cycles` what single-buffered memories make compute wait for their refills;
+    `ramp_cycles` the first fill and last drain that double buffering cannot hide; `bound_by` names the slowest
+    ("compute", "vector" or a memory level). `utilization` is MACs / (cycles x MAC units), `active_pes` the number
+    of MAC units that ever work. Energies are in
     `energy_unit`; `seconds` needs the chip's clock. `ops` are operations of the chip's vector unit. `note` says
     what was done to a layer without MACs ("fused into conv1", "no words move").
     """
@@ -63,9 +75,11 @@ class LayerReport:
     cycles: int
     compute_cycles: int
     level_cycles: tuple[tuple[str, int], ...]
+    exposed_cycles: int
     ramp_cycles: int
     clock_mhz: float | None
     utilization: float
+    active_pes: int
     bound_by: str
     levels: tuple[LevelCount, ...]
     networks: tuple[NetworkCount, ...]
@@ -104,7 +118,8 @@ class LayerReport:
     def energy_by_tensor(self) -> dict[str, float]:
         """Energy by what it was spent on: each tensor, "mac" and "vector"."""
         split: dict[str, float] = {}
-        for count in (*self.levels, *self.networks):
+        counts: tuple[LevelCount | NetworkCount, ...] = (*self.levels, *self.networks)
+        for count in counts:
             split[count.tensor] = split.get(count.tensor, 0.0) + count.energy
         split["mac"] = self.mac_energy
         split["vector"] = self.vector_energy
@@ -141,9 +156,11 @@ class LayerReport:
             "cycles": self.cycles,
             "compute_cycles": self.compute_cycles,
             "level_cycles": dict(self.level_cycles),
+            "exposed_cycles": self.exposed_cycles,
             "ramp_cycles": self.ramp_cycles,
             "seconds": self.seconds,
             "utilization": self.utilization,
+            "active_pes": self.active_pes,
             "bound_by": self.bound_by,
             "energy": self.energy,
             "energy_unit": self.energy_unit,
@@ -174,3 +191,96 @@ def in_picojoules(energy: float, unit: str) -> float:
             f"this chip states its energies in units of {unit}, not in pJ; read .energy with .energy_unit"
         )
     return energy
+
+
+def evaluate(layer: Layer, chip: Chip, mapping: Mapping | str) -> LayerReport:
+    """Cost one mapping of one layer on a chip: closed form, microseconds.
+
+    `mapping` is a `Mapping` or its text. Raises `MappingError` if it does not belong to the layer and the chip, or if a
+    tile does not fit (naming level, tensors, words needed and words there), and `LayerError` for a layer without MACs.
+    """
+    problem = layer.problem
+    if problem is None:
+        raise LayerError(f"layer {layer.name!r} ({layer.kind}) has no MACs and so no mapping to cost")
+    nest = Mapping.parse(mapping) if isinstance(mapping, str) else mapping
+    try:
+        found = _core.evaluate(lower_problem(problem), lower_chip(chip), lower_mapping(nest, chip, problem))
+    except (ValueError, MappingError) as error:
+        raise MappingError(f"layer {layer.name!r} on {chip.name}: {error}") from None
+    if found.misfit is not None:
+        raise MappingError(f"layer {layer.name!r} on {chip.name}: {describe_misfit(found.misfit, chip)}")
+    return _layer_report(layer, chip, nest, found.counts, found.cost)
+
+
+def describe_misfit(misfit: _core.Misfit, chip: Chip) -> str:
+    """Say which level a mapping does not fit, by which tensors, how many words it needs and how many are there."""
+    memory = chip.levels[misfit.level]
+    tiles = dict(zip(ROLES, misfit.tiles, strict=True))
+    split = " + ".join(f"{role} {words}" for role, words in tiles.items() if words)
+    largest = max(tiles, key=lambda role: tiles[role])
+    double = "twice " if chip.memory(memory.name).double_buffered else ""
+    return (
+        f"level {memory.name} needs {misfit.words_needed} words for {double}its tiles ({split}; most for {largest}) "
+        f"and has {misfit.words_there}"
+    )
+
+
+def _layer_report(
+    layer: Layer, chip: Chip, mapping: Mapping, counts: _core.Counts, cost: _core.Cost
+) -> LayerReport:
+    depth = len(chip.levels)
+    memory_counts, memory_energy = counts.memories(depth), cost.memory_energy(depth)
+    network_counts, network_energy = counts.networks(depth), cost.network_energy(depth)
+    busy = cost.level_cycles(depth)
+    levels, networks, level_cycles = [], [], []
+    for i, level in enumerate(chip.levels):
+        if level in chip.memories:
+            level_cycles.append((level.name, math.ceil(busy[i])))
+            for r, role in enumerate(ROLES):
+                count = memory_counts[i][r]
+                levels.append(
+                    LevelCount(
+                        level=level.name,
+                        tensor=role,
+                        reads=count.reads,
+                        writes=count.writes,
+                        tile_words=count.tile,
+                        word_bits=chip.memory(level.name).word_bits,
+                        energy=memory_energy[i][r],
+                    )
+                )
+            continue
+        for r, role in enumerate(ROLES):
+            moved = network_counts[i][r]
+            networks.append(
+                NetworkCount(
+                    array=level.name,
+                    tensor=role,
+                    sent=moved.sent,
+                    delivered=moved.delivered,
+                    hops=moved.hops,
+                    returned=moved.returned,
+                    energy=network_energy[i][r],
+                )
+            )
+    return LayerReport(
+        name=layer.name,
+        kind=layer.kind,
+        macs=counts.macs,
+        ops=0,
+        cycles=cost.cycles,
+        compute_cycles=math.ceil(cost.compute_cycles),
+        level_cycles=tuple(level_cycles),
+        exposed_cycles=math.ceil(cost.exposed_cycles),
+        ramp_cycles=math.ceil(cost.ramp_cycles),
+        clock_mhz=chip.clock_mhz,
+        utilization=counts.macs / (cost.cycles * chip.peak_macs_per_cycle),
+        active_pes=counts.active_macs,
+        bound_by="compute" if cost.bound_by < 0 else chip.levels[cost.bound_by].name,
+        levels=tuple(levels),
+        networks=tuple(networks),
+        mac_energy=cost.mac_energy,
+        vector_energy=0.0,
+        energy_unit=chip.energy_unit,
+        mapping=mapping,
+    )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from dnnaccel.errors import LayerError
 
@@ -84,6 +85,9 @@ class Problem:
     def __hash__(self) -> int:
         return hash((tuple(self.bounds.items()), self.tensors))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _problem, (dict(self.bounds), self.tensors)
+
     @property
     def macs(self) -> int:
         """Number of multiply-accumulates: the product of all bounds, whatever the mapping."""
@@ -97,6 +101,11 @@ class Problem:
     def tensor(self, role: str) -> Tensor:
         """Return the tensor that plays `role`."""
         return next(t for t in self.tensors if t.role == role)
+
+
+def _problem(bounds: dict[str, int], tensors: tuple[Tensor, ...]) -> Problem:
+    # Read-only views do not pickle; what they show does.
+    return Problem(bounds=bounds, tensors=tensors)
 
 
 def _channel_axes(group_bound: int, channels: int, dim: str) -> tuple[Axis, ...]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from report_factory import make_report
 
 from dnnaccel.compare import Comparison, ComparisonRow, compare
-from dnnaccel.errors import DnnAccelError, UnknownNameError
+from dnnaccel.errors import DataflowError, DnnAccelError, LayerError, MappingError, UnknownNameError
 
 
 @pytest.fixture(scope="module")
@@ -66,17 +69,27 @@ def test_a_chip_runs_its_own_dataflow_by_default() -> None:
     assert compare("lenet5", "eyeriss").rows[0].dataflow == arch.load("eyeriss").dataflow
 
 
-def test_a_combination_that_cannot_run_is_a_row_with_its_reason() -> None:
-    from dnnaccel import arch
+@pytest.mark.parametrize("error", [DataflowError, MappingError])
+def test_a_combination_that_cannot_run_is_a_row_with_its_reason(monkeypatch, error) -> None:
+    def simulate(network, chip, *, dataflow, **options):
+        if dataflow == "ws":
+            raise error("psum_spad needs 96 words of outputs and has 1")
+        return make_report()
 
-    tiny = arch.load("eyeriss").override({"psum_spad.size_bytes": 2, "filter_spad.size_bytes": 2})
-    both = compare("lenet5", [tiny, "eyeriss_isca16"], ["rs"])
-    assert both.rows[-1].report is not None
-    assert both.rows[-1].cycles_ratio == 1.0
-    refused = both.rows[0]
-    if refused.report is None:
-        assert refused.reason
-        assert refused.reason in " ".join(str(both).split())
+    monkeypatch.setattr(importlib.import_module("dnnaccel.simulate"), "simulate", simulate)
+    refused, first = compare("lenet5", "eyeriss", ["ws", "os"]).rows
+    assert (refused.report, refused.energy_ratio, refused.dram_words) == (None, None, None)
+    assert refused.reason == "psum_spad needs 96 words of outputs and has 1"
+    assert (first.reason, first.energy_ratio) == (None, 1.0)
+
+
+def test_any_other_mistake_is_raised(monkeypatch) -> None:
+    def simulate(*given, **options):
+        raise LayerError("conv1: shapes do not meet")
+
+    monkeypatch.setattr(importlib.import_module("dnnaccel.simulate"), "simulate", simulate)
+    with pytest.raises(LayerError, match="do not meet"):
+        compare("lenet5", "eyeriss")
 
 
 @pytest.mark.parametrize(
@@ -143,3 +156,14 @@ def test_every_way_out_has_every_row(tmp_path: Path) -> None:
         comparison.save(tmp_path / f"out.{suffix}")
     assert len(list(tmp_path.iterdir())) == 4
     assert repr(comparison) == "<Comparison: 2 combinations, 1 ran>"
+
+
+def test_functions_are_not_hidden_by_modules_of_their_name() -> None:
+    code = (
+        "import dnnaccel as da\n"
+        "from dnnaccel.compare import Comparison\n"
+        "assert isinstance(da.compare('lenet5', 'eyeriss'), Comparison)\n"
+        "assert da.simulate('lenet5', 'eyeriss').macs > 0"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

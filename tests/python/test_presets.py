@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 
 import pytest
 
 from dnnaccel import arch
 from dnnaccel.arch import Array, Chip, Memory
+from dnnaccel.arch.schema import ArraySchema, ChipSchema, MemorySchema
 
 NUMBERS = {
     Memory: (
@@ -71,6 +73,15 @@ def test_energy_falls_towards_the_macs(chip: Chip) -> None:
     for role in ("inputs", "weights", "outputs"):
         ladder = [m.read_energy / m.word_bits for m in chip.memories if role in m.keeps]
         assert all(outer >= inner * (1 - 1e-9) for outer, inner in itertools.pairwise(ladder)), role
+
+
+def test_the_documentation_shows_the_example() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "chips.md").read_text(encoding="utf-8")
+    shown = page.split("<!-- example: begin -->\n```yaml\n")[1].split("```\n<!-- example: end -->")[0]
+    assert shown == (Path(arch.__file__).parent / "presets" / "example.yaml").read_text(encoding="utf-8")
+    for schema in (ArraySchema, ChipSchema, MemorySchema):
+        for key in schema.model_fields:
+            assert f"`{key}`" in page, key
 
 
 def sizes(chip: Chip) -> dict[str, int | None]:

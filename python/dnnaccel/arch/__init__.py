@@ -10,13 +10,13 @@ import functools
 import os
 from pathlib import Path
 
-from dnnaccel.arch.chip import Array, Chip, Level, Mac, Memory, Vector
+from dnnaccel.arch.chip import Chip
 from dnnaccel.arch.files import parse_value, read_chip
-from dnnaccel.errors import ArchitectureError, UnknownNameError, did_you_mean
+from dnnaccel.arch.levels import Array, Level, Mac, Memory, Vector
+from dnnaccel.errors import UnknownNameError, did_you_mean
 
 __all__ = [
     "Array",
-    "ArchitectureError",
     "Chip",
     "Level",
     "Mac",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
+from dnnaccel.arch.levels import Array, Level, Mac, Memory, Vector, as_mapping, store
 from dnnaccel.arch.schema import (
     FORMAT,
     MAX_LEVELS,
@@ -14,7 +15,6 @@ from dnnaccel.arch.schema import (
     ArraySchema,
     ChipSchema,
     Fault,
-    FrozenDict,
     MacSchema,
     MemorySchema,
     VectorSchema,
@@ -22,195 +22,10 @@ from dnnaccel.arch.schema import (
     find_faults,
     nearest_key,
 )
-from dnnaccel.errors import ArchitectureError, unknown_name
+from dnnaccel.errors import ArchitectureError, UnknownNameError, did_you_mean, unknown_name
 from dnnaccel.problem import ROLES
 
-__all__ = ["Array", "Chip", "Level", "Mac", "Memory", "Vector"]
-
-
-def _as_mapping(value: object, renamed: Mapping[str, str]) -> dict[str, Any]:
-    return {renamed.get(f.name, f.name): getattr(value, f.name) for f in fields(value)}  # type: ignore[arg-type]
-
-
-def _store(value: object, checked: Mapping[str, Any], renamed: Mapping[str, str]) -> None:
-    for f in fields(value):  # type: ignore[arg-type]
-        object.__setattr__(value, f.name, checked[renamed.get(f.name, f.name)])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
-    """One memory level: DRAM, a buffer, a scratchpad or a register; below an array, one per instance.
-
-    Attributes
-    ----------
-    name : str
-        Name of the level.
-    size_bytes : int or None
-        Size of one instance in bytes; None, unlimited, is for the outermost memory only.
-    word_bits : int
-        Bits of one word here; 0 means the chip's (a `Chip` fills it in).
-    keeps, may_bypass : tuple of str
-        Tensor roles that can be kept here, and those of them that a mapping may leave out.
-    buffering : {"single", "double", "stream"}
-        How a new tile comes in: after the old one was used (one tile must fit, filling takes time of its
-        own), beside it (two tiles must fit, filling overlaps with use), or word by word behind its use (one
-        tile must fit, filling overlaps with use).
-    read_energy, write_energy : float
-        Energy of one word, in the chip's energy unit.
-    read_bytes_per_cycle, write_bytes_per_cycle, bytes_per_cycle : float or None
-        Bandwidth of one instance: of its read port and its write port, or of one port shared by both.
-        None never limits.
-    sources : dict of str
-        Where each number comes from, by key.
-
-    Raises `ArchitectureError` for a value that makes no sense.
-    """
-
-    name: str
-    size_bytes: int | None = None
-    word_bits: int = 0
-    keeps: tuple[str, ...] = ROLES
-    may_bypass: tuple[str, ...] = ()
-    buffering: str = "single"
-    read_energy: float
-    write_energy: float
-    read_bytes_per_cycle: float | None = None
-    write_bytes_per_cycle: float | None = None
-    bytes_per_cycle: float | None = None
-    sources: Mapping[str, str] = field(default_factory=FrozenDict)
-
-    def __post_init__(self) -> None:
-        checked, faults = find_faults(MemorySchema, _as_mapping(self, {"name": "memory"}))
-        if faults:
-            raise ArchitectureError(describe_faults(faults, f"memory {self.name!r}"))
-        _store(self, checked, {"name": "memory"})
-
-    @property
-    def capacity_words(self) -> int | None:
-        """Words that one instance holds, or None if it is unlimited.
-
-        Raises `ArchitectureError` if neither the memory nor a chip around it says how wide a word is.
-        """
-        if self.size_bytes is None:
-            return None
-        if not self.word_bits:
-            raise ArchitectureError(
-                f"memory {self.name!r}: word_bits: 0 stands for the chip's, and it is in no chip; state it"
-            )
-        return self.size_bytes * 8 // self.word_bits
-
-    @property
-    def tile_words(self) -> int | None:
-        """Largest number of words that the tiles of one moment may have together; None if unlimited.
-
-        Half the capacity where the memory is double buffered, all of it otherwise.
-        """
-        words = self.capacity_words
-        return words if words is None or not self.double_buffered else words // 2
-
-    @property
-    def double_buffered(self) -> bool:
-        """Whether two tiles must fit, so that the next one comes in while this one is used."""
-        return self.buffering == "double"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Array:
-    """A fan-out: `rows` x `columns` instances of everything below, and the network that reaches them.
-
-    Attributes
-    ----------
-    name : str
-        Name of the level; its two axes are the levels ``<name>.rows`` and ``<name>.columns`` of a mapping.
-    rows, columns : int
-        Number of instances along each axis.
-    multicast : {"all", "none"} or tuple of str
-        Dims in which instances may differ and still be served by one word sent.
-    reduce : {"all", "none"} or tuple of str
-        Dims over which partial sums add up on their way to the parent.
-    forwards : tuple of str
-        Tensor roles that an instance can hand on to its neighbours instead of the parent sending them.
-    charge : dict of str
-        For each role what costs `energy`: "none", each "delivery" to an instance, or each "hop" between
-        neighbours.
-    energy : float
-        Energy of one charged word, in the chip's energy unit.
-    sources : dict of str
-        Where each number comes from, by key.
-
-    Raises `ArchitectureError` for a value that makes no sense.
-    """
-
-    name: str
-    rows: int
-    columns: int = 1
-    multicast: str | tuple[str, ...] = "all"
-    reduce: str | tuple[str, ...] = "none"
-    forwards: tuple[str, ...] = ()
-    charge: Mapping[str, str] = field(default_factory=FrozenDict)
-    energy: float = 0.0
-    sources: Mapping[str, str] = field(default_factory=FrozenDict)
-
-    def __post_init__(self) -> None:
-        checked, faults = find_faults(ArraySchema, _as_mapping(self, {"name": "array"}))
-        if faults:
-            raise ArchitectureError(describe_faults(faults, f"array {self.name!r}"))
-        _store(self, checked, {"name": "array"})
-
-    @property
-    def instances(self) -> int:
-        """Number of instances: rows x columns."""
-        return self.rows * self.columns
-
-    @property
-    def axes(self) -> tuple[tuple[str, int], tuple[str, int]]:
-        """The two spatial levels of a mapping, each with its size: rows, then columns."""
-        return (f"{self.name}.rows", self.rows), (f"{self.name}.columns", self.columns)
-
-    def multicasts(self, dim: str) -> bool:
-        """Whether one word sent serves instances that differ in `dim`."""
-        return self.multicast == "all" or dim in self.multicast
-
-    def reduces(self, dim: str) -> bool:
-        """Whether partial sums of instances that differ in `dim` add up on their way to the parent."""
-        return self.reduce == "all" or dim in self.reduce
-
-
-Level = Memory | Array
-"""A level of a chip."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mac:
-    """The multiply-accumulate unit of each processing element: energy of one MAC, and its source."""
-
-    energy: float
-    source: str = ""
-
-    def __post_init__(self) -> None:
-        checked, faults = find_faults(MacSchema, _as_mapping(self, {}))
-        if faults:
-            raise ArchitectureError(describe_faults(faults, "mac"))
-        _store(self, checked, {})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vector:
-    """The unit for layers without MACs: `lanes` operations per cycle of `op_energy` each.
-
-    `memory` names the memory level whose words it reads and writes.
-    """
-
-    lanes: int
-    op_energy: float
-    memory: str
-    source: str = ""
-
-    def __post_init__(self) -> None:
-        checked, faults = find_faults(VectorSchema, _as_mapping(self, {}))
-        if faults:
-            raise ArchitectureError(describe_faults(faults, "vector"))
-        _store(self, checked, {})
+__all__ = ["Chip", "build"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -236,9 +51,9 @@ class Chip:
     vector: Vector
 
     def __post_init__(self) -> None:
-        checked, faults = find_faults(ChipSchema, _as_mapping(self, {}) | {"format": FORMAT})
+        checked, faults = find_faults(ChipSchema, as_mapping(self, {}) | {"format": FORMAT})
         if not faults:
-            _store(self, checked, {})
+            store(self, checked, {})
             faults = _part_faults(self) or _chip_faults(self.levels, self.word_bits, self.vector)
         if faults:
             raise ArchitectureError(describe_faults(faults, f"chip {self.name!r}"))
@@ -311,7 +126,10 @@ class Chip:
             if not dot:
                 settable = [name for name in ChipSchema.model_fields if name not in _PARTS]
                 if key not in settable:
-                    raise unknown_name("key", key, [*settable, *(f"{n}.{k}" for n, k in _inner_keys(self))])
+                    hint = did_you_mean(key, [*settable, *(f"{n}.{k}" for n, k in _inner_keys(self))])
+                    if hint.startswith("valid"):
+                        hint = f"valid: {', '.join(settable)}, or <level>.<key>"
+                    raise UnknownNameError(f"unknown key {key!r}; {hint}")
                 data[key] = value
                 continue
             if part not in (*names, "mac", "vector"):
@@ -319,13 +137,15 @@ class Chip:
             if (part, inner) not in _inner_keys(self):
                 raise unknown_name("key", key, [f"{n}.{k}" for n, k in _inner_keys(self) if n == part])
             target = data["levels"][names.index(part)] if part in names else data[part]
-            if target.get(inner) != value:
-                # The paper's figure no longer stands behind the number.
-                if part in names and inner != "sources":
-                    target.setdefault("sources", {})[inner] = "set by override"
-                elif part not in names and inner != "source":
-                    target["source"] = f"{inner} set by override; {target.get('source', '')}".rstrip("; ")
-                target[inner] = value
+            whole = self[part] if part in names else (self.mac if part == "mac" else self.vector)
+            if _same(getattr(whole, inner), value):
+                continue
+            target[inner] = value
+            # The paper's figure no longer stands behind the number.
+            if part in names and inner != "sources":
+                target.setdefault("sources", {})[inner] = "set by override"
+            elif part not in names and inner != "source":
+                target["source"] = f"{inner} set by override; {target.get('source', '')}".rstrip("; ")
         chip, faults = build(data)
         if chip is None:
             named = [
@@ -400,6 +220,12 @@ def _plain_value(value: object) -> object:
     if isinstance(value, tuple):
         return list(value)
     return dict(value) if isinstance(value, Mapping) else value
+
+
+def _same(old: object, new: object) -> bool:
+    # Only plain values are compared: a NumPy array compares to an array.
+    plain = new is None or isinstance(new, (int, float, str, list, tuple, dict))
+    return plain and _plain_value(old) == _plain_value(new)
 
 
 def _level_to_dict(level: Level, word_bits: int) -> dict[str, Any]:
@@ -512,6 +338,10 @@ def _size_faults(memory: Memory, index: int, word_bits: int | None) -> list[Faul
     return []
 
 
+def _below(place: tuple[str | int, ...], faults: Iterable[Fault]) -> list[Fault]:
+    return [(place + path, text) for path, text in faults]
+
+
 def build(data: object) -> tuple[Chip | None, list[Fault]]:
     """Build a chip from plain data: the chip, or every fault that can be seen at once."""
     top, faults = find_faults(ChipSchema, data)
@@ -524,7 +354,7 @@ def build(data: object) -> tuple[Chip | None, list[Fault]]:
         for index, entry in enumerate(listed[:MAX_LEVELS]):
             level, more = _build_level(entry)
             levels.append(level)
-            faults += [(("levels", index, *path), text) for path, text in more]
+            faults += _below(("levels", index), more)
         levels += [None] * len(listed[MAX_LEVELS:])
     elif "levels" in data:
         faults.append((("levels",), "must be a list of memories and arrays, outermost first"))
@@ -564,5 +394,5 @@ def _build_unit(
         return None, []
     checked, faults = find_faults(schema, data[key])
     if faults:
-        return None, [((key, *path), text) for path, text in faults]
+        return None, _below((key,), faults)
     return kind(**checked), []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dnnaccel.arch.chip import Array, Chip, Memory
+from dnnaccel.arch.chip import Chip
+from dnnaccel.arch.levels import Array, Memory
 from dnnaccel.problem import ROLES
 
 __all__ = ["draw"]

@@ -50,7 +50,7 @@ def plot_report(report: Report, *, kind: str, by: str, path: str | os.PathLike[s
     exponent = prefix_exponent(max(tops, default=0.0))
 
     # A Figure of its own, not pyplot's: nothing is left open, and no display is asked for.
-    figure = Figure(figsize=(max(6.4, 2.5 + 0.28 * len(names)), 4.8), layout="constrained")
+    figure = Figure(figsize=(max(7.2, 3.5 + 0.28 * len(names)), 4.8), layout="constrained")
     axes = figure.subplots()
     bottom = [0.0] * len(names)
     positions = range(len(names))
@@ -65,8 +65,11 @@ def plot_report(report: Report, *, kind: str, by: str, path: str | os.PathLike[s
     axes.set_ylabel(_axis_label(report, kind, exponent))
     axes.set_title(f"{report.network} on {report.chip}, {report.dataflow}, batch {report.batch}")
     axes.margins(x=0.01)
-    if parts:
-        axes.legend(frameon=False)
+    if any(bottom):
+        axes.set_ylim(0, 1.05 * max(bottom))
+        # Beside the bars, in the order in which they are stacked.
+        handles, labels = axes.get_legend_handles_labels()
+        figure.legend(handles[::-1], labels[::-1], frameon=False, loc="outside right upper")
     if path is not None:
         _save(figure, path)
     return figure

@@ -1,0 +1,186 @@
+"""Lowering: the one place where Python descriptions become C++ structs, and found mappings come back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dnnaccel import _core
+from dnnaccel.errors import MappingError, did_you_mean
+from dnnaccel.mapping import LevelMapping, Loop, Mapping
+from dnnaccel.problem import ROLES, Problem
+
+if TYPE_CHECKING:
+    from dnnaccel.arch import Array, Chip, Memory
+    from dnnaccel.dataflow import LevelRule
+
+__all__ = ["lift_mapping", "lower_chip", "lower_mapping", "lower_problem", "lower_rules"]
+
+
+def lower_problem(problem: Problem) -> _core.Problem:
+    """Return the core's problem: dims and roles become indices."""
+    dims = problem.dims
+    tensors = [
+        [
+            ([(dims.index(dim), factor) for dim, factor in axis.terms], axis.offset, axis.size)
+            for axis in problem.tensor(role).axes
+        ]
+        for role in ROLES
+    ]
+    return _core.Problem(list(dims), list(problem.bounds.values()), tensors)
+
+
+def lower_chip(chip: Chip) -> _core.Architecture:
+    """Return the core's architecture: bytes become words, bytes per cycle words per cycle."""
+    from dnnaccel.arch import Memory  # only where a chip exists already: it brings the validation library
+
+    levels = [
+        _lower_memory(level) if isinstance(level, Memory) else _lower_array(level) for level in chip.levels
+    ]
+    return _core.Architecture(levels, chip.mac.energy)
+
+
+def _lower_memory(memory: Memory) -> _core.Memory:
+    def words(bytes_per_cycle: float | None) -> float | None:
+        return None if bytes_per_cycle is None else bytes_per_cycle * 8 / memory.word_bits
+
+    return _core.Memory(
+        name=memory.name,
+        capacity_words=memory.capacity_words,
+        word_bits=memory.word_bits,
+        keeps=_mask(memory.keeps),
+        read_energy=memory.read_energy,
+        write_energy=memory.write_energy,
+        read_bandwidth=words(memory.read_bytes_per_cycle),
+        write_bandwidth=words(memory.write_bytes_per_cycle),
+        shared_bandwidth=words(memory.bytes_per_cycle),
+        buffering=getattr(_core.Buffering, memory.buffering),
+    )
+
+
+def _lower_array(array: Array) -> _core.Array:
+    def dim_set(dims: str | Sequence[str]) -> list[str] | None:
+        if isinstance(dims, str):
+            return None if dims == "all" else []
+        return list(dims)
+
+    return _core.Array(
+        name=array.name,
+        rows=array.rows,
+        columns=array.columns,
+        multicast=dim_set(array.multicast),
+        reduce=dim_set(array.reduce),
+        forwards=_mask(array.forwards),
+        charge=[getattr(_core.Charge, array.charge.get(role, "none")) for role in ROLES],
+        energy=array.energy,
+    )
+
+
+def _mask(roles: Sequence[str] | frozenset[str]) -> int:
+    return sum(1 << ROLES.index(role) for role in roles)
+
+
+def lower_rules(rules: Sequence[LevelRule], problem: Problem) -> _core.Mapspace:
+    """Return the core's mapspace for a problem: names of dims and roles become masks."""
+    dims = problem.dims
+
+    def mask(names: frozenset[str]) -> int:
+        return sum(1 << dims.index(dim) for dim in names)
+
+    lowered = []
+    for rule in rules:
+        masks = [mask(names) for names in rule.dims]
+        tiles = [[tiles.get(dim, 0) for dim in dims] for tiles in rule.tiles]
+        lowered.append(
+            (
+                (masks[0], masks[1] if len(masks) > 1 else 0),
+                (tiles[0], tiles[1] if len(tiles) > 1 else []),
+                [mask(group) for group in rule.order],
+                _mask(rule.keeps),
+                _mask(rule.optional),
+            )
+        )
+    return _core.Mapspace(lowered)
+
+
+def lower_mapping(mapping: Mapping, chip: Chip, problem: Problem) -> _core.Mapping:
+    """Return the core's mapping, checked for names, order of levels and extents.
+
+    Memories that the mapping leaves out keep nothing, arrays that it leaves out spread nothing. Raises
+    `MappingError` for a level the chip has not or in the wrong place, a dim the problem has not, or an extent
+    that is not what is left there.
+    """
+    names = chip.level_names
+    position = -1
+    for level in mapping.levels:
+        if level.level not in names:
+            raise MappingError(
+                f"the mapping has level {level.level!r}, {chip.name} has not; {did_you_mean(level.level, names)}"
+            )
+        if names.index(level.level) <= position:
+            raise MappingError(
+                f"level {level.level} stands twice or too late in the mapping; the order is {', '.join(names)}"
+            )
+        position = names.index(level.level)
+    given = {level.level: level for level in mapping.levels}
+    extents = dict(problem.bounds)
+    lowered: list[tuple[list[tuple[int, int, int]], int]] = []
+    for part in chip.levels:
+        if part in chip.memories:
+            level = given.get(part.name, LevelMapping(part.name, (), frozenset()))
+            if level.keeps is None:
+                raise MappingError(f"level {part.name} is a memory: say what it keeps, '{part.name} [inputs]'")
+            lowered.append((_lower_loops(level, 0, problem, extents), _mask(level.keeps)))
+            continue
+        loops = []
+        for axis, suffix in enumerate(("rows", "columns")):
+            level = given.get(f"{part.name}.{suffix}", LevelMapping(f"{part.name}.{suffix}"))
+            if level.keeps is not None:
+                raise MappingError(f"level {level.level} is part of an array and keeps nothing")
+            loops += _lower_loops(level, axis, problem, extents)
+        lowered.append((loops, 0))
+    return _core.Mapping(lowered)
+
+
+def _lower_loops(
+    level: LevelMapping, axis: int, problem: Problem, extents: dict[str, int]
+) -> list[tuple[int, int, int]]:
+    loops = []
+    for loop in level.loops:
+        if loop.dim not in extents:
+            raise MappingError(
+                f"level {level.level} loops over {loop.dim}, which the layer has not; it has "
+                + ", ".join(problem.dims)
+            )
+        if loop.extent is not None and loop.extent != extents[loop.dim]:
+            raise MappingError(
+                f"level {level.level}: {loop.dim} runs to {loop.extent} there, "
+                f"and {extents[loop.dim]} of it are left"
+            )
+        extents[loop.dim] = min(loop.tile, extents[loop.dim])
+        loops.append((problem.dims.index(loop.dim), loop.tile, axis))
+    return loops
+
+
+def lift_mapping(mapping: _core.Mapping, chip: Chip, problem: Problem) -> Mapping:
+    """Return a mapping of the core in words: names of levels, dims and roles, and every loop's extent."""
+    extents = dict(problem.bounds)
+
+    def lift(loops: Sequence[tuple[int, int, int]]) -> tuple[Loop, ...]:
+        lifted = []
+        for dim, tile, _ in loops:
+            name = problem.dims[dim]
+            lifted.append(Loop(name, tile, extents[name]))
+            extents[name] = tile
+        return tuple(lifted)
+
+    levels = []
+    for part, (loops, keeps) in zip(chip.levels, mapping.levels, strict=True):
+        if part in chip.memories:
+            roles = frozenset(role for i, role in enumerate(ROLES) if keeps >> i & 1)
+            levels.append(LevelMapping(part.name, lift(loops), roles))
+            continue
+        for axis, suffix in enumerate(("rows", "columns")):
+            along = [loop for loop in loops if loop[2] == axis]
+            levels.append(LevelMapping(f"{part.name}.{suffix}", lift(along)))
+    return Mapping(tuple(levels))

@@ -1,0 +1,208 @@
+"""The parts of a chip: memories, arrays, the multiply-accumulate unit and the vector unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from dnnaccel.arch.schema import (
+    ArraySchema,
+    FrozenDict,
+    MacSchema,
+    MemorySchema,
+    VectorSchema,
+    describe_faults,
+    find_faults,
+)
+from dnnaccel.errors import ArchitectureError
+from dnnaccel.problem import ROLES
+
+__all__ = ["Array", "Level", "Mac", "Memory", "Vector", "as_mapping", "store"]
+
+
+def as_mapping(value: object, renamed: Mapping[str, str]) -> dict[str, Any]:
+    """Return the fields of a dataclass by name, or by what `renamed` calls them."""
+    return {renamed.get(f.name, f.name): getattr(value, f.name) for f in fields(value)}  # type: ignore[arg-type]
+
+
+def store(value: object, checked: Mapping[str, Any], renamed: Mapping[str, str]) -> None:
+    """Put the canonical form of its fields into a frozen dataclass that is being made."""
+    for f in fields(value):  # type: ignore[arg-type]
+        object.__setattr__(value, f.name, checked[renamed.get(f.name, f.name)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """One memory level: DRAM, a buffer, a scratchpad or a register; below an array, one per instance.
+
+    Attributes
+    ----------
+    name : str
+        Name of the level.
+    size_bytes : int or None
+        Size of one instance in bytes; None, unlimited, is for the outermost memory only.
+    word_bits : int
+        Bits of one word here; 0 means the chip's (a `Chip` fills it in).
+    keeps, may_bypass : tuple of str
+        Tensor roles that can be kept here, and those of them that a mapping may leave out.
+    buffering : {"single", "double", "stream"}
+        How a new tile comes in: after the old one was used (one tile must fit, filling takes time of its
+        own), beside it (two tiles must fit, filling overlaps with use), or word by word behind its use (one
+        tile must fit, filling overlaps with use).
+    read_energy, write_energy : float
+        Energy of one word, in the chip's energy unit.
+    read_bytes_per_cycle, write_bytes_per_cycle, bytes_per_cycle : float or None
+        Bandwidth of one instance: of its read port and its write port, or of one port shared by both.
+        None never limits.
+    sources : dict of str
+        Where each number comes from, by key.
+
+    Raises `ArchitectureError` for a value that makes no sense.
+    """
+
+    name: str
+    size_bytes: int | None = None
+    word_bits: int = 0
+    keeps: tuple[str, ...] = ROLES
+    may_bypass: tuple[str, ...] = ()
+    buffering: str = "single"
+    read_energy: float
+    write_energy: float
+    read_bytes_per_cycle: float | None = None
+    write_bytes_per_cycle: float | None = None
+    bytes_per_cycle: float | None = None
+    sources: Mapping[str, str] = field(default_factory=FrozenDict)
+
+    def __post_init__(self) -> None:
+        checked, faults = find_faults(MemorySchema, as_mapping(self, {"name": "memory"}))
+        if faults:
+            raise ArchitectureError(describe_faults(faults, f"memory {self.name!r}"))
+        store(self, checked, {"name": "memory"})
+
+    @property
+    def capacity_words(self) -> int | None:
+        """Words that one instance holds, or None if it is unlimited.
+
+        Raises `ArchitectureError` if neither the memory nor a chip around it says how wide a word is.
+        """
+        if self.size_bytes is None:
+            return None
+        if not self.word_bits:
+            raise ArchitectureError(
+                f"memory {self.name!r}: word_bits: 0 stands for the chip's, and it is in no chip; state it"
+            )
+        return self.size_bytes * 8 // self.word_bits
+
+    @property
+    def tile_words(self) -> int | None:
+        """Largest number of words that the tiles of one moment may have together; None if unlimited.
+
+        Half the capacity where the memory is double buffered, all of it otherwise.
+        """
+        words = self.capacity_words
+        return words if words is None or not self.double_buffered else words // 2
+
+    @property
+    def double_buffered(self) -> bool:
+        """Whether two tiles must fit, so that the next one comes in while this one is used."""
+        return self.buffering == "double"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Array:
+    """A fan-out: `rows` x `columns` instances of everything below, and the network that reaches them.
+
+    Attributes
+    ----------
+    name : str
+        Name of the level; its two axes are the levels ``<name>.rows`` and ``<name>.columns`` of a mapping.
+    rows, columns : int
+        Number of instances along each axis.
+    multicast : {"all", "none"} or tuple of str
+        Dims in which instances may differ and still be served by one word sent.
+    reduce : {"all", "none"} or tuple of str
+        Dims over which partial sums add up on their way to the parent.
+    forwards : tuple of str
+        Tensor roles that an instance can hand on to its neighbours instead of the parent sending them.
+    charge : dict of str
+        For each role what costs `energy`: "none", each "delivery" to an instance, or each "hop" between
+        neighbours.
+    energy : float
+        Energy of one charged word, in the chip's energy unit.
+    sources : dict of str
+        Where each number comes from, by key.
+
+    Raises `ArchitectureError` for a value that makes no sense.
+    """
+
+    name: str
+    rows: int
+    columns: int = 1
+    multicast: str | tuple[str, ...] = "all"
+    reduce: str | tuple[str, ...] = "none"
+    forwards: tuple[str, ...] = ()
+    charge: Mapping[str, str] = field(default_factory=FrozenDict)
+    energy: float = 0.0
+    sources: Mapping[str, str] = field(default_factory=FrozenDict)
+
+    def __post_init__(self) -> None:
+        checked, faults = find_faults(ArraySchema, as_mapping(self, {"name": "array"}))
+        if faults:
+            raise ArchitectureError(describe_faults(faults, f"array {self.name!r}"))
+        store(self, checked, {"name": "array"})
+
+    @property
+    def instances(self) -> int:
+        """Number of instances: rows x columns."""
+        return self.rows * self.columns
+
+    @property
+    def axes(self) -> tuple[tuple[str, int], tuple[str, int]]:
+        """The two spatial levels of a mapping, each with its size: rows, then columns."""
+        return (f"{self.name}.rows", self.rows), (f"{self.name}.columns", self.columns)
+
+    def multicasts(self, dim: str) -> bool:
+        """Whether one word sent serves instances that differ in `dim`."""
+        return self.multicast == "all" or dim in self.multicast
+
+    def reduces(self, dim: str) -> bool:
+        """Whether partial sums of instances that differ in `dim` add up on their way to the parent."""
+        return self.reduce == "all" or dim in self.reduce
+
+
+Level = Memory | Array
+"""A level of a chip."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mac:
+    """The multiply-accumulate unit of each processing element: energy of one MAC, and its source."""
+
+    energy: float
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        checked, faults = find_faults(MacSchema, as_mapping(self, {}))
+        if faults:
+            raise ArchitectureError(describe_faults(faults, "mac"))
+        store(self, checked, {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vector:
+    """The unit for layers without MACs: `lanes` operations per cycle of `op_energy` each.
+
+    `memory` names the memory level whose words it reads and writes.
+    """
+
+    lanes: int
+    op_energy: float
+    memory: str
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        checked, faults = find_faults(VectorSchema, as_mapping(self, {}))
+        if faults:
+            raise ArchitectureError(describe_faults(faults, "vector"))
+        store(self, checked, {})

@@ -1,0 +1,213 @@
+"""The mapper: find a good mapping for a layer under a dataflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dnnaccel import _core
+from dnnaccel._lower import lift_mapping, lower_chip, lower_problem, lower_rules
+from dnnaccel.cost import LayerReport, describe_misfit, evaluate
+from dnnaccel.dataflow import Dataflow, constrain, get
+from dnnaccel.errors import DataflowError, DnnAccelError, LayerError, MappingError, unknown_name
+from dnnaccel.mapping import Mapping
+from dnnaccel.problem import Problem
+
+if TYPE_CHECKING:
+    from dnnaccel.arch import Chip
+    from dnnaccel.layers import Layer
+
+__all__ = ["OBJECTIVES", "ParetoPoint", "SearchResult", "search", "search_problems"]
+
+OBJECTIVES: tuple[str, ...] = ("energy", "latency", "edp")
+"""What a search can minimise: energy, cycles, or their product."""
+
+Progress = Callable[[int, int, str], None]
+"""Called with (done, total, what) while a search runs."""
+
+# Starts and proposals per start of the annealing: about 0.1 s of one core for a convolution. Mapspaces of at most
+# `exhaustive_limit` points are enumerated instead, and the answer is then the proved optimum.
+_EFFORT = {"exhaustive_limit": 20_000, "starts": 12, "proposals": 1200}
+
+
+@dataclass(frozen=True, slots=True)
+class ParetoPoint:
+    """A mapping that no other one seen beats in both energy (chip's unit) and cycles."""
+
+    energy: float
+    cycles: int
+    mapping: Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """What a search found for one layer.
+
+    `optimal` is True only if every mapping of the mapspace was costed or shown not to fit. `evaluated` mappings were
+    costed, `pruned` ones dropped before that. `pareto` is the front of energy against cycles among those costed, by
+    energy; it is the true front where `optimal` is True. `dataflow` is the variant that won, where there are several.
+    """
+
+    mapping: Mapping
+    cost: LayerReport
+    optimal: bool
+    evaluated: int
+    pruned: int
+    pareto: tuple[ParetoPoint, ...]
+    objective: str
+    dataflow: str
+
+    def __repr__(self) -> str:
+        proof = "optimal" if self.optimal else "best found"
+        return (
+            f"<SearchResult {self.cost.name}: {proof} of {self.evaluated} costed under {self.dataflow}, "
+            f"{self.cost.energy:.4g} {self.cost.energy_unit}, {self.cost.cycles} cycles>"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A mapping found for a problem, before it is costed for a layer."""
+
+    mapping: Mapping
+    dataflow: str
+    optimal: bool
+    evaluated: int
+    pruned: int
+    pareto: tuple[ParetoPoint, ...]
+
+
+def search(
+    layer: Layer,
+    chip: Chip,
+    dataflow: str | Dataflow | None = None,
+    objective: str = "energy",
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> SearchResult:
+    """Find the best mapping of a layer on a chip that the search can.
+
+    `dataflow` None means the chip's own; `objective` is one of `OBJECTIVES`. Same inputs give the same answer, whatever
+    the number of `threads` (None: all). Ctrl-C stops it. Raises `MappingError` if nothing fits, saying where the smallest
+    tiles fail, `DataflowError` if the chip cannot run the dataflow, `LayerError` for a layer without MACs.
+    """
+    if layer.problem is None:
+        raise LayerError(f"layer {layer.name!r} ({layer.kind}) has no MACs and so nothing to map")
+    found = search_problems(
+        [layer.problem], chip, dataflow, objective, names=[layer.name], threads=threads, progress=progress
+    )[layer.problem]
+    return SearchResult(
+        mapping=found.mapping,
+        cost=evaluate(layer, chip, found.mapping),
+        optimal=found.optimal,
+        evaluated=found.evaluated,
+        pruned=found.pruned,
+        pareto=found.pareto,
+        objective=objective,
+        dataflow=found.dataflow,
+    )
+
+
+def search_problems(
+    problems: Sequence[Problem],
+    chip: Chip,
+    dataflow: str | Dataflow | None = None,
+    objective: str = "energy",
+    *,
+    names: Sequence[str],
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> dict[Problem, _Found]:
+    """Find a mapping for every problem at once; `names` say which layer each belongs to, for messages.
+
+    Raises what `search` does; a `MappingError` names every layer that cannot be mapped.
+    """
+    if objective not in OBJECTIVES:
+        raise unknown_name("objective", objective, OBJECTIVES)
+    if threads is not None and threads < 1:
+        raise DnnAccelError(f"threads is {threads}; it must be at least 1, or None for all")
+    variants = get(chip.dataflow if dataflow is None else dataflow).expand()
+    distinct = list(dict.fromkeys(problems))
+    jobs, owners, refusals = _jobs(variants, chip, distinct)
+    if not jobs and distinct:
+        raise DataflowError("; ".join(dict.fromkeys(refusals)))
+    report = None if progress is None else (lambda done, total: progress(done, total, "mapping"))
+    outcomes = _core.search(
+        lower_chip(chip),
+        [job[0] for job in jobs],
+        [job[1] for job in jobs],
+        getattr(_core.Objective, objective),
+        _core.Effort(**_EFFORT),
+        threads or 0,
+        report,
+    )
+    found: dict[Problem, _Found] = {}
+    scores: dict[Problem, tuple[float, float]] = {}
+    failures: dict[Problem, str] = {}
+    for (problem, variant), outcome in zip(owners, outcomes, strict=True):
+        if outcome.best is None:
+            failures.setdefault(problem, _why_nothing(outcome, chip))
+            continue
+        points = tuple(
+            ParetoPoint(point.energy, point.cycles, lift_mapping(point.mapping, chip, problem))
+            for point in outcome.pareto
+        )
+        score = _score(objective, outcome)
+        if problem in scores and scores[problem] <= score:
+            continue
+        scores[problem] = score
+        found[problem] = _Found(
+            lift_mapping(outcome.best, chip, problem),
+            variant.name,
+            outcome.optimal,
+            outcome.evaluated,
+            outcome.pruned,
+            points,
+        )
+    missing = {
+        name: failures.get(problem, "; ".join(refusals))
+        for name, problem in zip(names, problems, strict=True)
+        if problem not in found
+    }
+    if missing:
+        flow = "/".join(variant.name for variant in variants)
+        raise MappingError(
+            f"{chip.name} under {flow}: " + "; ".join(f"layer {name!r}: {why}" for name, why in missing.items())
+        )
+    return found
+
+
+def _jobs(
+    variants: Sequence[Dataflow], chip: Chip, problems: Sequence[Problem]
+) -> tuple[list[tuple[_core.Problem, _core.Mapspace]], list[tuple[Problem, Dataflow]], list[str]]:
+    jobs, owners, refusals = [], [], []
+    for problem in problems:
+        for variant in variants:
+            try:
+                rules = constrain(variant, chip, problem)
+            except DataflowError as error:
+                refusals.append(str(error))
+                continue
+            jobs.append((lower_problem(problem), lower_rules(rules, problem)))
+            owners.append((problem, variant))
+    return jobs, owners, refusals
+
+
+def _score(objective: str, outcome: _core.Outcome) -> tuple[float, float]:
+    """Score of an outcome's best point, the other figure breaking ties."""
+    points = [(point.energy, float(point.cycles)) for point in outcome.pareto]
+    if objective == "energy":
+        return min(points)
+    if objective == "latency":
+        return min((cycles, energy) for energy, cycles in points)
+    return min((energy * cycles, energy) for energy, cycles in points)
+
+
+def _why_nothing(outcome: _core.Outcome, chip: Chip) -> str:
+    if outcome.refused:
+        return f"the dataflow leaves no mapping: {outcome.refused}"
+    if outcome.misfit is not None:
+        return f"no mapping fits; in the smallest one tried, {describe_misfit(outcome.misfit, chip)}"
+    return "the dataflow leaves no mapping whose loops fit the array"

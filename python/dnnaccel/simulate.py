@@ -1,0 +1,287 @@
+"""The main job: a network meets a chip under a dataflow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping as MappingOf
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dnnaccel.cost import LayerReport, LevelCount, evaluate
+from dnnaccel.dataflow import Dataflow, get
+from dnnaccel.errors import DnnAccelError, MappingError, unknown_name
+from dnnaccel.layers import Layer
+from dnnaccel.mapper import OBJECTIVES, Progress, search_problems
+from dnnaccel.mapping import Mapping
+from dnnaccel.network import Network
+from dnnaccel.problem import ROLES
+from dnnaccel.report import Report
+
+if TYPE_CHECKING:
+    from dnnaccel.arch import Chip
+
+__all__ = ["FIDELITIES", "simulate"]
+
+FIDELITIES: tuple[str, ...] = ("analytical",)
+"""How closely this version can look: closed-form counts."""
+
+
+def simulate(
+    net: Network | Layer | str,
+    chip: Chip | str | Path,
+    *,
+    dataflow: str | Dataflow | None = None,
+    objective: str = "energy",
+    fidelity: str = "analytical",
+    mapping: Mapping | str | MappingOf[str, Mapping | str] | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    fuse: bool = True,
+) -> Report:
+    """Return how many cycles, how much traffic and how much energy a network costs on a chip.
+
+    Parameters
+    ----------
+    net
+        A `Network`, one layer of it, or the name of a network of the zoo.
+    chip
+        A `Chip`, the name of a preset, or the path of a YAML file.
+    dataflow
+        A name (`dnnaccel.dataflow.names`), a `Dataflow`, or None for the chip's own.
+    objective
+        What the mapper minimises for each layer: "energy", "latency" or "edp".
+    fidelity
+        "analytical": closed-form counts.
+    mapping
+        Mappings to use instead of searching: one, if the network has one layer with MACs, or one by layer name.
+    threads
+        Threads of the search; None for all cores. The answer does not depend on it.
+    progress
+        Called with (done, total, what) while the search runs.
+    fuse
+        Apply activations and batch norms to the outputs of the layer before them as these leave it, and
+        write what is to be concatenated in place; False sends every layer through the outermost memory.
+
+    Raises
+    ------
+    DnnAccelError
+        For an unknown name, a dataflow that the chip cannot run, or layers that do not fit it.
+    """
+    from dnnaccel import arch, zoo
+
+    if fidelity not in FIDELITIES:
+        raise unknown_name("fidelity", fidelity, FIDELITIES)
+    if objective not in OBJECTIVES:
+        raise unknown_name("objective", objective, OBJECTIVES)
+    network = zoo.load(net) if isinstance(net, str) else net
+    machine = arch.load(chip) if isinstance(chip, str | Path) else chip
+    flow = get(machine.dataflow if dataflow is None else dataflow)
+    layers = network.layers if isinstance(network, Network) else (network,)
+    mappings = _mappings(layers, machine, flow, objective, mapping, threads, progress)
+    reports: dict[str, LayerReport] = {}
+    sources = _fusion(network) if fuse and isinstance(network, Network) else {}
+    # Vector operations that the producing layer has hidden so far, by producer.
+    hidden: dict[str, int] = {}
+    for layer in layers:
+        if layer.problem is not None:
+            reports[layer.name] = evaluate(layer, machine, mappings[layer.name])
+        elif layer.is_view or (fuse and layer.kind == "concat"):
+            why = "no words move: a view" if layer.is_view else "no words move: written in place"
+            reports[layer.name] = _idle(layer, machine, why)
+        elif layer.name in sources:
+            source = sources[layer.name]
+            reports[layer.name] = _fused(layer, machine, reports[source], hidden)
+        else:
+            reports[layer.name] = _vector(layer, machine)
+    return Report(
+        network=network.name,
+        chip=machine.name,
+        dataflow=flow.name,
+        objective=objective,
+        fidelity=fidelity,
+        batch=layers[0].input_shapes[0][0] if not isinstance(network, Network) else network.batch,
+        layers=tuple(reports[layer.name] for layer in layers),
+        memories=tuple(memory.name for memory in machine.memories),
+        arrays=tuple(array.name for array in machine.arrays),
+        peak_macs_per_cycle=machine.peak_macs_per_cycle,
+        energy_unit=machine.energy_unit,
+        clock_mhz=machine.clock_mhz,
+    )
+
+
+def _mappings(
+    layers: tuple[Layer, ...],
+    chip: Chip,
+    flow: Dataflow,
+    objective: str,
+    mapping: Mapping | str | MappingOf[str, Mapping | str] | None,
+    threads: int | None,
+    progress: Progress | None,
+) -> dict[str, Mapping | str]:
+    """Return a mapping for every layer with MACs: as given, and searched for where none is."""
+    mapped = {layer.name: layer.problem for layer in layers if layer.problem is not None}
+    given: dict[str, Mapping | str] = {}
+    if isinstance(mapping, Mapping | str):
+        if len(mapped) != 1:
+            raise MappingError(
+                f"one mapping for {len(mapped)} layers with MACs; pass a dict of layer name to mapping"
+            )
+        given = dict.fromkeys(mapped, mapping)
+    elif mapping is not None:
+        given = dict(mapping)
+        for name in given:
+            if name not in mapped:
+                raise unknown_name("layer with MACs", name, mapped)
+    wanted = {name: problem for name, problem in mapped.items() if name not in given}
+    if wanted:
+        found = search_problems(
+            list(wanted.values()),
+            chip,
+            flow,
+            objective,
+            names=list(wanted),
+            threads=threads,
+            progress=progress,
+        )
+        given |= {name: found[problem].mapping for name, problem in wanted.items()}
+    return given
+
+
+def _fusion(network: Network) -> dict[str, str]:
+    """Return, for each layer that is fused, the layer whose outputs it is applied to as they leave.
+
+    That is the nearest layer before it that is neither fused nor a view, if nobody else reads what lies between.
+    """
+    fused: dict[str, str] = {}
+    layers = {layer.name: layer for layer in network.layers}
+    for layer in network.layers:
+        if not layer.fusable:
+            continue
+        before = layers.get(layer.inputs[0])
+        if before is None or before.is_view or len(network.consumers(before.name)) != 1:
+            continue
+        if before.name in network.outputs:
+            continue
+        fused[layer.name] = fused.get(before.name, before.name)
+    return fused
+
+
+def _counts(chip: Chip, moved: MappingOf[tuple[str, str], tuple[int, int]]) -> tuple[LevelCount, ...]:
+    """Return a count for every memory and tensor, from {(level, tensor): (reads, writes)}."""
+    counts = []
+    for memory in chip.memories:
+        for role in ROLES:
+            reads, writes = moved.get((memory.name, role), (0, 0))
+            counts.append(
+                LevelCount(
+                    level=memory.name,
+                    tensor=role,
+                    reads=reads,
+                    writes=writes,
+                    tile_words=0,
+                    word_bits=memory.word_bits,
+                    energy=reads * memory.read_energy + writes * memory.write_energy,
+                )
+            )
+    return tuple(counts)
+
+
+def _without_macs(
+    layer: Layer,
+    chip: Chip,
+    *,
+    moved: MappingOf[tuple[str, str], tuple[int, int]],
+    cycles: int,
+    level_cycles: tuple[tuple[str, int], ...],
+    bound_by: str,
+    note: str,
+) -> LayerReport:
+    return LayerReport(
+        name=layer.name,
+        kind=layer.kind,
+        macs=0,
+        ops=layer.ops,
+        cycles=cycles,
+        compute_cycles=math.ceil(layer.ops / chip.vector.lanes),
+        level_cycles=level_cycles,
+        exposed_cycles=0,
+        ramp_cycles=0,
+        clock_mhz=chip.clock_mhz,
+        utilization=0.0,
+        active_pes=0,
+        bound_by=bound_by,
+        levels=_counts(chip, moved),
+        networks=(),
+        mac_energy=0.0,
+        vector_energy=layer.ops * chip.vector.op_energy,
+        energy_unit=chip.energy_unit,
+        mapping=None,
+        note=note,
+    )
+
+
+def _idle(layer: Layer, chip: Chip, note: str) -> LayerReport:
+    idle = _without_macs(layer, chip, moved={}, cycles=0, level_cycles=(), bound_by="-", note=note)
+    return replace(idle, ops=0, compute_cycles=0, vector_energy=0.0)
+
+
+def _fused(layer: Layer, chip: Chip, source: LayerReport, hidden: dict[str, int]) -> LayerReport:
+    """Cost a layer that is applied to words on their way out: its operations, and what of them the source cannot hide."""
+    needed = math.ceil(layer.ops / chip.vector.lanes)
+    slack = max(0, source.cycles - hidden.get(source.name, 0))
+    hidden[source.name] = hidden.get(source.name, 0) + needed
+    late = max(0, needed - slack)
+    return _without_macs(
+        layer,
+        chip,
+        moved={},
+        cycles=late,
+        level_cycles=(),
+        bound_by="vector" if late else "-",
+        note=f"fused into {source.name}",
+    )
+
+
+def _vector(layer: Layer, chip: Chip) -> LayerReport:
+    """Cost a layer without MACs on the vector unit.
+
+    Every input word (and norm parameter) is read once from the outermost memory, every output word written there once,
+    both by way of the memory that the vector unit works from; sliding windows are served by line buffers of the unit.
+    """
+    top, near = chip.memories[0], chip.memory(chip.vector.memory)
+    words = {
+        "inputs": sum(math.prod(shape) for shape in layer.input_shapes),
+        "weights": layer.parameters,
+        "outputs": math.prod(layer.output_shape),
+    }
+    moved: dict[tuple[str, str], tuple[int, int]] = {}
+    for role, count in words.items():
+        out = role == "outputs"
+        moved[top.name, role] = (0, count) if out else (count, 0)
+        if near.name != top.name:
+            moved[near.name, role] = (count, count)
+    level_cycles = []
+    for memory in dict.fromkeys((top, near)):
+        reads = sum(moved.get((memory.name, role), (0, 0))[0] for role in ROLES)
+        writes = sum(moved.get((memory.name, role), (0, 0))[1] for role in ROLES)
+        cycles = 0.0
+        for port, load in (
+            (memory.read_bytes_per_cycle, reads),
+            (memory.write_bytes_per_cycle, writes),
+            (memory.bytes_per_cycle, reads + writes),
+        ):
+            if port is not None:
+                cycles = max(cycles, load * memory.word_bits / 8 / port / chip.instances(memory.name))
+        level_cycles.append((memory.name, math.ceil(cycles)))
+    compute = math.ceil(layer.ops / chip.vector.lanes)
+    slowest = max(level_cycles, key=lambda item: item[1])
+    return _without_macs(
+        layer,
+        chip,
+        moved=moved,
+        cycles=max(compute, slowest[1]),
+        level_cycles=tuple(level_cycles),
+        bound_by="vector" if compute >= slowest[1] else slowest[0],
+        note="",
+    )
