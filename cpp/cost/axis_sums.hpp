@@ -20,12 +20,12 @@ namespace dnnaccel::cost {
 
 enum class Part : std::uint8_t { outer, own, inner, summed, united };
 
-struct Step {
-  std::int64_t tile = 1;
-  Part part = Part::outer;
+struct Step {  // without initialisers: chains of them are built millions of times
+  std::int64_t tile;
+  Part part;
   /// Outputs only: a memory that keeps them stands right below this step, and takes its children's sums before
   /// it leaves its tile.
-  bool keeper_below = false;
+  bool keeper_below;
   bool operator==(const Step&) const = default;
 };
 

@@ -53,7 +53,11 @@ Counter::Counter(const problem::Problem& problem, const arch::Architecture& arch
       const bool plain = terms.size() == 1 && terms.front().coefficient == 1 && axis.offset == 0 &&
                          axis.size >= problem_.bounds[at(one.dim_p)];
       if (plain) {
-        plan.push_back(one);
+        // One position, one word: a factor of 1 in every product.
+        if (problem_.bounds[at(one.dim_p)] > 1) {
+          plan.push_back(one);
+          moving_[at(role)] |= 1U << one.dim_p;
+        }
         continue;
       }
       one.kind = AxisPlan::Kind::window;
@@ -68,7 +72,7 @@ Counter::Counter(const problem::Problem& problem, const arch::Architecture& arch
       windows.push_back(one);
     }
     for (int d = 0; d < problem_.dims(); ++d) {
-      if ((dims_[at(role)] >> d & 1U) == 0) {
+      if ((dims_[at(role)] >> d & 1U) == 0 && problem_.bounds[at(d)] > 1) {
         AxisPlan lacking;
         lacking.kind = AxisPlan::Kind::absent;
         lacking.dim_p = d;
@@ -112,7 +116,7 @@ void Counter::gather(const Pair& pair, Unite unite, Position position, int dim, 
   for (std::size_t i = 0; i < loops.size() && loops[i] < pair.child_above; ++i) {
     const int l = loops[i];
     const mapping::NestLoop& loop = nest_->loops[at(l)];
-    Step step{.tile = loop.tile};
+    Step step{.tile = loop.tile, .part = Part::outer, .keeper_below = false};
     if (loop.spatial) {
       const bool shares =
           unite.all || (l >= unite.from && (pair.forwards || shares_over(loop, pair.role)));
@@ -201,7 +205,9 @@ std::uint64_t Counter::words(const Pair& pair, Unite unite) {
   }
   std::uint64_t total = product(pair, unite, {.cut = innermost + 1});
   for (int l = 0; l <= innermost; ++l) {
-    if (nest_->loops[at(l)].spatial) continue;
+    const mapping::NestLoop& loop = nest_->loops[at(l)];
+    // A step along a plain axis leaves nothing of the old tile.
+    if (loop.spatial || (moving_[at(pair.role)] >> loop.dim & 1U) != 0) continue;
     total -= product(pair, unite, {.cut = l, .stepping = l});
   }
   return total;

@@ -148,6 +148,7 @@ class Counter {
   const arch::Architecture& architecture_;
   PerRole<std::vector<AxisPlan>> plans_;
   PerRole<std::uint32_t> dims_{};
+  PerRole<std::uint32_t> moving_{};  ///< dims that are a plain axis by themselves
   PerLevel<PerRole<std::uint32_t>> shared_dims_{};  ///< dims across which an array multicasts or reduces
   std::vector<std::unordered_map<Key, std::uint64_t, KeyHash>> tables_;
 

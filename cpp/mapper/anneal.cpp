@@ -14,6 +14,13 @@ constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
 constexpr double kHot = 0.3;
 constexpr double kCold = 0.002;
 
+// Weight of what breaks ties: enough to drift along a plateau of what is minimised, too little to leave it.
+constexpr double kTieWeight = 0.002;
+
+double worsening(const Score& from, const Score& to) {
+  return std::log(to.first / from.first) + kTieWeight * std::log(to.second / from.second);
+}
+
 class Annealer {
  public:
   Annealer(const problem::Problem& problem, const mapping::Layout& layout, Judge& judge,
@@ -29,10 +36,10 @@ class Annealer {
 
   void run(int proposals, const std::atomic<bool>& stop) {
     current_ = start();
-    double score = judge_.judge(current_);
-    if (!std::isfinite(score)) return;
+    Score score = judge_.judge(current_);
+    if (!score.fits()) return;
     Candidate best = current_;
-    double best_score = score;
+    Score best_score = score;
     for (int i = 0; i < proposals; ++i) {
       if (stop.load(std::memory_order_relaxed)) return;
       // From the middle on, go on from the best found: late proposals are for polishing it.
@@ -42,11 +49,11 @@ class Annealer {
       }
       Candidate proposal = current_;
       if (!change(proposal)) continue;
-      const double new_score = judge_.judge(proposal);
-      if (!std::isfinite(new_score)) continue;
+      const Score new_score = judge_.judge(proposal);
+      if (!new_score.fits()) continue;
       const double done = static_cast<double>(i) / proposals;
       const double temperature = kHot * std::pow(kCold / kHot, done);
-      if (std::log(new_score / score) <= -temperature * std::log(random_.unit())) {
+      if (worsening(score, new_score) <= -temperature * std::log(random_.unit())) {
         current_ = std::move(proposal);
         score = new_score;
         if (score < best_score) {
@@ -83,7 +90,7 @@ class Annealer {
       if (!layout_.slots()[at(slots[to])].spatial) continue;
       if (move(wider, dim, 0, to) && judge_.spread_fits(wider)) candidate = wider;
     }
-    return std::isfinite(judge_.judge(candidate)) ? candidate : smallest;
+    return judge_.judge(candidate).fits() ? candidate : smallest;
   }
 
   void shuffle(Candidate& candidate, std::size_t slot) {

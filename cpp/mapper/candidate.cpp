@@ -1,7 +1,6 @@
 #include "mapper/candidate.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "base/math.hpp"
 
@@ -10,20 +9,19 @@ namespace dnnaccel::mapper {
 namespace {
 
 constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::size_t kMaxFront = 64;
 
-double score_of(Objective objective, const cost::Cost& cost) {
+Score score_of(Objective objective, const cost::Cost& cost) {
   const auto cycles = static_cast<double>(cost.cycles);
   switch (objective) {
     case Objective::energy:
-      return cost.energy;
+      return {cost.energy, cycles};
     case Objective::latency:
-      return cycles;
+      return {cycles, cost.energy};
     case Objective::edp:
-      return cost.energy * cycles;
+      return {cost.energy * cycles, cost.energy};
   }
-  return kInfinity;
+  return {};
 }
 
 void add_to_front(std::vector<Point>& front, double energy, std::uint64_t cycles,
@@ -49,8 +47,7 @@ Judge::Judge(const problem::Problem& problem, const arch::Architecture& architec
       architecture_(architecture),
       layout_(layout),
       objective_(objective),
-      counter_(problem, architecture),
-      best_score_(kInfinity) {
+      counter_(problem, architecture) {
   scratch_.levels.resize(architecture.levels.size());
 }
 
@@ -100,27 +97,27 @@ bool Judge::spread_fits(const Candidate& candidate) const {
   return true;
 }
 
-double Judge::judge(const Candidate& candidate) {
+Score Judge::judge(const Candidate& candidate) {
   if (!spread_fits(candidate)) {
     ++pruned_;
-    return kInfinity;
+    return {};
   }
   scratch_ = to_mapping(candidate);
   const mapping::Nest nest = mapping::flatten(problem_, architecture_, scratch_);
   if (auto misfit = counter_.misfit(scratch_, nest)) {
     ++pruned_;
     if (!misfit_ || misfit->words_needed < misfit_->words_needed) misfit_ = misfit;
-    return kInfinity;
+    return {};
   }
   counter_.count(scratch_, nest, counts_);
   const cost::Cost cost = cost::price(architecture_, counts_);
   ++evaluated_;
-  const double score = score_of(objective_, cost);
+  const Score score = score_of(objective_, cost);
   remember(score, scratch_, cost);
   return score;
 }
 
-void Judge::remember(double score, const mapping::Mapping& mapping, const cost::Cost& cost) {
+void Judge::remember(const Score& score, const mapping::Mapping& mapping, const cost::Cost& cost) {
   add_to_front(front_, cost.energy, cost.cycles, mapping);
   if (score < best_score_) {
     best_score_ = score;
@@ -128,7 +125,7 @@ void Judge::remember(double score, const mapping::Mapping& mapping, const cost::
   }
 }
 
-void Judge::merge_into(Outcome& outcome, double& outcome_score) const {
+void Judge::merge_into(Outcome& outcome, Score& outcome_score) const {
   outcome.evaluated += evaluated_;
   outcome.pruned += pruned_;
   for (const Point& point : front_) {

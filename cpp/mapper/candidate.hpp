@@ -1,5 +1,9 @@
 #pragma once
 
+#include <cmath>
+#include <compare>
+#include <limits>
+
 #include "base/random.hpp"
 #include "cost/cost.hpp"
 #include "mapper/search.hpp"
@@ -15,25 +19,32 @@ struct Candidate {
   std::uint32_t kept = 0;  ///< bit i: layout.options()[i] is kept
 };
 
+/// What is minimised, and what breaks ties: cycles under energy, energy under the others.
+struct Score {
+  double first = std::numeric_limits<double>::infinity();
+  double second = std::numeric_limits<double>::infinity();
+  auto operator<=>(const Score&) const = default;
+
+  [[nodiscard]] bool fits() const { return std::isfinite(first); }
+};
+
 /// Costs candidates, and remembers the best and the Pareto front. One for each start of a search.
 class Judge {
  public:
   Judge(const problem::Problem& problem, const arch::Architecture& architecture,
         const mapping::Layout& layout, Objective objective);
 
-  /// Score of a candidate, lower is better; infinity if it does not fit.
-  double judge(const Candidate& candidate);
+  /// Score of a candidate, lower is better; infinite if it does not fit.
+  Score judge(const Candidate& candidate);
   /// Whether the spatial splits fit their axes; `judge` asks this first.
   [[nodiscard]] bool spread_fits(const Candidate& candidate) const;
   [[nodiscard]] mapping::Mapping to_mapping(const Candidate& candidate) const;
 
-  [[nodiscard]] double best_score() const { return best_score_; }
   /// Add what this judge saw to an outcome; starts are merged in order, so that ties go to the earlier one.
-  void merge_into(Outcome& outcome, double& outcome_score) const;
-  [[nodiscard]] const std::optional<cost::Misfit>& misfit() const { return misfit_; }
+  void merge_into(Outcome& outcome, Score& outcome_score) const;
 
  private:
-  void remember(double score, const mapping::Mapping& mapping, const cost::Cost& cost);
+  void remember(const Score& score, const mapping::Mapping& mapping, const cost::Cost& cost);
 
   const problem::Problem& problem_;
   const arch::Architecture& architecture_;
@@ -42,7 +53,7 @@ class Judge {
   cost::Counter counter_;
   cost::Counts counts_;
   mapping::Mapping scratch_;
-  double best_score_;
+  Score best_score_;
   std::optional<mapping::Mapping> best_;
   std::vector<Point> front_;
   std::uint64_t evaluated_ = 0;

@@ -1,7 +1,6 @@
 #include "mapper/search.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <memory>
 #include <stdexcept>
 
@@ -67,7 +66,7 @@ std::vector<Outcome> search(const arch::Architecture& architecture, const std::v
                   [&](std::size_t done) { return poll(done, tasks.size()); }, stop);
 
   for (std::size_t j = 0; j < jobs.size(); ++j) {
-    double score = std::numeric_limits<double>::infinity();
+    Score score;
     for (const auto& judge : plans[j].judges) {
       if (judge) judge->merge_into(outcomes[j], score);
     }

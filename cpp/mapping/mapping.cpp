@@ -58,9 +58,9 @@ Nest flatten(const problem::Problem& problem, const arch::Architecture& architec
       if (nest.loops.size() == kMaxLoops) {
         refuse("more than " + std::to_string(kMaxLoops) + " loops of more than one trip");
       }
-      nest.loops.push_back({.dim = loop.dim,
-                            .tile = loop.tile,
+      nest.loops.push_back({.tile = loop.tile,
                             .extent = current,
+                            .dim = loop.dim,
                             .level = level,
                             .spatial = array != nullptr});
       if (array != nullptr) {

@@ -36,12 +36,12 @@ struct Mapping {
 };
 
 /// A loop of a nest that has more than one trip, and what it cuts.
-struct NestLoop {
-  int dim = 0;
-  std::int64_t tile = 1;
-  std::int64_t extent = 1;  ///< fullest extent that it is given
-  int level = 0;
-  bool spatial = false;
+struct NestLoop {  // without initialisers: nests are built millions of times
+  std::int64_t tile;
+  std::int64_t extent;  ///< fullest extent that it is given
+  int dim;
+  int level;
+  bool spatial;
 };
 
 /// A mapping laid out flat: its loops of more than one trip, outermost first, and where each level stands

@@ -26,9 +26,9 @@ OBJECTIVES: tuple[str, ...] = ("energy", "latency", "edp")
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, what) while a search runs."""
 
-# Starts and proposals per start of the annealing: about 0.1 s of one core for a convolution. Mapspaces of at most
+# Starts and proposals per start of the annealing: about 0.1 s for a convolution on two cores. Mapspaces of at most
 # `exhaustive_limit` points are enumerated instead, and the answer is then the proved optimum.
-_EFFORT = {"exhaustive_limit": 20_000, "starts": 12, "proposals": 1200}
+_EFFORT = {"exhaustive_limit": 20_000, "starts": 8, "proposals": 10_000}
 
 
 @dataclass(frozen=True, slots=True)
