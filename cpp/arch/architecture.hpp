@@ -17,12 +17,13 @@ inline constexpr int kMaxLevels = 16;
 inline constexpr std::uint64_t kUnlimitedWords = std::numeric_limits<std::uint64_t>::max();
 inline constexpr double kUnlimitedBandwidth = std::numeric_limits<double>::infinity();
 
-/// How a memory is refilled. `single`: one tile fits, and filling it is exposed. `twofold`: two tiles must
-/// fit, and filling hides behind use. `stream`: one tile fits, and new words take the place of used ones.
+/// How a memory is refilled. `single`: one tile fits, and filling it is exposed. `twofold`: two
+/// tiles must fit, and filling hides behind use. `stream`: one tile fits, and new words take the
+/// place of used ones.
 enum class Buffering : std::uint8_t { single, twofold, stream };
 
-/// One memory. Words are `word_bits` wide; energies are per word, bandwidths in words per cycle of one
-/// instance.
+/// One memory. Words are `word_bits` wide; energies are per word, bandwidths in words per cycle of
+/// one instance.
 struct Memory {
   std::string name;
   std::uint64_t capacity_words = kUnlimitedWords;
@@ -50,8 +51,8 @@ struct Array {
   std::string name;
   std::int64_t rows = 1;
   std::int64_t columns = 1;
-  DimSet multicast;  ///< dims across which one word sent serves several instances
-  DimSet reduce;     ///< dims whose partial sums add on the way up
+  DimSet multicast;            ///< dims across which one word sent serves several instances
+  DimSet reduce;               ///< dims whose partial sums add on the way up
   std::uint32_t forwards = 0;  ///< roles whose words an instance may take from a sibling
   std::array<Charge, kRoles> charge = {Charge::none, Charge::none, Charge::none};
   double energy = 0;  ///< per charged word

@@ -6,8 +6,8 @@
 
 namespace dnnaccel::base {
 
-/// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014). The standard
-/// library's distributions differ between implementations; these do not.
+/// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014).
+/// The standard library's distributions differ between implementations; these do not.
 class Random {
  public:
   explicit Random(std::uint64_t seed) : state_(seed) {}

@@ -50,23 +50,22 @@ void register_arch(py::module_& module) {
            py::arg("read_bandwidth"), py::arg("write_bandwidth"), py::arg("shared_bandwidth"),
            py::arg("buffering"));
   py::class_<arch::Array>(module, "Array", "One fan-out, lowered.")
-      .def(py::init([](std::string name, std::int64_t rows, std::int64_t columns,
-                       const std::optional<std::vector<std::string>>& multicast,
-                       const std::optional<std::vector<std::string>>& reduce,
-                       std::uint32_t forwards, std::array<arch::Charge, problem::kRoles> charge,
-                       double energy) {
-             return arch::Array{.name = std::move(name),
-                                .rows = rows,
-                                .columns = columns,
-                                .multicast = dim_set(multicast),
-                                .reduce = dim_set(reduce),
-                                .forwards = forwards,
-                                .charge = charge,
-                                .energy = energy};
-           }),
-           py::kw_only(), py::arg("name"), py::arg("rows"), py::arg("columns"),
-           py::arg("multicast"), py::arg("reduce"), py::arg("forwards"), py::arg("charge"),
-           py::arg("energy"));
+      .def(
+          py::init([](std::string name, std::int64_t rows, std::int64_t columns,
+                      const std::optional<std::vector<std::string>>& multicast,
+                      const std::optional<std::vector<std::string>>& reduce, std::uint32_t forwards,
+                      std::array<arch::Charge, problem::kRoles> charge, double energy) {
+            return arch::Array{.name = std::move(name),
+                               .rows = rows,
+                               .columns = columns,
+                               .multicast = dim_set(multicast),
+                               .reduce = dim_set(reduce),
+                               .forwards = forwards,
+                               .charge = charge,
+                               .energy = energy};
+          }),
+          py::kw_only(), py::arg("name"), py::arg("rows"), py::arg("columns"), py::arg("multicast"),
+          py::arg("reduce"), py::arg("forwards"), py::arg("charge"), py::arg("energy"));
   py::class_<arch::Architecture>(module, "Architecture", "A memory hierarchy, lowered.")
       .def(py::init([](std::vector<arch::Level> levels, double mac_energy) {
              arch::Architecture out{.levels = std::move(levels), .mac_energy = mac_energy};

@@ -32,7 +32,8 @@ Evaluation evaluate(const problem::Problem& problem, const arch::Architecture& a
 template <typename T>
 py::list leading(const T& per_level, int levels) {
   py::list out;
-  for (int level = 0; level < levels; ++level) out.append(per_level[static_cast<std::size_t>(level)]);
+  for (int level = 0; level < levels; ++level)
+    out.append(per_level[static_cast<std::size_t>(level)]);
   return out;
 }
 
@@ -54,8 +55,10 @@ void register_cost(py::module_& module) {
       .def_readonly("words_there", &cost::Misfit::words_there)
       .def_readonly("tiles", &cost::Misfit::tiles);
   py::class_<cost::Counts>(module, "Counts", "What one mapping moves.")
-      .def("memories", [](const cost::Counts& c, int levels) { return leading(c.memories, levels); })
-      .def("networks", [](const cost::Counts& c, int levels) { return leading(c.networks, levels); })
+      .def("memories",
+           [](const cost::Counts& c, int levels) { return leading(c.memories, levels); })
+      .def("networks",
+           [](const cost::Counts& c, int levels) { return leading(c.networks, levels); })
       .def_readonly("macs", &cost::Counts::macs)
       .def_readonly("steps", &cost::Counts::steps)
       .def_readonly("active_macs", &cost::Counts::active_macs);
@@ -77,9 +80,10 @@ void register_cost(py::module_& module) {
       .def_readonly("counts", &Evaluation::counts)
       .def_readonly("cost", &Evaluation::cost)
       .def_readonly("misfit", &Evaluation::misfit);
-  module.def("evaluate", &evaluate, py::arg("problem"), py::arg("architecture"), py::arg("mapping"),
-             py::call_guard<py::gil_scoped_release>(),
-             "Cost one mapping. ValueError if it does not belong to the problem and the architecture.");
+  module.def(
+      "evaluate", &evaluate, py::arg("problem"), py::arg("architecture"), py::arg("mapping"),
+      py::call_guard<py::gil_scoped_release>(),
+      "Cost one mapping. ValueError if it does not belong to the problem and the architecture.");
 }
 
 }  // namespace dnnaccel::bindings

@@ -11,16 +11,16 @@ namespace dnnaccel::bindings {
 
 namespace {
 
-using RuleTuple =
-    std::tuple<std::array<std::uint32_t, 2>, std::array<std::vector<std::int64_t>, 2>,
-               std::vector<std::uint32_t>, std::uint32_t, std::uint32_t>;
+using RuleTuple = std::tuple<std::array<std::uint32_t, 2>, std::array<std::vector<std::int64_t>, 2>,
+                             std::vector<std::uint32_t>, std::uint32_t, std::uint32_t>;
 
 mapping::Mapspace make_mapspace(const std::vector<RuleTuple>& rules) {
   mapping::Mapspace space;
   for (const auto& [dims, fixed, order, keep, optional] : rules) {
     mapping::LevelRule rule{.dims = dims, .order = order, .keep = keep, .optional = optional};
     for (std::size_t axis = 0; axis < 2; ++axis) {
-      if (fixed[axis].size() > problem::kMaxDims) throw std::invalid_argument("mapspace: too many dims");
+      if (fixed[axis].size() > problem::kMaxDims)
+        throw std::invalid_argument("mapspace: too many dims");
       std::copy(fixed[axis].begin(), fixed[axis].end(), rule.fixed_tile[axis].begin());
     }
     space.levels.push_back(rule);
@@ -35,7 +35,8 @@ std::vector<mapper::Outcome> search(const arch::Architecture& architecture,
                                     const std::vector<const mapping::Mapspace*>& spaces,
                                     mapper::Objective objective, const mapper::Effort& effort,
                                     unsigned threads, const Progress& progress) {
-  if (problems.size() != spaces.size()) throw std::invalid_argument("one mapspace for each problem");
+  if (problems.size() != spaces.size())
+    throw std::invalid_argument("one mapspace for each problem");
   std::vector<mapper::Job> jobs;
   for (std::size_t i = 0; i < problems.size(); ++i) jobs.push_back({problems[i], spaces[i]});
   const py::gil_scoped_release release;
@@ -57,7 +58,8 @@ void register_mapper(py::module_& module) {
       .value("edp", mapper::Objective::edp);
   py::class_<mapping::Mapspace>(module, "Mapspace", "What mappings may do at each level, lowered.")
       .def(py::init(&make_mapspace), py::arg("rules"),
-           "rules: for each level (dims by axis, fixed tiles by axis, order groups, keep, optional).");
+           "rules: for each level (dims by axis, fixed tiles by axis, order groups, keep, "
+           "optional).");
   py::class_<mapper::Effort>(module, "Effort", "How hard a search tries.")
       .def(py::init([](std::uint64_t exhaustive_limit, int starts, int proposals) {
              return mapper::Effort{exhaustive_limit, starts, proposals};
@@ -78,7 +80,8 @@ void register_mapper(py::module_& module) {
   module.def("search", &search, py::arg("architecture"), py::arg("problems"), py::arg("spaces"),
              py::arg("objective"), py::arg("effort"), py::arg("threads") = 0,
              py::arg("progress") = py::none(),
-             "Find a good mapping for each problem. Ctrl-C stops it; progress(done, total) is called meanwhile.");
+             "Find a good mapping for each problem. Ctrl-C stops it; progress(done, total) is "
+             "called meanwhile.");
 }
 
 }  // namespace dnnaccel::bindings

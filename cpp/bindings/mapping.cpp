@@ -17,17 +17,18 @@ using LevelTuple = std::tuple<std::vector<LoopTuple>, std::uint32_t>;
 
 void register_mapping(py::module_& module) {
   py::class_<mapping::Mapping>(module, "Mapping", "A loop nest, lowered.")
-      .def(py::init([](const std::vector<LevelTuple>& levels) {
-             mapping::Mapping out;
-             for (const auto& [loops, keeps] : levels) {
-               mapping::LevelMapping level{.keeps = keeps};
-               for (const auto& [dim, tile, axis] : loops) level.loops.push_back({dim, tile, axis});
-               out.levels.push_back(std::move(level));
-             }
-             return out;
-           }),
-           py::arg("levels"),
-           "levels: for each level the loops as (dim index, tile, axis) and the mask of roles kept.")
+      .def(
+          py::init([](const std::vector<LevelTuple>& levels) {
+            mapping::Mapping out;
+            for (const auto& [loops, keeps] : levels) {
+              mapping::LevelMapping level{.keeps = keeps};
+              for (const auto& [dim, tile, axis] : loops) level.loops.push_back({dim, tile, axis});
+              out.levels.push_back(std::move(level));
+            }
+            return out;
+          }),
+          py::arg("levels"),
+          "levels: for each level the loops as (dim index, tile, axis) and the mask of roles kept.")
       .def_property_readonly("levels", [](const mapping::Mapping& mapping) {
         std::vector<LevelTuple> out;
         for (const mapping::LevelMapping& level : mapping.levels) {

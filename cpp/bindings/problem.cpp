@@ -38,7 +38,8 @@ Problem make_problem(std::vector<std::string> dims, std::vector<std::int64_t> bo
 void register_problem(py::module_& module) {
   py::class_<Problem>(module, "Problem", "An extended einsum, lowered.")
       .def(py::init(&make_problem), py::arg("dims"), py::arg("bounds"), py::arg("tensors"),
-           "tensors: for inputs, weights and outputs, the axes as ([(dim index, coefficient)], offset, size).")
+           "tensors: for inputs, weights and outputs, the axes as ([(dim index, coefficient)], "
+           "offset, size).")
       .def_property_readonly("macs", &Problem::macs);
 }
 

@@ -12,8 +12,8 @@ using base::chunk;
 
 std::uint64_t unsigned_of(std::int64_t value) { return static_cast<std::uint64_t>(value); }
 
-/// Sum of `inner(chunk)` over the chunks of an extent from chunk `first` on. Chunks are full but for the last,
-/// so `inner` is called at most twice.
+/// Sum of `inner(chunk)` over the chunks of an extent from chunk `first` on. Chunks are full but
+/// for the last, so `inner` is called at most twice.
 template <typename Inner>
 std::uint64_t over_chunks(std::int64_t extent, std::int64_t tile, std::int64_t first, Inner inner) {
   const std::int64_t full = extent / tile;
@@ -24,10 +24,11 @@ std::uint64_t over_chunks(std::int64_t extent, std::int64_t tile, std::int64_t f
   return sum;
 }
 
-/// `stays` follows the new chunk and, beside it, the largest chunk that the instance would have at any later inner
-/// position: the tile stays where that is empty.
+/// `stays` follows the new chunk and, beside it, the largest chunk that the instance would have at
+/// any later inner position: the tile stays where that is empty.
 std::uint64_t stays(std::int64_t now, std::int64_t later, StepSpan steps) {
-  if (now == 0 || later == now) return 0;  // equal chunks shrink alike: the instance works on elsewhere
+  if (now == 0 || later == now)
+    return 0;  // equal chunks shrink alike: the instance works on elsewhere
   if (steps.empty()) return later == 0 ? unsigned_of(now) : 0;
   const Step step = steps.front();
   const StepSpan rest = steps.subspan(1);

@@ -110,7 +110,8 @@ bool Counter::shares_over(const mapping::NestLoop& split, Role role) const {
   return (shared_dims_[at(split.level)][at(role)] >> split.dim & 1U) != 0;
 }
 
-void Counter::gather(const Pair& pair, Unite unite, Position position, int dim, Steps& steps) const {
+void Counter::gather(const Pair& pair, Unite unite, Position position, int dim,
+                     Steps& steps) const {
   steps.clear();
   const auto& loops = loops_of_[at(dim)];
   for (std::size_t i = 0; i < loops.size() && loops[i] < pair.child_above; ++i) {
@@ -127,8 +128,8 @@ void Counter::gather(const Pair& pair, Unite unite, Position position, int dim, 
       step.part = l < position.cut ? Part::outer : Part::inner;
     }
     if (pair.role == Role::outputs && output_keepers_ != 0) {
-      const int next = i + 1 < loops.size() ? std::min<int>(loops[i + 1], pair.child_above)
-                                            : pair.child_above;
+      const int next =
+          i + 1 < loops.size() ? std::min<int>(loops[i + 1], pair.child_above) : pair.child_above;
       // Bits l + 1 .. next: memories between this loop of the dim and its next one.
       const std::uint64_t upto =
           next >= 63 ? std::numeric_limits<std::uint64_t>::max() : (2ULL << next) - 1;
@@ -293,16 +294,16 @@ Counter::Pair Counter::make_pair(Role role, int parent, int child) const {
     const bool forwards = (architecture_.array(loop.level)->forwards & problem::bit(role)) != 0;
     (forwards ? pair.forwards : others) = true;
   }
-  // Compute holds nothing to pass on. Where only some of the splits forward, siblings of different kinds
-  // would mix; the words then come from the parent, which is an upper bound.
+  // Compute holds nothing to pass on. Where only some of the splits forward, siblings of different
+  // kinds would mix; the words then come from the parent, which is an upper bound.
   if (pair.compute || others) pair.forwards = false;
   // Neighbours that pass words on need each of them once, whatever the network could multicast.
   if (pair.forwards) pair.shares = true;
   return pair;
 }
 
-void Counter::count_networks(const Pair& pair, std::uint64_t first_sent, std::uint64_t last_delivered,
-                             Counts& out) {
+void Counter::count_networks(const Pair& pair, std::uint64_t first_sent,
+                             std::uint64_t last_delivered, Counts& out) {
   int first = -1;
   int last = -1;
   for (int level = pair.parent + 1; level < pair.child; ++level) {
@@ -343,7 +344,8 @@ void Counter::count_operand(Role role, const mapping::Mapping& mapping, Counts& 
 }
 
 void Counter::count_outputs(const mapping::Mapping& mapping, Counts& out) {
-  // Notation of counting.md section 5: D drained by a level, A arriving at its parent, E each once per drain.
+  // Notation of counting.md section 5: D drained by a level, A arriving at its parent, E each once
+  // per drain.
   std::uint64_t drained_by_parent = problem_.tensor(Role::outputs).words();
   std::uint64_t seeds_of_parent = 0;
   for (int parent = 0; parent < architecture_.size();) {

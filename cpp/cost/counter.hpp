@@ -22,20 +22,22 @@ using PerRole = std::array<T, kRoles>;
 template <typename T>
 using PerLevel = std::array<T, arch::kMaxLevels>;
 
-/// What a memory did for one tensor, in words, over all its instances; `tile` is the largest one holds.
+/// What a memory did for one tensor, in words, over all its instances; `tile` is the largest one
+/// holds.
 struct MemoryCount {
   std::uint64_t reads = 0;
   std::uint64_t writes = 0;
   std::uint64_t tile = 0;
-  /// What refilling takes: words written here from the parent (begun sums included), sums read here to drain, and the
-  /// words that the parent reads (operands) or writes (outputs) for it.
+  /// What refilling takes: words written here from the parent (begun sums included), sums read here
+  /// to drain, and the words that the parent reads (operands) or writes (outputs) for it.
   std::uint64_t filled = 0;
   std::uint64_t drained = 0;
   std::uint64_t sent = 0;
 };
 
-/// What crossed an array's network for one tensor. Operands: `sent` entered it, `delivered` reached the instances.
-/// Outputs: `delivered` came from the instances, `sent` left towards the parent. `hops` passed between neighbours.
+/// What crossed an array's network for one tensor. Operands: `sent` entered it, `delivered` reached
+/// the instances. Outputs: `delivered` came from the instances, `sent` left towards the parent.
+/// `hops` passed between neighbours.
 struct NetworkCount {
   std::uint64_t sent = 0;
   std::uint64_t delivered = 0;
@@ -56,8 +58,8 @@ struct Counts {
   PerLevel<PerRole<RampCount>> ramps{};
   PerLevel<std::uint64_t> instances{};  ///< of each level, that ever work
   std::uint64_t macs = 0;
-  std::uint64_t steps = 0;         ///< temporal positions of the whole nest, in lockstep
-  std::uint64_t active_macs = 0;   ///< MAC units that ever work
+  std::uint64_t steps = 0;        ///< temporal positions of the whole nest, in lockstep
+  std::uint64_t active_macs = 0;  ///< MAC units that ever work
 };
 
 /// A tile that does not fit.
@@ -68,8 +70,9 @@ struct Misfit {
   PerRole<std::uint64_t> tiles{};
 };
 
-/// Counts mappings of one problem on one architecture. Keeps the tables of window axes between calls, so it is
-/// cheap to call again and again; not to be shared between threads. The problem and the architecture must outlive it.
+/// Counts mappings of one problem on one architecture. Keeps the tables of window axes between
+/// calls, so it is cheap to call again and again; not to be shared between threads. The problem and
+/// the architecture must outlive it.
 class Counter {
  public:
   Counter(const problem::Problem& problem, const arch::Architecture& architecture);
@@ -99,8 +102,8 @@ class Counter {
     bool all = false;
   };
 
-  /// Temporal loops before `cut` are summed over and later ones stand inside; `stepping` is the loop whose steps
-  /// are asked about (it equals `cut` then), or -1 to ask what is fetched.
+  /// Temporal loops before `cut` are summed over and later ones stand inside; `stepping` is the
+  /// loop whose steps are asked about (it equals `cut` then), or -1 to ask what is fetched.
   struct Position {
     int cut = 0;
     int stepping = -1;
@@ -122,10 +125,12 @@ class Counter {
   void adopt(const mapping::Mapping& mapping, const mapping::Nest& nest);
   void count_operand(problem::Role role, const mapping::Mapping& mapping, Counts& out);
   void count_outputs(const mapping::Mapping& mapping, Counts& out);
-  void count_networks(const Pair& pair, std::uint64_t first_sent, std::uint64_t last_delivered, Counts& out);
+  void count_networks(const Pair& pair, std::uint64_t first_sent, std::uint64_t last_delivered,
+                      Counts& out);
   [[nodiscard]] Pair make_pair(problem::Role role, int parent, int child) const;
   [[nodiscard]] bool shares_over(const mapping::NestLoop& split, problem::Role role) const;
-  [[nodiscard]] int next_keeper(problem::Role role, const mapping::Mapping& mapping, int after) const;
+  [[nodiscard]] int next_keeper(problem::Role role, const mapping::Mapping& mapping,
+                                int after) const;
 
   struct AxisPlan {
     enum class Kind : std::uint8_t { plain, absent, window } kind = Kind::plain;
@@ -149,13 +154,15 @@ class Counter {
   PerRole<std::vector<AxisPlan>> plans_;
   PerRole<std::uint32_t> dims_{};
   PerRole<std::uint32_t> moving_{};  ///< dims that are a plain axis by themselves
-  PerLevel<PerRole<std::uint32_t>> shared_dims_{};  ///< dims across which an array multicasts or reduces
+  /// Dims across which an array multicasts or reduces.
+  PerLevel<PerRole<std::uint32_t>> shared_dims_{};
   std::vector<std::unordered_map<Key, std::uint64_t, KeyHash>> tables_;
 
   // The nest at hand.
   const mapping::Nest* nest_ = nullptr;
   std::array<base::SmallVector<std::uint8_t, mapping::kMaxLoops>, problem::kMaxDims> loops_of_;
-  std::uint64_t output_keepers_ = 0;  ///< bit i: a memory below the top that keeps outputs stands above loop i
+  /// Bit i: a memory below the top that keeps outputs stands above loop i.
+  std::uint64_t output_keepers_ = 0;
 };
 
 }  // namespace dnnaccel::cost

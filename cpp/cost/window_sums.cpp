@@ -4,9 +4,10 @@
 #include "base/math.hpp"
 #include "cost/axis_sums.hpp"
 
-// A window axis has no closed form in its two chains, so it is enumerated: per dim, the positions and instances that a
-// sum runs over; per pair of dims, the sets they make. Positions that look alike but for where they stand are enumerated once
-// ("groups"): inside the tensor they count alike, and where padding clips them a prefix sum answers.
+// A window axis has no closed form in its two chains, so it is enumerated: per dim, the positions
+// and instances that a sum runs over; per pair of dims, the sets they make. Positions that look
+// alike but for where they stand are enumerated once, as groups: inside the tensor they count
+// alike, and where padding clips them a prefix sum answers.
 
 namespace dnnaccel::cost {
 
@@ -45,7 +46,8 @@ class DimEnumeration {
     return steps_[j].part == Part::summed || steps_[j].part == Part::united;
   }
 
-  /// Fix the index of every summed split; `extent` is the first position's, instance 0 of the united splits.
+  /// Fix the index of every summed split; `extent` is the first position's, instance 0 of the
+  /// united splits.
   void choose_summed(std::size_t j, std::int64_t extent) {
     if (extent == 0) return;
     if (j == steps_.size()) {
@@ -154,7 +156,8 @@ class DimEnumeration {
         k_old = k - 1;
       } else if (step.part == Part::inner) {
         k = 0;
-        // The last position at which this instance works: the furthest that leaves what its later splits need.
+        // The last position at which this instance works: the furthest that leaves what its later
+        // splits need.
         const std::int64_t need = j + 1 < steps_.size() ? instance.need[j + 1] : 1;
         k_old = std::max<std::int64_t>(0, (old_length - need) / step.tile);
       }
@@ -176,7 +179,8 @@ class DimEnumeration {
   std::vector<Group> groups_;
 };
 
-/// The coordinates that a pair of groups counts, relative to their bases, as prefix sums over [low, high].
+/// The coordinates that a pair of groups counts, relative to their bases, as prefix sums over [low,
+/// high].
 struct Coordinates {
   std::int64_t low = 0;
   std::int64_t high = -1;
@@ -186,20 +190,22 @@ struct Coordinates {
     from = std::max(from, low);
     to = std::min(to, high);
     if (from > to) return 0;
-    return prefix[static_cast<std::size_t>(to + 1 - low)] - prefix[static_cast<std::size_t>(from - low)];
+    return prefix[static_cast<std::size_t>(to + 1 - low)] -
+           prefix[static_cast<std::size_t>(from - low)];
   }
 };
 
 template <typename Mark>
-void for_each_coordinate(const Window& window, std::int64_t p, std::int64_t p_length, std::int64_t r,
-                         std::int64_t r_length, Mark mark) {
+void for_each_coordinate(const Window& window, std::int64_t p, std::int64_t p_length,
+                         std::int64_t r, std::int64_t r_length, Mark mark) {
   for (std::int64_t i = 0; i < p_length; ++i) {
     const std::int64_t row = (p + i) * window.coefficient[0] + r * window.coefficient[1];
     for (std::int64_t k = 0; k < r_length; ++k) mark(row + k * window.coefficient[1]);
   }
 }
 
-/// Marks of coordinates by instance number: a coordinate is held by an instance if it carries its number.
+/// Marks of coordinates by instance number: a coordinate is held by an instance if it carries its
+/// number.
 class Marks {
  public:
   Marks(std::int64_t low, std::int64_t high)
@@ -264,8 +270,8 @@ Coordinates coordinates_of(const Window& window, WindowSum what, const Group& gp
 
 }  // namespace
 
-std::uint64_t window_sum(const Window& window, WindowSum what, std::int64_t extent_p, StepSpan steps_p,
-                         std::int64_t extent_r, StepSpan steps_r) {
+std::uint64_t window_sum(const Window& window, WindowSum what, std::int64_t extent_p,
+                         StepSpan steps_p, std::int64_t extent_r, StepSpan steps_r) {
   const bool with_old = what == WindowSum::kept || what == WindowSum::forwarded;
   const DimEnumeration along_p(extent_p, steps_p, with_old);
   const DimEnumeration along_r(extent_r, steps_r, with_old);

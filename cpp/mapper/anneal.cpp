@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "base/math.hpp"
@@ -14,7 +15,8 @@ constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
 constexpr double kHot = 0.3;
 constexpr double kCold = 0.002;
 
-// Weight of what breaks ties: enough to drift along a plateau of what is minimised, too little to leave it.
+// Weight of what breaks ties: enough to drift along a plateau of what is minimised, too little to
+// leave it.
 constexpr double kTieWeight = 0.002;
 
 double worsening(const Score& from, const Score& to) {
@@ -25,7 +27,11 @@ class Annealer {
  public:
   Annealer(const problem::Problem& problem, const mapping::Layout& layout, Judge& judge,
            std::uint64_t seed)
-      : problem_(problem), layout_(layout), judge_(judge), random_(seed) {
+      : problem_(problem),
+        layout_(layout),
+        judge_(judge),
+        random_(seed),
+        tie_weight_(kTieWeights[seed % kTieWeights.size()]) {
     for (int d = 0; d < problem_.dims(); ++d) {
       if (layout_.slots_of(d).size() > 1) splittable_.push_back(d);
     }
@@ -65,6 +71,10 @@ class Annealer {
   }
 
  private:
+  [[nodiscard]] double worsening(const Score& from, const Score& to) const {
+    return std::log(to.first / from.first) + tie_weight_ * std::log(to.second / from.second);
+  }
+
   std::vector<std::int64_t>& tiles(Candidate& candidate, int dim) const {
     return candidate.tiles[at(dim)];
   }
@@ -73,7 +83,8 @@ class Annealer {
     return layout_.fixed_tile(layout_.slots_of(dim)[i], dim) > 0;
   }
 
-  /// A start spreads what it can, since most good mappings do; where that does not fit, the smallest tiles.
+  /// A start spreads what it can, since most good mappings do; where that does not fit, the
+  /// smallest tiles.
   Candidate start() {
     const Candidate smallest = smallest_tiles(problem_, layout_);
     Candidate candidate = smallest;
@@ -154,11 +165,13 @@ class Annealer {
     return true;
   }
 
-  /// A small factor of a trip count mostly, all of it or any number now and then: bounds are often prime or odd.
+  /// A small factor of a trip count mostly, all of it or any number now and then: bounds are often
+  /// prime or odd.
   std::int64_t pick_factor(std::int64_t trips) {
     const std::size_t kind = random_.below(8);
     if (kind == 0) return trips;
-    if (kind == 1) return 2 + static_cast<std::int64_t>(random_.below(static_cast<std::size_t>(trips - 1)));
+    if (kind == 1)
+      return 2 + static_cast<std::int64_t>(random_.below(static_cast<std::size_t>(trips - 1)));
     for (std::int64_t factor : {2, 3, 5, 7, 11, 13}) {
       if (trips % factor == 0 && (random_.below(2) == 0 || factor * factor > trips)) return factor;
     }
@@ -198,6 +211,7 @@ class Annealer {
   const mapping::Layout& layout_;
   Judge& judge_;
   base::Random random_;
+  double tie_weight_;
   std::vector<int> splittable_;
   std::vector<std::size_t> temporal_;
   Candidate current_;

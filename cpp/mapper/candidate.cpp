@@ -29,14 +29,14 @@ void add_to_front(std::vector<Point>& front, double energy, std::uint64_t cycles
   for (const Point& point : front) {
     if (point.energy <= energy && point.cycles <= cycles) return;
   }
-  std::erase_if(front, [&](const Point& point) {
-    return point.energy >= energy && point.cycles >= cycles;
-  });
+  std::erase_if(
+      front, [&](const Point& point) { return point.energy >= energy && point.cycles >= cycles; });
   const auto where = std::find_if(front.begin(), front.end(),
                                   [&](const Point& point) { return point.energy > energy; });
   front.insert(where, Point{energy, cycles, mapping});
   // A long front is thinned in its middle; its two ends are what people look for first.
-  if (front.size() > kMaxFront) front.erase(front.begin() + static_cast<std::ptrdiff_t>(kMaxFront / 2));
+  if (front.size() > kMaxFront)
+    front.erase(front.begin() + static_cast<std::ptrdiff_t>(kMaxFront / 2));
 }
 
 }  // namespace

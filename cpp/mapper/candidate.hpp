@@ -40,7 +40,8 @@ class Judge {
   [[nodiscard]] bool spread_fits(const Candidate& candidate) const;
   [[nodiscard]] mapping::Mapping to_mapping(const Candidate& candidate) const;
 
-  /// Add what this judge saw to an outcome; starts are merged in order, so that ties go to the earlier one.
+  /// Add what this judge saw to an outcome; starts are merged in order, so that ties go to the
+  /// earlier one.
   void merge_into(Outcome& outcome, Score& outcome_score) const;
 
  private:

@@ -75,7 +75,8 @@ class Enumeration {
     return false;
   }
 
-  /// Permute the loops of more than one trip within their groups; the others stay at the end, where they do nothing.
+  /// Permute the loops of more than one trip within their groups; the others stay at the end, where
+  /// they do nothing.
   bool choose_order(std::size_t slot) {
     if (slot == layout_.slots().size()) return choose_kept(0);
     if (layout_.slots()[slot].spatial) return choose_order(slot + 1);

@@ -62,8 +62,9 @@ std::vector<Outcome> search(const arch::Architecture& architecture, const std::v
     }
     plan.judges[static_cast<std::size_t>(task.start)] = std::move(judge);
   };
-  base::run_tasks(tasks.size(), threads == 0 ? base::default_threads() : threads, run,
-                  [&](std::size_t done) { return poll(done, tasks.size()); }, stop);
+  base::run_tasks(
+      tasks.size(), threads == 0 ? base::default_threads() : threads, run,
+      [&](std::size_t done) { return poll(done, tasks.size()); }, stop);
 
   for (std::size_t j = 0; j < jobs.size(); ++j) {
     Score score;

@@ -10,8 +10,9 @@
 #include "cost/cost.hpp"
 #include "mapping/mapspace.hpp"
 
-/// A first mapper. Small mapspaces are enumerated whole, and the best mapping is then the optimum; large ones are searched by
-/// simulated annealing from several starts, each with its own seed, so that the answer does not depend on the threads.
+/// A first mapper. Small mapspaces are enumerated whole, and the best mapping is then the optimum;
+/// large ones are searched by simulated annealing from several starts, each with its own seed, so
+/// that the answer does not depend on the threads.
 namespace dnnaccel::mapper {
 
 enum class Objective : std::uint8_t { energy, latency, edp };
@@ -36,16 +37,18 @@ struct Point {
 
 struct Outcome {
   std::optional<mapping::Mapping> best;
-  bool optimal = false;          ///< every mapping of the mapspace was costed or did not fit
-  std::uint64_t evaluated = 0;   ///< mappings costed
-  std::uint64_t pruned = 0;      ///< mappings dropped because a tile or a spread does not fit
-  std::vector<Point> pareto;     ///< of those evaluated, none better in both energy and cycles; by energy
+  bool optimal = false;         ///< every mapping of the mapspace was costed or did not fit
+  std::uint64_t evaluated = 0;  ///< mappings costed
+  std::uint64_t pruned = 0;     ///< mappings dropped because a tile or a spread does not fit
+  std::vector<Point>
+      pareto;  ///< of those evaluated, none better in both energy and cycles; by energy
   std::optional<cost::Misfit> misfit;  ///< if nothing fits: where the smallest tiles fail
-  std::string refused;           ///< if the mapspace is empty: why
+  std::string refused;                 ///< if the mapspace is empty: why
 };
 
-/// Map every job. `poll(done, total)` is called on the calling thread; when it returns false the search stops and
-/// what was found so far is returned. Results are by job, and the same for any number of threads.
+/// Map every job. `poll(done, total)` is called on the calling thread; when it returns false the
+/// search stops and what was found so far is returned. Results are by job, and the same for any
+/// number of threads.
 std::vector<Outcome> search(const arch::Architecture& architecture, const std::vector<Job>& jobs,
                             Objective objective, const Effort& effort, unsigned threads,
                             const std::function<bool(std::size_t, std::size_t)>& poll);

@@ -19,7 +19,8 @@ void check_keeps(const arch::Memory& memory, std::uint32_t keeps, bool outermost
   if ((keeps & ~memory.keeps) != 0) {
     for (int r = 0; r < problem::kRoles; ++r) {
       if ((keeps & ~memory.keeps & (1U << r)) != 0) {
-        refuse("level " + memory.name + " cannot keep " + problem::name(static_cast<problem::Role>(r)));
+        refuse("level " + memory.name + " cannot keep " +
+               problem::name(static_cast<problem::Role>(r)));
       }
     }
   }
@@ -80,8 +81,9 @@ Nest flatten(const problem::Problem& problem, const arch::Architecture& architec
   for (int d = 0; d < problem.dims(); ++d) {
     const std::int64_t left = extent[static_cast<std::size_t>(d)];
     if (left != 1) {
-      refuse("dim " + problem.dim_names[static_cast<std::size_t>(d)] + " is cut down to chunks of " +
-             std::to_string(left) + " only; a MAC takes chunks of 1");
+      refuse("dim " + problem.dim_names[static_cast<std::size_t>(d)] +
+             " is cut down to chunks of " + std::to_string(left) +
+             " only; a MAC takes chunks of 1");
     }
   }
   return nest;

@@ -12,8 +12,8 @@ namespace dnnaccel::mapping {
 /// Longest nest that can be costed, in loops of more than one trip.
 inline constexpr std::size_t kMaxLoops = 64;
 
-/// One loop: `dim` is cut into chunks of `tile`, the last one shorter. In an array, `axis` is 0 for rows and
-/// 1 for columns; a memory's loops are temporal and leave it 0.
+/// One loop: `dim` is cut into chunks of `tile`, the last one shorter. In an array, `axis` is 0 for
+/// rows and 1 for columns; a memory's loops are temporal and leave it 0.
 struct Loop {
   int dim = 0;
   std::int64_t tile = 1;
@@ -21,8 +21,8 @@ struct Loop {
   bool operator==(const Loop&) const = default;
 };
 
-/// What one level does: its loops, outermost first (they run below a memory's storage), and the roles that a
-/// memory keeps.
+/// What one level does: its loops, outermost first (they run below a memory's storage), and the
+/// roles that a memory keeps.
 struct LevelMapping {
   std::vector<Loop> loops;
   std::uint32_t keeps = 0;
@@ -44,15 +44,17 @@ struct NestLoop {  // without initialisers: nests are built millions of times
   bool spatial;
 };
 
-/// A mapping laid out flat: its loops of more than one trip, outermost first, and where each level stands
-/// among them (`above[level]` loops stand above the storage of a memory, or above an array's splits).
+/// A mapping laid out flat: its loops of more than one trip, outermost first, and where each level
+/// stands among them (`above[level]` loops stand above the storage of a memory, or above an array's
+/// splits).
 struct Nest {
   base::SmallVector<NestLoop, kMaxLoops> loops;
   std::array<std::uint8_t, arch::kMaxLevels + 1> above{};
 };
 
-/// Lay a mapping out flat. Throws std::invalid_argument, naming the level and what would be right, if the mapping
-/// does not belong to the problem and the architecture (capacities are not looked at here).
+/// Lay a mapping out flat. Throws std::invalid_argument, naming the level and what would be right,
+/// if the mapping does not belong to the problem and the architecture (capacities are not looked at
+/// here).
 Nest flatten(const problem::Problem& problem, const arch::Architecture& architecture,
              const Mapping& mapping);
 

@@ -8,13 +8,13 @@
 
 namespace dnnaccel::mapping {
 
-/// What mappings may do at one level. For a memory only `dims[0]` and `fixed_tile[0]` count; for an array there is
-/// one entry for rows and one for columns.
+/// What mappings may do at one level. For a memory only `dims[0]` and `fixed_tile[0]` count; for an
+/// array there is one entry for rows and one for columns.
 struct LevelRule {
   std::array<std::uint32_t, 2> dims{};  ///< dims that may be split here
   std::array<std::array<std::int64_t, problem::kMaxDims>, 2> fixed_tile{};  ///< 0: free
-  /// Groups of dims from the outermost to the innermost; dims in no group run outside all of them. Inside a
-  /// group the order is free.
+  /// Groups of dims from the outermost to the innermost; dims in no group run outside all of them.
+  /// Inside a group the order is free.
   std::vector<std::uint32_t> order;
   std::uint32_t keep = 0;      ///< roles that a memory keeps
   std::uint32_t optional = 0;  ///< roles that it keeps or bypasses, as the search likes
@@ -35,8 +35,8 @@ struct Slot {
 
 /// A mapspace laid out for a search: per dim the slots that may split it, outermost first.
 ///
-/// A point of it is, for each dim, a tile for each of its slots, never growing inwards and 1 at the last; the order of
-/// the loops in each temporal slot; and the set of optional tensors kept.
+/// A point of it is, for each dim, a tile for each of its slots, never growing inwards and 1 at the
+/// last; the order of the loops in each temporal slot; and the set of optional tensors kept.
 class Layout {
  public:
   /// Throws std::invalid_argument if a dim of more than one position has no slot, naming it.

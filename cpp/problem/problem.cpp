@@ -6,8 +6,8 @@ namespace dnnaccel::problem {
 
 namespace {
 
-// Every word count is at most the number of MACs (a word that is moved is used by at least one MAC of the
-// instance that receives it), so bounding the MACs once bounds every product that follows.
+// Every word count is at most the number of MACs (a word that is moved is used by at least one MAC
+// of the instance that receives it), so bounding the MACs once bounds every product that follows.
 constexpr std::uint64_t kMaxMacs = 1ULL << 53;
 constexpr std::int64_t kMaxCoefficient = 1LL << 20;
 constexpr std::int64_t kMaxAxisSize = 1LL << 31;
@@ -15,7 +15,9 @@ constexpr std::int64_t kMaxAxisSize = 1LL << 31;
 constexpr std::int64_t kMaxWindowSpan = 1LL << 20;
 constexpr std::int64_t kMaxWindowTaps = 1LL << 26;
 
-[[noreturn]] void refuse(const std::string& what) { throw std::invalid_argument("problem: " + what); }
+[[noreturn]] void refuse(const std::string& what) {
+  throw std::invalid_argument("problem: " + what);
+}
 
 void validate_axis(const Problem& problem, const Tensor& tensor, const Axis& axis,
                    std::uint32_t& seen) {

@@ -25,8 +25,8 @@ struct Term {
   bool operator==(const Term&) const = default;
 };
 
-/// One axis of a tensor: the coordinate sum(terms) + offset, clipped to [0, size). What falls outside
-/// is padding: zero, and never fetched.
+/// One axis of a tensor: the coordinate sum(terms) + offset, clipped to [0, size). What falls
+/// outside is padding: zero, and never fetched.
 struct Axis {
   std::vector<Term> terms;
   std::int64_t offset = 0;
@@ -58,7 +58,8 @@ struct Problem {
     return tensors[static_cast<std::size_t>(index(role))];
   }
 
-  /// Throws std::invalid_argument if this is no problem that can be counted: see the source for the rules.
+  /// Throws std::invalid_argument if this is no problem that can be counted: see the source for the
+  /// rules.
   void validate() const;
 };
 
