@@ -11,9 +11,9 @@
 /// A dim is cut by a chain of steps, outermost first. For one sum each step plays a part:
 /// - `outer`: a temporal loop whose positions are summed over
 /// - `own`: the temporal loop that steps: positions 1, 2, ... are summed over, against the one
-/// before
+///   before
 /// - `inner`: a temporal loop inside it: the new tile stands at its start, the old one where this
-/// instance last worked
+///   instance last worked
 /// - `summed`: a spatial split whose instances count separately
 /// - `united`: a spatial split whose instances share what is sent
 /// `fetched` sums the words of new tiles, `kept` those of them that need not be sent because every

@@ -15,13 +15,13 @@ constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
 constexpr double kHot = 0.3;
 constexpr double kCold = 0.002;
 
-// Weight of what breaks ties: enough to drift along a plateau of what is minimised, too little to
-// leave it.
-constexpr double kTieWeight = 0.002;
+// Weight of what breaks ties, by start: the first drifts along plateaus of what is minimised, the
+// others are led over its ridges by the smoother second figure. The best is judged by the objective
+// alone.
+constexpr std::array<double, 4> kTieWeights = {0.002, 0.02, 0.1, 0.4};
 
-double worsening(const Score& from, const Score& to) {
-  return std::log(to.first / from.first) + kTieWeight * std::log(to.second / from.second);
-}
+constexpr int kStartCandidates = 48;
+constexpr int kSpreadAttempts = 24;
 
 class Annealer {
  public:
@@ -36,7 +36,7 @@ class Annealer {
       if (layout_.slots_of(d).size() > 1) splittable_.push_back(d);
     }
     for (std::size_t s = 0; s < layout_.slots().size(); ++s) {
-      if (!layout_.slots()[s].spatial) temporal_.push_back(s);
+      (layout_.slots()[s].spatial ? spatial_ : temporal_).push_back(s);
     }
   }
 
@@ -75,33 +75,43 @@ class Annealer {
     return std::log(to.first / from.first) + tie_weight_ * std::log(to.second / from.second);
   }
 
-  std::vector<std::int64_t>& tiles(Candidate& candidate, int dim) const {
-    return candidate.tiles[at(dim)];
-  }
-
   [[nodiscard]] bool fixed(int dim, std::size_t i) const {
     return layout_.fixed_tile(layout_.slots_of(dim)[i], dim) > 0;
   }
 
-  /// A start spreads what it can, since most good mappings do; where that does not fit, the
-  /// smallest tiles.
+  /// The best of some random spreads, since most good mappings spread what they can; where none
+  /// fits, the smallest tiles.
   Candidate start() {
     const Candidate smallest = smallest_tiles(problem_, layout_);
-    Candidate candidate = smallest;
+    Candidate best = smallest;
+    Score best_score;
+    for (int i = 0; i < kStartCandidates; ++i) {
+      Candidate candidate = spread(smallest);
+      const Score score = judge_.judge(candidate);
+      if (score < best_score) {
+        best_score = score;
+        best = std::move(candidate);
+      }
+    }
+    return best;
+  }
+
+  Candidate spread(Candidate candidate) {
     for (std::size_t i = 0; i < layout_.options().size(); ++i) {
       if (random_.below(2) == 0) candidate.kept |= 1U << i;
     }
     for (std::size_t slot : temporal_) shuffle(candidate, slot);
-    for (int attempt = 0; attempt < 24; ++attempt) {
-      if (splittable_.empty()) break;
-      Candidate wider = candidate;
+    for (int attempt = 0; attempt < kSpreadAttempts && !splittable_.empty(); ++attempt) {
       const int dim = splittable_[random_.below(splittable_.size())];
       const std::vector<int>& slots = layout_.slots_of(dim);
       const std::size_t to = 1 + random_.below(slots.size() - 1);
       if (!layout_.slots()[at(slots[to])].spatial) continue;
-      if (move(wider, dim, 0, to) && judge_.spread_fits(wider)) candidate = wider;
+      Candidate wider = candidate;
+      const std::int64_t trips = trips_of(wider, dim, 0);
+      if (trips < 2) continue;
+      if (move(wider, dim, 0, to, pick_factor(trips)) && judge_.spread_fits(wider)) candidate = wider;
     }
-    return judge_.judge(candidate).fits() ? candidate : smallest;
+    return candidate;
   }
 
   void shuffle(Candidate& candidate, std::size_t slot) {
@@ -124,8 +134,9 @@ class Annealer {
       if (kind >= 90 && reorder(candidate)) return true;
       return move_randomly(candidate);
     }
-    if (kind < 75) return move_randomly(candidate) && move_randomly(candidate);
-    if (kind < 82) return set_tile(candidate);
+    if (kind < 70) return move_randomly(candidate) && move_randomly(candidate);
+    if (kind < 77) return set_tile(candidate);
+    if (kind < 85) return respread(candidate);
     if (kind < 96 || layout_.options().empty()) return reorder(candidate);
     candidate.kept ^= 1U << random_.below(layout_.options().size());
     return true;
@@ -137,23 +148,52 @@ class Annealer {
     const std::size_t slots = layout_.slots_of(dim).size();
     const std::size_t from = random_.below(slots);
     const std::size_t to = random_.below(slots);
-    return from != to && move(candidate, dim, from, to);
+    const std::int64_t trips = trips_of(candidate, dim, from);
+    return from != to && trips > 1 && move(candidate, dim, from, to, pick_factor(trips));
+  }
+
+  [[nodiscard]] std::int64_t trips_of(const Candidate& candidate, int dim, std::size_t i) const {
+    const std::vector<std::int64_t>& chain = candidate.tiles[at(dim)];
+    const std::int64_t outer = i == 0 ? problem_.bounds[at(dim)] : chain[i - 1];
+    return base::ceil_div(outer, chain[i]);
+  }
+
+  /// Empty one axis of an array and fill it anew, with as much of a few dims as fits.
+  bool respread(Candidate& candidate) {
+    if (spatial_.empty()) return false;
+    const int slot = static_cast<int>(spatial_[random_.below(spatial_.size())]);
+    std::vector<std::pair<int, std::size_t>> places;
+    for (int dim : splittable_) {
+      const std::vector<int>& slots = layout_.slots_of(dim);
+      for (std::size_t i = 0; i < slots.size(); ++i) {
+        if (slots[i] == slot) places.emplace_back(dim, i);
+      }
+    }
+    if (places.empty()) return false;
+    for (const auto& [dim, i] : places) {
+      const std::size_t to = random_.below(layout_.slots_of(dim).size());
+      const std::int64_t trips = trips_of(candidate, dim, i);
+      if (to != i && trips > 1) move(candidate, dim, i, to, trips);
+    }
+    std::int64_t room = layout_.slots()[at(slot)].size;
+    for (int attempt = 0; attempt < 3 && room > 1; ++attempt) {
+      const auto& [dim, i] = places[random_.below(places.size())];
+      const std::size_t from = random_.below(layout_.slots_of(dim).size());
+      const std::int64_t factor = std::min(room, trips_of(candidate, dim, from));
+      if (from != i && factor > 1 && move(candidate, dim, from, i, factor)) room /= factor;
+    }
+    return true;
   }
 
   /// Take a factor from the loop of a dim in one slot and give it to its loop in another.
-  bool move(Candidate& candidate, int dim, std::size_t from, std::size_t to) {
-    std::vector<std::int64_t>& chain = tiles(candidate, dim);
+  bool move(Candidate& candidate, int dim, std::size_t from, std::size_t to, std::int64_t factor) {
+    std::vector<std::int64_t>& chain = candidate.tiles[at(dim)];
     for (std::size_t i = std::min(from, to); i < std::max(from, to); ++i) {
       if (fixed(dim, i)) return false;
     }
-    const std::int64_t outer = from == 0 ? problem_.bounds[at(dim)] : chain[from - 1];
-    const std::int64_t trips = base::ceil_div(outer, chain[from]);
-    if (trips < 2) return false;
-    const std::int64_t factor = pick_factor(trips);
-    if (factor < 2) return false;
     if (from < to) {
       // The tiles between grow; none may outgrow what it is cut from.
-      std::int64_t limit = outer;
+      std::int64_t limit = from == 0 ? problem_.bounds[at(dim)] : chain[from - 1];
       for (std::size_t i = from; i < to; ++i) {
         chain[i] = limit = std::min(limit, chain[i] * factor);
       }
@@ -180,7 +220,7 @@ class Annealer {
 
   bool set_tile(Candidate& candidate) {
     const int dim = splittable_[random_.below(splittable_.size())];
-    std::vector<std::int64_t>& chain = tiles(candidate, dim);
+    std::vector<std::int64_t>& chain = candidate.tiles[at(dim)];
     const std::size_t i = random_.below(chain.size() - 1);
     if (fixed(dim, i)) return false;
     const std::int64_t outer = i == 0 ? problem_.bounds[at(dim)] : chain[i - 1];
@@ -214,6 +254,7 @@ class Annealer {
   double tie_weight_;
   std::vector<int> splittable_;
   std::vector<std::size_t> temporal_;
+  std::vector<std::size_t> spatial_;
   Candidate current_;
 };
 

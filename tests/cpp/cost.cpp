@@ -1,0 +1,514 @@
+#include "cost/cost.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <set>
+
+#include "base/random.hpp"
+#include "cost/axis_sums.hpp"
+#include "cost/counter.hpp"
+#include "support.hpp"
+
+using namespace dnnaccel::cost;
+using namespace dnnaccel::testing;
+namespace arch = dnnaccel::arch;
+namespace base = dnnaccel::base;
+namespace mapping = dnnaccel::mapping;
+namespace problem = dnnaccel::problem;
+
+// ---- The sums of axis_sums.hpp by brute force. Every coordinate of a dim is written in the mixed
+// radix of its chain: one digit for each step. A position or an instance fixes some digits; what it
+// holds are the coordinates that carry them.
+
+namespace {
+
+using Digits = std::vector<std::int64_t>;
+using Set = std::set<std::int64_t>;
+
+struct Chain {
+  std::int64_t extent = 1;
+  std::vector<Step> steps;
+
+  [[nodiscard]] Digits digits(std::int64_t x) const {
+    Digits out;
+    for (const Step& step : steps) {
+      out.push_back(x / step.tile);
+      x %= step.tile;
+    }
+    return out;
+  }
+  [[nodiscard]] std::int64_t trips(std::size_t j) const {
+    std::int64_t most = 0;
+    for (std::int64_t x = 0; x < extent; ++x) most = std::max(most, digits(x)[j] + 1);
+    return most;
+  }
+  /// Coordinates whose first `count` digits are the given ones.
+  [[nodiscard]] Set holding(const Digits& wanted, std::size_t count) const {
+    Set out;
+    for (std::int64_t x = 0; x < extent; ++x) {
+      const Digits have = digits(x);
+      if (std::equal(have.begin(), have.begin() + static_cast<std::ptrdiff_t>(count),
+                     wanted.begin())) {
+        out.insert(x);
+      }
+    }
+    return out;
+  }
+  [[nodiscard]] Set holding(const Digits& wanted) const { return holding(wanted, steps.size()); }
+};
+
+/// Visit all digits of the steps that play one of `parts`; the other digits are left as they are.
+void each(const Chain& chain, const std::vector<Part>& parts, Digits& at, std::size_t j,
+          const std::function<void()>& visit) {
+  if (j == chain.steps.size()) {
+    visit();
+    return;
+  }
+  const Part part = chain.steps[j].part;
+  if (std::find(parts.begin(), parts.end(), part) == parts.end()) {
+    each(chain, parts, at, j + 1, visit);
+    return;
+  }
+  for (std::int64_t k = part == Part::own ? 1 : 0; k < chain.trips(j); ++k) {
+    at[j] = k;
+    each(chain, parts, at, j + 1, visit);
+  }
+  at[j] = 0;
+}
+
+/// Where an instance worked last before the step: the loop that steps one back, the loops inside it
+/// as far as this instance goes. Only the first `count` steps are looked at.
+Digits worked_last(const Chain& chain, Digits at, std::size_t count) {
+  for (std::size_t j = 0; j < count; ++j) {
+    if (chain.steps[j].part == Part::own) --at[j];
+  }
+  Digits last;
+  Digits trial = at;
+  each(chain, {Part::inner}, trial, 0, [&] {
+    if (!chain.holding(trial, count).empty()) last = trial;
+  });
+  return last;
+}
+
+/// What an instance holds after and before a step.
+struct Pair {
+  Set now;
+  Set old;
+};
+
+std::vector<Pair> united_instances(const Chain& chain, const Digits& at) {
+  std::vector<Pair> out;
+  Digits trial = at;
+  each(chain, {Part::united}, trial, 0, [&] {
+    Set now = chain.holding(trial);
+    if (now.empty()) return;  // idle
+    const Digits last = worked_last(chain, trial, chain.steps.size());
+    out.push_back({std::move(now), last.empty() ? Set{} : chain.holding(last)});
+  });
+  return out;
+}
+
+enum class Axis { plain, absent };
+
+struct Sums {
+  std::uint64_t fetched = 0;
+  std::uint64_t kept = 0;
+  std::uint64_t forwarded = 0;
+  std::uint64_t largest = 0;
+};
+
+void add(Sums& sums, const std::vector<Pair>& instances) {
+  std::set<std::int64_t> now;
+  std::set<std::int64_t> old;
+  std::set<std::int64_t> lacking;
+  for (const Pair& instance : instances) {
+    now.insert(instance.now.begin(), instance.now.end());
+    old.insert(instance.old.begin(), instance.old.end());
+    for (std::int64_t x : instance.now) {
+      if (!instance.old.contains(x)) lacking.insert(x);
+    }
+  }
+  sums.fetched += now.size();
+  sums.kept += now.size() - lacking.size();
+  sums.forwarded += static_cast<std::uint64_t>(
+      std::count_if(now.begin(), now.end(), [&](std::int64_t x) { return old.contains(x); }));
+  sums.largest = std::max<std::uint64_t>(sums.largest, now.size());
+}
+
+/// Outputs: what an instance holds stays over a step if, for every keeper down to it, all loops of
+/// the dim above that keeper and inside the one that steps stood at their start when the keeper's
+/// instance worked last.
+std::uint64_t brute_stays(const Chain& chain) {
+  std::uint64_t sum = 0;
+  Digits at(chain.steps.size(), 0);
+  each(chain, {Part::outer, Part::own, Part::summed, Part::united}, at, 0, [&] {
+    const Set now = chain.holding(at);
+    bool stays = !now.empty();
+    for (std::size_t j = 0; j < chain.steps.size() && stays; ++j) {
+      if (chain.steps[j].part == Part::own) stays = false;
+      const bool keeper = chain.steps[j].keeper_below || j + 1 == chain.steps.size();
+      if (keeper && worked_last(chain, at, j + 1) != at) stays = false;
+    }
+    if (stays) sum += now.size();
+  });
+  return sum;
+}
+
+Sums brute_plain(const Chain& chain, Axis axis) {
+  Sums sums;
+  Digits at(chain.steps.size(), 0);
+  each(chain, {Part::outer, Part::own, Part::summed}, at, 0, [&] {
+    std::vector<Pair> instances = united_instances(chain, at);
+    if (axis == Axis::absent) {
+      for (Pair& instance : instances) instance = {.now = {0}, .old = {0}};
+    }
+    add(sums, instances);
+  });
+  return sums;
+}
+
+Sums brute_window(const Window& window, const Chain& p, const Chain& r) {
+  const auto slide = [&](const Set& along_p, const Set& along_r) {
+    Set out;
+    for (std::int64_t i : along_p) {
+      for (std::int64_t k : along_r) {
+        const std::int64_t x =
+            i * window.coefficient[0] + k * window.coefficient[1] + window.offset;
+        if (x >= 0 && x < window.size) out.insert(x);
+      }
+    }
+    return out;
+  };
+  Sums sums;
+  Digits at_p(p.steps.size(), 0);
+  Digits at_r(r.steps.size(), 0);
+  const std::vector<Part> summed = {Part::outer, Part::own, Part::summed};
+  each(p, summed, at_p, 0, [&] {
+    const std::vector<Pair> along_p = united_instances(p, at_p);
+    each(r, summed, at_r, 0, [&] {
+      std::vector<Pair> instances;
+      for (const Pair& one : along_p) {
+        for (const Pair& other : united_instances(r, at_r)) {
+          instances.push_back({slide(one.now, other.now), slide(one.old, other.old)});
+        }
+      }
+      add(sums, instances);
+    });
+  });
+  return sums;
+}
+
+std::uint64_t brute_last(const Chain& chain) {
+  std::uint64_t words = 0;
+  for (std::int64_t x = 0; x < chain.extent; ++x) {
+    const Digits have = chain.digits(x);
+    bool last = true;
+    for (std::size_t j = 0; j < chain.steps.size(); ++j) {
+      const Part part = chain.steps[j].part;
+      if (part == Part::summed || part == Part::united) continue;
+      Digits further = have;
+      ++further[j];
+      if (!chain.holding(further, j + 1).empty()) last = false;
+    }
+    if (last) ++words;
+  }
+  return words;
+}
+
+/// A random chain: outer loops, then perhaps the one that steps, then inner ones, with splits
+/// anywhere.
+Chain random_chain(base::Random& random, std::int64_t extent, bool own, bool keepers = false) {
+  Chain chain{.extent = extent, .steps = {}};
+  const std::size_t steps = random.below(5);
+  const std::size_t cut = random.below(steps + 1);
+  std::int64_t current = extent;
+  const auto tile = [&] {
+    return 1 + static_cast<std::int64_t>(random.below(static_cast<std::size_t>(current)));
+  };
+  for (std::size_t j = 0; j < steps; ++j) {
+    Part part = j < cut ? Part::outer : Part::inner;
+    if (own && j == cut) part = Part::own;
+    if (random.below(3) == 0 && part != Part::own) {
+      part = random.below(2) == 0 ? Part::summed : Part::united;
+    }
+    current = tile();
+    chain.steps.push_back(
+        {.tile = current, .part = part, .keeper_below = keepers && random.below(4) == 0});
+  }
+  return chain;
+}
+
+std::string describe(const Chain& chain) {
+  static constexpr const char* kParts[] = {"outer", "own", "inner", "summed", "united"};
+  std::string out = std::to_string(chain.extent);
+  for (const Step& step : chain.steps) {
+    out += std::string(" | ") + kParts[static_cast<int>(step.part)] + " " +
+           std::to_string(step.tile) + (step.keeper_below ? " keeper" : "");
+  }
+  return out;
+}
+
+// ---- The nest of counting.md section 6: M=2, P=4, R=3; ram runs over M and over P in 3 + 1, three
+// PEs share P, each runs over R.
+
+arch::Architecture example_chip(bool multicast, bool forwards) {
+  arch::Architecture chip = two_levels(3, 1, 64);
+  auto& array = std::get<arch::Array>(chip.levels[1]);
+  array.multicast.all = multicast;
+  array.forwards = forwards ? problem::bit(problem::Role::inputs) : 0;
+  return chip;
+}
+
+mapping::Mapping example_mapping(int outer_dim) {
+  return {.levels = {{.loops = {{.dim = outer_dim, .tile = 1}, {.dim = kP, .tile = 3}},
+                      .keeps = problem::kAllRoles},
+                     {.loops = {{.dim = kP, .tile = 1}}},
+                     {.loops = {{.dim = kR, .tile = 1}}, .keeps = problem::kAllRoles}}};
+}
+
+Counts count(const problem::Problem& layer, const arch::Architecture& chip,
+             const mapping::Mapping& mapping) {
+  layer.validate();
+  chip.validate();
+  Counter counter(layer, chip);
+  Counts counts;
+  counter.count(mapping, mapping::flatten(layer, chip, mapping), counts);
+  return counts;
+}
+
+constexpr std::size_t kInputs = 0;
+constexpr std::size_t kWeights = 1;
+constexpr std::size_t kOutputs = 2;
+
+}  // namespace
+
+TEST_SUITE("cost") {
+  TEST_CASE("sums over plain and absent axes equal the enumeration of random chains") {
+    base::Random random(11);
+    for (int i = 0; i < 4000; ++i) {
+      const auto extent = static_cast<std::int64_t>(1 + random.below(12));
+      const Chain chain = random_chain(random, extent, random.below(2) == 0);
+      CAPTURE(describe(chain));
+      const Sums plain = brute_plain(chain, Axis::plain);
+      REQUIRE(plain_fetched(extent, chain.steps) == plain.fetched);
+      REQUIRE(plain_kept(extent, chain.steps) == plain.kept);
+      const Sums absent_axis = brute_plain(chain, Axis::absent);
+      REQUIRE(absent(extent, chain.steps) == absent_axis.fetched);
+      REQUIRE(absent(extent, chain.steps) == absent_axis.kept);
+      REQUIRE(plain_last(extent, chain.steps) == brute_last(chain));
+    }
+  }
+
+  TEST_CASE("sums that stay below keepers of outputs equal the enumeration") {
+    base::Random random(12);
+    for (int i = 0; i < 4000; ++i) {
+      const auto extent = static_cast<std::int64_t>(1 + random.below(12));
+      const Chain chain = random_chain(random, extent, random.below(4) == 0, true);
+      CAPTURE(describe(chain));
+      REQUIRE(plain_kept(extent, chain.steps) == brute_stays(chain));
+    }
+  }
+
+  TEST_CASE("sums over sliding windows equal the enumeration of random chains") {
+    base::Random random(13);
+    for (int i = 0; i < 1500; ++i) {
+      const auto p_extent = static_cast<std::int64_t>(1 + random.below(8));
+      const auto r_extent = static_cast<std::int64_t>(1 + random.below(4));
+      const std::size_t own = random.below(3);
+      const Chain p = random_chain(random, p_extent, own == 1);
+      const Chain r = random_chain(random, r_extent, own == 2);
+      Window window;
+      window.coefficient[0] = static_cast<std::int64_t>(1 + random.below(3));
+      window.coefficient[1] = static_cast<std::int64_t>(1 + random.below(2));
+      window.offset = -static_cast<std::int64_t>(random.below(3));
+      window.size = static_cast<std::int64_t>(1 + random.below(20));
+      CAPTURE(describe(p));
+      CAPTURE(describe(r));
+      CAPTURE(window.coefficient[0]);
+      CAPTURE(window.coefficient[1]);
+      CAPTURE(window.offset);
+      CAPTURE(window.size);
+      const Sums brute = brute_window(window, p, r);
+      const auto sum = [&](WindowSum what) {
+        return window_sum(window, what, p_extent, p.steps, r_extent, r.steps);
+      };
+      REQUIRE(sum(WindowSum::fetched) == brute.fetched);
+      REQUIRE(sum(WindowSum::kept) == brute.kept);
+      REQUIRE(sum(WindowSum::forwarded) == brute.forwarded);
+      REQUIRE(sum(WindowSum::largest) == brute.largest);
+    }
+  }
+
+  TEST_CASE("the worked example: a network that multicasts") {
+    const Counts counts =
+        count(convolution(2, 1, 4, 3), example_chip(true, false), example_mapping(kM));
+    CHECK(counts.macs == 24);
+    CHECK(counts.steps == 12);
+    CHECK(counts.active_macs == 3);
+    CHECK(counts.memories[2][kInputs].writes == 18);
+    CHECK(counts.memories[0][kInputs].reads == 14);
+    CHECK(counts.networks[1][kInputs].sent == 14);
+    CHECK(counts.networks[1][kInputs].delivered == 18);
+    CHECK(counts.networks[1][kInputs].hops == 0);
+    CHECK(counts.memories[2][kInputs].reads == 24);
+    CHECK(counts.memories[2][kWeights].writes == 18);
+    CHECK(counts.memories[0][kWeights].reads == 6);
+    CHECK(counts.memories[0][kOutputs].writes == 8);
+    CHECK(counts.memories[0][kOutputs].reads == 0);
+    CHECK(counts.memories[2][kOutputs].reads == 24);
+    CHECK(counts.memories[2][kOutputs].writes == 24);
+    CHECK(counts.memories[2][kInputs].tile == 3);
+    CHECK(counts.memories[2][kWeights].tile == 3);
+    CHECK(counts.memories[2][kOutputs].tile == 1);
+    CHECK(counts.memories[0][kInputs].tile == 6);
+  }
+
+  TEST_CASE("the worked example: neighbours that pass words on") {
+    const Counts counts =
+        count(convolution(2, 1, 4, 3), example_chip(true, true), example_mapping(kM));
+    CHECK(counts.memories[0][kInputs].reads == 12);
+    CHECK(counts.memories[2][kInputs].writes == 18);
+    CHECK(counts.networks[1][kInputs].hops == 6);
+    CHECK(counts.memories[2][kInputs].reads == 24 + 6);
+    CHECK(counts.memories[0][kWeights].reads == 6);
+  }
+
+  TEST_CASE("the worked example: a network that sends each word to one instance") {
+    const Counts counts =
+        count(convolution(2, 1, 4, 3), example_chip(false, false), example_mapping(kM));
+    CHECK(counts.memories[0][kInputs].reads == 18);
+    CHECK(counts.memories[2][kInputs].writes == 18);
+    CHECK(counts.memories[0][kWeights].reads == 18);
+  }
+
+  TEST_CASE("the worked example with C in place of M: sums that stay and sums that come back") {
+    const Counts counts =
+        count(convolution(1, 2, 4, 3), example_chip(true, false), example_mapping(kC));
+    CHECK(counts.memories[0][kOutputs].writes == 6);
+    CHECK(counts.memories[0][kOutputs].reads == 2);
+    CHECK(counts.networks[1][kOutputs].delivered == 6);
+    CHECK(counts.networks[1][kOutputs].returned == 2);
+    CHECK(counts.memories[2][kOutputs].reads == counts.memories[2][kOutputs].writes);
+  }
+
+  TEST_CASE("one memory alone: every MAC takes its operands from it") {
+    const arch::Architecture chip{.levels = {arch::Memory{.name = "ram"}}, .mac_energy = 2};
+    const problem::Problem layer = convolution(2, 3, 4, 3, 1, 1);
+    const mapping::Mapping mapping{
+        .levels = {{.loops = {{.dim = kM}, {.dim = kC}, {.dim = kP}, {.dim = kR}},
+                    .keeps = problem::kAllRoles}}};
+    const Counts counts = count(layer, chip, mapping);
+    CHECK(counts.macs == 72);
+    CHECK(counts.steps == 72);
+    CHECK(counts.memories[0][kWeights].reads == 72);
+    // Two of the twelve (P, R) pairs are padding: zeros that nothing fetches.
+    CHECK(counts.memories[0][kInputs].reads == 2 * 3 * 10);
+    CHECK(counts.memories[0][kOutputs].writes == 72);
+    CHECK(counts.memories[0][kOutputs].reads == 72 - 8);
+    const Cost cost = price(chip, counts);
+    CHECK(cost.cycles == 72);
+    CHECK(cost.bound_by == -1);
+    CHECK(cost.mac_energy == 144);
+    CHECK(cost.energy == 144);
+  }
+
+  TEST_CASE("a counter gives the same counts again, whatever it counted before") {
+    const problem::Problem layer = convolution(2, 1, 4, 3);
+    const arch::Architecture chip = example_chip(true, true);
+    const mapping::Mapping one = example_mapping(kM);
+    mapping::Mapping other = one;
+    std::swap(other.levels[0].loops[0], other.levels[0].loops[1]);
+    Counter counter(layer, chip);
+    Counts first, between, again;
+    counter.count(one, mapping::flatten(layer, chip, one), first);
+    counter.count(other, mapping::flatten(layer, chip, other), between);
+    counter.count(one, mapping::flatten(layer, chip, one), again);
+    for (std::size_t level = 0; level < 3; ++level) {
+      for (std::size_t role = 0; role < 3; ++role) {
+        CHECK(first.memories[level][role].reads == again.memories[level][role].reads);
+        CHECK(first.memories[level][role].writes == again.memories[level][role].writes);
+        CHECK(first.networks[level][role].sent == again.networks[level][role].sent);
+      }
+    }
+    CHECK(between.memories[0][kInputs].reads != first.memories[0][kInputs].reads);
+  }
+
+  TEST_CASE("a tile fits at its own size and not in one word less") {
+    const problem::Problem layer = convolution(2, 1, 4, 3);
+    const mapping::Mapping mapping = example_mapping(kM);
+    const auto misfit_with = [&](std::uint64_t words, arch::Buffering buffering) {
+      arch::Architecture chip = example_chip(true, false);
+      auto& memory = std::get<arch::Memory>(chip.levels[2]);
+      memory.capacity_words = words;
+      memory.buffering = buffering;
+      Counter counter(layer, chip);
+      return counter.misfit(mapping, mapping::flatten(layer, chip, mapping));
+    };
+    // Three inputs, three weights and a sum.
+    CHECK_FALSE(misfit_with(7, arch::Buffering::single).has_value());
+    CHECK_FALSE(misfit_with(7, arch::Buffering::stream).has_value());
+    CHECK_FALSE(misfit_with(14, arch::Buffering::twofold).has_value());
+    const auto misfit = misfit_with(6, arch::Buffering::single);
+    REQUIRE(misfit.has_value());
+    CHECK(misfit->level == 2);
+    CHECK(misfit->words_needed == 7);
+    CHECK(misfit->words_there == 6);
+    CHECK(misfit->tiles == PerRole<std::uint64_t>{3, 3, 1});
+    CHECK(misfit_with(13, arch::Buffering::twofold).has_value());
+  }
+
+  TEST_CASE("energy is counts times energies, and scales with them") {
+    arch::Architecture chip = example_chip(true, false);
+    auto& array = std::get<arch::Array>(chip.levels[1]);
+    array.energy = 10;
+    array.charge = {arch::Charge::delivery, arch::Charge::none, arch::Charge::delivery};
+    const Counts counts = count(convolution(2, 1, 4, 3), chip, example_mapping(kM));
+    const Cost cost = price(chip, counts);
+    CHECK(cost.memory_energy[0][kInputs] == 14 * 100);
+    CHECK(cost.memory_energy[2][kInputs] == 18 + 24);
+    CHECK(cost.network_energy[1][kInputs] == 180);
+    CHECK(cost.network_energy[1][kWeights] == 0);
+    CHECK(cost.network_energy[1][kOutputs] == 80);
+    CHECK(cost.mac_energy == 24);
+    double sum = cost.mac_energy;
+    for (std::size_t level = 0; level < 3; ++level) {
+      for (std::size_t role = 0; role < 3; ++role) {
+        sum += cost.memory_energy[level][role] + cost.network_energy[level][role];
+      }
+    }
+    CHECK(cost.energy == sum);
+  }
+
+  TEST_CASE("the slowest memory sets the cycles, and none can be beaten") {
+    const problem::Problem layer = convolution(2, 1, 4, 3);
+    arch::Architecture chip = example_chip(true, false);
+    std::get<arch::Memory>(chip.levels[2]).buffering = arch::Buffering::stream;
+    const Counts counts = count(layer, chip, example_mapping(kM));
+    CHECK(price(chip, counts).cycles == 12);
+    // ram reads 14 inputs and 6 weights and writes 8 sums.
+    std::get<arch::Memory>(chip.levels[0]).read_bandwidth = 0.5;
+    CHECK(price(chip, counts).cycles == 40);
+    CHECK(price(chip, counts).bound_by == 0);
+    std::get<arch::Memory>(chip.levels[0]).read_bandwidth = arch::kUnlimitedBandwidth;
+    std::get<arch::Memory>(chip.levels[0]).shared_bandwidth = 0.5;
+    CHECK(price(chip, counts).cycles == 56);
+  }
+
+  TEST_CASE("what double buffering cannot hide is added, what single buffering exposes too") {
+    const problem::Problem layer = convolution(2, 1, 4, 3);
+    arch::Architecture chip = example_chip(true, false);
+    std::get<arch::Memory>(chip.levels[0]).read_bandwidth = 2;
+    auto& registers = std::get<arch::Memory>(chip.levels[2]);
+    registers.buffering = arch::Buffering::single;
+    const Cost single = price(chip, count(layer, chip, example_mapping(kM)));
+    registers.buffering = arch::Buffering::twofold;
+    const Cost twofold = price(chip, count(layer, chip, example_mapping(kM)));
+    // All 20 words pass before compute goes on; or only the first tiles, 5 inputs and 3 weights.
+    CHECK(single.exposed_cycles == 10);
+    CHECK(single.ramp_cycles == 0);
+    CHECK(single.cycles == 22);
+    CHECK(twofold.exposed_cycles == 0);
+    CHECK(twofold.ramp_cycles == 4);
+    CHECK(twofold.cycles == 16);
+  }
+}
