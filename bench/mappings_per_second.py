@@ -1,7 +1,7 @@
 """How many mappings per second, on one core: dnnaccel's search and single evaluations, and ZigZag's search.
 
-Same layers, same machine (machine.yaml and zigzag/machine.yaml), turn by turn in one run: ours, theirs, ours, ...
-bench/README.md says what each number means, and how to get ZigZag.
+Same layers, same machine (machine.yaml and peer_zigzag/machine.yaml), turn by turn in one run: ours, theirs,
+ours, ... bench/README.md says what each number means, and how to get ZigZag.
 
     python bench/mappings_per_second.py --zigzag-python .venv-zigzag/bin/python
 """
@@ -33,10 +33,11 @@ from dnnaccel.layers import Layer
 
 HERE = Path(__file__).parent
 LAYERS = (("resnet50", "conv2_1b"), ("alexnet", "conv2"), ("alexnet", "conv3"))
-FLOW = da.Dataflow(name="C x M", description="as zigzag/mapping.yaml", rows=("C",), columns=("M",))
+FLOW = da.Dataflow(name="C x M", description="as peer_zigzag/mapping.yaml", rows=("C",), columns=("M",))
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 LOOKUPS_PER_MAPPING = 117
-"""Table look-ups (and multiplications) that the closed form needs for one mapping: the mean over random mappings with
-imperfect factors of a 3x3 convolution 64 -> 64 of 56x56 on DRAM, buffer, 12x14 array and register file."""
+"""Table look-ups (and multiplications) that the closed form needs for one mapping: the mean over random
+mappings with imperfect factors of a 3x3 convolution, 64 channels to 64, 56x56, on DRAM, buffer, array, RF."""
 
 HOW_TO_GET_ZIGZAG = """\
 ZigZag was not run: it is not in this Python. Give it an environment of its own and name its Python:
@@ -64,12 +65,16 @@ class ZigZag:
         self.lpf_limit = lpf_limit
 
     def search(self, layer: Layer) -> dict[str, Any]:
-        """Return what zigzag/worker.py found for the layer: evaluated, seconds, macs, ..."""
-        assert self.process.stdin is not None and self.process.stdout is not None
+        """Return what peer_zigzag/worker.py found for the layer: evaluated, seconds, macs, ..."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         request = {"layer": zigzag_layer(layer), "lpf_limit": self.lpf_limit}
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
+        try:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
         if not answer:
             raise SystemExit(f"ZigZag ended with exit code {self.process.wait()}; its own message is above")
         return dict(json.loads(answer))
@@ -83,14 +88,17 @@ def zigzag(python: str | None, lpf_limit: int) -> Iterator[ZigZag | None]:
     if python is None:
         yield None
         return
-    process = subprocess.Popen(
-        [python, str(HERE / "zigzag" / "worker.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+    command = [python, str(HERE / "peer_zigzag" / "worker.py")]
+    try:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | ONE_THREAD
+        )
+    except OSError as error:
+        raise SystemExit(f"--zigzag-python {python}: {error.strerror}") from None
     try:
         yield ZigZag(process, lpf_limit)
     finally:
-        if process.stdin is not None:
-            process.stdin.close()
+        process.terminate()
         process.wait()
 
 
@@ -139,7 +147,7 @@ def rate_of(work: Callable[[], int]) -> tuple[float, int]:
 def lookup_nanoseconds() -> float:
     """Return the time of one table look-up and one multiplication on this core, in ns: the floor's unit.
 
-    Compiled loops over a table that fits the first cache (numpy), best of several: no control flow, no hashing.
+    Compiled loops over a table that fits the first cache (numpy), best of several: no branches, no hashing.
     """
     count = 1 << 20
     table = np.arange(1, 513, dtype=np.int64)
@@ -227,17 +235,21 @@ def print_results(turns: dict[str, tuple[Turns, Turns, Turns]], rounds: int, loo
     Console(width=200).print(table)
     print(f"Mappings per second of one core's CPU time: median (best) of {rounds} turns.")
     print(
-        f"Limit: {LOOKUPS_PER_MAPPING} look-ups and multiplications per mapping x {lookup:.2f} ns each, measured here, "
-        f"= {limit / 1e6:.1f} M mappings/s."
+        f"Limit: {LOOKUPS_PER_MAPPING} look-ups and multiplications per mapping x {lookup:.2f} ns each, "
+        f"measured here, = {limit / 1e6:.1f} M mappings/s."
     )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--zigzag-python", metavar="PATH", help="Python that has zigzag-dse and six")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each (default 5)")
     parser.add_argument("--calls", type=int, default=1000, help="da.evaluate calls per turn (default 1000)")
-    parser.add_argument("--lpf-limit", type=int, default=6, help="ZigZag's loop-factor limit (default 6, its own)")
+    parser.add_argument(
+        "--lpf-limit", type=int, default=6, help="ZigZag's loop-factor limit (default 6, its own)"
+    )
     options = parser.parse_args()
     print(f"dnnaccel {da.__version__}, Python {platform.python_version()}, {platform.system()}")
     print(f"CPU: {cpu_model()}, {os.cpu_count()} cores; load average before: {load()}")

@@ -115,11 +115,13 @@ def lower_mapping(mapping: Mapping, chip: Chip, problem: Problem) -> _core.Mappi
     for level in mapping.levels:
         if level.level not in names:
             raise MappingError(
-                f"the mapping has level {level.level!r}, {chip.name} has not; {did_you_mean(level.level, names)}"
+                f"the mapping has level {level.level!r}, {chip.name} has not; "
+                f"{did_you_mean(level.level, names)}"
             )
         if names.index(level.level) <= position:
             raise MappingError(
-                f"level {level.level} stands twice or too late in the mapping; the order is {', '.join(names)}"
+                f"level {level.level} stands twice or too late in the mapping; "
+                f"the order is {', '.join(names)}"
             )
         position = names.index(level.level)
     given = {level.level: level for level in mapping.levels}
@@ -129,7 +131,9 @@ def lower_mapping(mapping: Mapping, chip: Chip, problem: Problem) -> _core.Mappi
         if part in chip.memories:
             level = given.get(part.name, LevelMapping(part.name, (), frozenset()))
             if level.keeps is None:
-                raise MappingError(f"level {part.name} is a memory: say what it keeps, '{part.name} [inputs]'")
+                raise MappingError(
+                    f"level {part.name} is a memory: say what it keeps, '{part.name} [inputs]'"
+                )
             lowered.append((_lower_loops(level, 0, problem, extents), _mask(level.keeps)))
             continue
         loops = []

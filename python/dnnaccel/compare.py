@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "ComparisonRow", "compare"]
 
-Progress = Callable[[int, int, str], object]
+Progress = Callable[[int, int, str], None]
 """Called with combinations done, combinations in all, and what is being worked on."""
 
 

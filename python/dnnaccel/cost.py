@@ -42,8 +42,8 @@ class NetworkCount:
 
     For operands `sent` left the parent and `delivered` reached the instances below; for outputs `delivered`
     came up from the instances and `sent` reached the parent. `hops` passed between neighbours: copies handed
-    on, or partial sums added on the way (delivered - sent). `returned` are begun sums that went back down to the
-    instances (outputs only).
+    on, or partial sums added on the way (delivered - sent). `returned` are begun sums that went back down to
+    the instances (outputs only).
     """
 
     array: str
@@ -59,13 +59,13 @@ class NetworkCount:
 class LayerReport:
     """What one layer costs on one chip.
 
-    `cycles` is the latency; `compute_cycles` what it would be with free memories; `level_cycles` the time each
-    memory's ports are busy; `exposed_cycles` what single-buffered memories make compute wait for their refills;
-    `ramp_cycles` the first fill and last drain that double buffering cannot hide; `bound_by` names the slowest
-    ("compute", "vector" or a memory level). `utilization` is MACs / (cycles x MAC units), `active_pes` the number
-    of MAC units that ever work. Energies are in
-    `energy_unit`; `seconds` needs the chip's clock. `ops` are operations of the chip's vector unit. `note` says
-    what was done to a layer without MACs ("fused into conv1", "no words move").
+    `cycles` is the latency; `compute_cycles` what it would be with free memories; `level_cycles` the time
+    each memory's ports are busy; `exposed_cycles` what single-buffered memories make compute wait for their
+    refills; `ramp_cycles` the first fill and last drain that double buffering cannot hide; `bound_by` names
+    the slowest ("compute", "vector" or a memory level). `utilization` is MACs / (cycles x MAC units),
+    `active_pes` the number of MAC units that ever work. Energies are in `energy_unit`; `seconds` needs the
+    chip's clock. `ops` are operations of the chip's vector unit. `note` says what was done to a layer without
+    MACs ("fused into conv1", "no words move").
     """
 
     name: str
@@ -170,8 +170,7 @@ class LayerReport:
                 {name: getattr(count, name) for name in LevelCount.__slots__} for count in self.levels
             ],
             "networks": [
-                {name: getattr(count, name) for name in NetworkCount.__slots__}
-                for count in self.networks
+                {name: getattr(count, name) for name in NetworkCount.__slots__} for count in self.networks
             ],
             "mapping": None if self.mapping is None else str(self.mapping),
             "note": self.note,
@@ -196,8 +195,9 @@ def in_picojoules(energy: float, unit: str) -> float:
 def evaluate(layer: Layer, chip: Chip, mapping: Mapping | str) -> LayerReport:
     """Cost one mapping of one layer on a chip: closed form, microseconds.
 
-    `mapping` is a `Mapping` or its text. Raises `MappingError` if it does not belong to the layer and the chip, or if a
-    tile does not fit (naming level, tensors, words needed and words there), and `LayerError` for a layer without MACs.
+    `mapping` is a `Mapping` or its text. Raises `MappingError` if it does not belong to the layer and the
+    chip, or if a tile does not fit (naming level, tensors, words needed and words there), and `LayerError`
+    for a layer without MACs.
     """
     problem = layer.problem
     if problem is None:
@@ -213,15 +213,15 @@ def evaluate(layer: Layer, chip: Chip, mapping: Mapping | str) -> LayerReport:
 
 
 def describe_misfit(misfit: _core.Misfit, chip: Chip) -> str:
-    """Say which level a mapping does not fit, by which tensors, how many words it needs and how many are there."""
+    """Say which level a mapping does not fit, by which tensors, words needed and words there."""
     memory = chip.levels[misfit.level]
     tiles = dict(zip(ROLES, misfit.tiles, strict=True))
     split = " + ".join(f"{role} {words}" for role, words in tiles.items() if words)
     largest = max(tiles, key=lambda role: tiles[role])
     double = "twice " if chip.memory(memory.name).double_buffered else ""
     return (
-        f"level {memory.name} needs {misfit.words_needed} words for {double}its tiles ({split}; most for {largest}) "
-        f"and has {misfit.words_there}"
+        f"level {memory.name} needs {misfit.words_needed} words for {double}its tiles "
+        f"({split}; most for {largest}) and has {misfit.words_there}"
     )
 
 

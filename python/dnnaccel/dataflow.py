@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from dnnaccel.errors import DataflowError, did_you_mean, unknown_name
 from dnnaccel.problem import DIMS, ROLES, Problem
 
 if TYPE_CHECKING:
-    from dnnaccel.arch import Chip, Memory
+    from dnnaccel.arch import Array, Chip, Memory
 
 __all__ = ["Dataflow", "LevelConstraint", "LevelRule", "constrain", "get", "names"]
 
@@ -35,8 +35,8 @@ def _check_roles(roles: tuple[str, ...] | None, where: str) -> None:
 class LevelConstraint:
     """What a dataflow asks of one level of a chip; whatever is left out stays free.
 
-    `dims`: which dims may be split there. `order`: a partial loop order, outermost first; loops that it does not
-    name run outside those it does. `tiles`: fixed tile sizes. `keeps`: exactly the tensor roles kept.
+    `dims`: which dims may be split there. `order`: a partial loop order, outermost first; loops that it does
+    not name run outside those it does. `tiles`: fixed tile sizes. `keeps`: exactly the tensor roles kept.
     """
 
     dims: tuple[str, ...] | None = None
@@ -67,7 +67,8 @@ class Dataflow:
     inside
         Dims whose loops may run inside the PE, below its memories; None for all.
     outside
-        Dims whose loops run just outside the PE's memories: inside all other loops of the level above the array.
+        Dims whose loops run just outside the PE's memories: inside all other loops of the level above the
+        array.
     rows, columns
         Dims that the innermost array spreads along its rows and columns; None for any.
     whole_rows
@@ -218,11 +219,11 @@ def constrain(flow: Dataflow, chip: Chip, problem: Problem) -> tuple[LevelRule, 
 
     Raises `DataflowError` if the chip cannot run it, with the reason.
     """
-    for level in flow.levels:
-        if level not in chip.level_names:
+    for name in flow.levels:
+        if name not in chip.level_names:
             raise DataflowError(
-                f"dataflow {flow.name!r} constrains level {level!r}, which {chip.name} has not; "
-                f"{did_you_mean(level, chip.level_names)}"
+                f"dataflow {flow.name!r} constrains level {name!r}, which {chip.name} has not; "
+                f"{did_you_mean(name, chip.level_names)}"
             )
     kept = _kept(flow, chip)
     innermost = max((i for i, level in enumerate(chip.levels) if not _is_memory(level)), default=-1)
@@ -252,16 +253,17 @@ def constrain(flow: Dataflow, chip: Chip, problem: Problem) -> tuple[LevelRule, 
             columns = (every if flow.columns is None else every & frozenset(flow.columns)) - whole
         else:
             rows -= whole
-        rules.append(_constrain_array(LevelRule(dims=(rows, columns), tiles=({}, {})), flow, level.name, every))
+        spread = LevelRule(dims=(rows, columns), tiles=({}, {}))
+        rules.append(_constrain_array(spread, flow, level.name, every))
     return tuple(rules)
 
 
-def _is_memory(level: object) -> bool:
+def _is_memory(level: Memory | Array) -> TypeGuard[Memory]:
     return hasattr(level, "keeps")
 
 
 def _kept(flow: Dataflow, chip: Chip) -> list[tuple[frozenset[str], frozenset[str]]]:
-    """Return for each level the roles it keeps and those it may keep; the PE's memories keep what is stationary."""
+    """Return for each level the roles it keeps and may keep; the PE's memories keep what is stationary."""
     array_at = [i for i, level in enumerate(chip.levels) if not _is_memory(level)]
     kept = []
     stationary_homes: set[str] = set()
@@ -269,12 +271,15 @@ def _kept(flow: Dataflow, chip: Chip) -> list[tuple[frozenset[str], frozenset[st
         if not _is_memory(level):
             kept.append((frozenset[str](), frozenset[str]()))
             continue
-        can = frozenset(level.keeps)  # type: ignore[union-attr]
-        optional = frozenset(level.may_bypass)  # type: ignore[union-attr]
+        can = frozenset(level.keeps)
+        optional = frozenset(level.may_bypass)
         if array_at and i > array_at[-1] and flow.stationary is not None:
-            can &= frozenset(flow.stationary)
-            optional &= can
-            stationary_homes |= can
+            stationary = can & frozenset(flow.stationary)
+            # Registers that hand words to a neighbour are part of the network: they may serve any dataflow.
+            passing = can & frozenset(chip.arrays[-1].forwards) - stationary
+            can = stationary | passing
+            optional = optional & can | passing
+            stationary_homes |= stationary
         kept.append((can - optional, optional))
     missing = [role for role in flow.stationary or () if role not in stationary_homes]
     if missing:
@@ -290,8 +295,8 @@ def _kept(flow: Dataflow, chip: Chip) -> list[tuple[frozenset[str], frozenset[st
 def _levels_with_loops(chip: Chip, kept: list[tuple[frozenset[str], frozenset[str]]]) -> set[int]:
     """Levels whose memory gets temporal loops: of neighbours that keep different tensors, only the last does.
 
-    Memories at one depth (Eyeriss's three scratchpads, TPU's buffer and accumulators) stand one after the other in
-    the list; loops between them would be a depth that the chip has not.
+    Memories at one depth (Eyeriss's three scratchpads, TPU's buffer and accumulators) stand one after the
+    other in the list; loops between them would be a depth that the chip has not.
     """
     loops: set[int] = set()
     group: frozenset[str] = frozenset()
@@ -327,7 +332,9 @@ def _constrain_memory(
             wrong = sorted(keeps - frozenset(level.keeps))
             raise DataflowError(f"level {level.name} cannot keep {' and '.join(wrong)}")
     tiles = {dim: tile for dim, tile in constraint.tiles.items() if dim in every}
-    return LevelRule(dims=(dims | frozenset(tiles),), tiles=(tiles,), order=order, keeps=keeps, optional=optional)
+    return LevelRule(
+        dims=(dims | frozenset(tiles),), tiles=(tiles,), order=order, keeps=keeps, optional=optional
+    )
 
 
 def _constrain_array(rule: LevelRule, flow: Dataflow, name: str, every: frozenset[str]) -> LevelRule:
@@ -337,7 +344,9 @@ def _constrain_array(rule: LevelRule, flow: Dataflow, name: str, every: frozense
         if constraint is None:
             continue
         if constraint.order or constraint.keeps is not None:
-            raise DataflowError(f"level {name}.{suffix} is spatial: it has neither a loop order nor a storage")
+            raise DataflowError(
+                f"level {name}.{suffix} is spatial: it has neither a loop order nor a storage"
+            )
         tiles[axis] = {dim: tile for dim, tile in constraint.tiles.items() if dim in every}
         if constraint.dims is not None:
             dims[axis] = every & frozenset(constraint.dims)

@@ -26,8 +26,8 @@ OBJECTIVES: tuple[str, ...] = ("energy", "latency", "edp")
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, what) while a search runs."""
 
-# Starts and proposals per start of the annealing: about 0.1 s for a convolution on two cores. Mapspaces of at most
-# `exhaustive_limit` points are enumerated instead, and the answer is then the proved optimum.
+# Starts and proposals per start of the annealing: about 0.1 s for a convolution on two cores. Mapspaces of at
+# most `exhaustive_limit` points are enumerated instead, and the answer is then the proved optimum.
 _EFFORT = {"exhaustive_limit": 20_000, "starts": 8, "proposals": 10_000}
 
 
@@ -44,9 +44,10 @@ class ParetoPoint:
 class SearchResult:
     """What a search found for one layer.
 
-    `optimal` is True only if every mapping of the mapspace was costed or shown not to fit. `evaluated` mappings were
-    costed, `pruned` ones dropped before that. `pareto` is the front of energy against cycles among those costed, by
-    energy; it is the true front where `optimal` is True. `dataflow` is the variant that won, where there are several.
+    `optimal` is True only if every mapping of the mapspace was costed or shown not to fit. `evaluated`
+    mappings were costed, `pruned` ones dropped before that. `pareto` is the front of energy against cycles
+    among those costed, by energy; it is the true front where `optimal` is True. `dataflow` is the variant
+    that won, where there are several.
     """
 
     mapping: Mapping
@@ -89,9 +90,10 @@ def search(
 ) -> SearchResult:
     """Find the best mapping of a layer on a chip that the search can.
 
-    `dataflow` None means the chip's own; `objective` is one of `OBJECTIVES`. Same inputs give the same answer, whatever
-    the number of `threads` (None: all). Ctrl-C stops it. Raises `MappingError` if nothing fits, saying where the smallest
-    tiles fail, `DataflowError` if the chip cannot run the dataflow, `LayerError` for a layer without MACs.
+    `dataflow` None means the chip's own; `objective` is one of `OBJECTIVES`. Same inputs give the same
+    answer, whatever the number of `threads` (None: all). Ctrl-C stops it. Raises `MappingError` if nothing
+    fits, saying where the smallest tiles fail, `DataflowError` if the chip cannot run the dataflow,
+    `LayerError` for a layer without MACs.
     """
     if layer.problem is None:
         raise LayerError(f"layer {layer.name!r} ({layer.kind}) has no MACs and so nothing to map")
@@ -174,7 +176,8 @@ def search_problems(
     if missing:
         flow = "/".join(variant.name for variant in variants)
         raise MappingError(
-            f"{chip.name} under {flow}: " + "; ".join(f"layer {name!r}: {why}" for name, why in missing.items())
+            f"{chip.name} under {flow}: "
+            + "; ".join(f"layer {name!r}: {why}" for name, why in missing.items())
         )
     return found
 

@@ -109,7 +109,7 @@ def _problem(bounds: dict[str, int], tensors: tuple[Tensor, ...]) -> Problem:
 
 
 def _channel_axes(group_bound: int, channels: int, dim: str) -> tuple[Axis, ...]:
-    # Channel g*C + c with c < C is one to one, so group and channel stand as two axes (counting.md section 2).
+    # Channel g*C + c with c < C is one to one, so group and channel stand as two axes.
     return (
         Axis(terms=(("G", 1),), size=group_bound),
         Axis(terms=((dim, 1),), size=channels),
@@ -135,12 +135,8 @@ def convolution(
     (what follows the last is implied by `in_size` and `out_size`, since zeros are never fetched).
     A fully connected layer is the case where all sizes are 1.
     """
-    rows = Axis(
-        terms=(("P", stride[0]), ("R", dilation[0])), offset=-padding[0], size=in_size[0]
-    )
-    columns = Axis(
-        terms=(("Q", stride[1]), ("S", dilation[1])), offset=-padding[1], size=in_size[1]
-    )
+    rows = Axis(terms=(("P", stride[0]), ("R", dilation[0])), offset=-padding[0], size=in_size[0])
+    columns = Axis(terms=(("Q", stride[1]), ("S", dilation[1])), offset=-padding[1], size=in_size[1])
     batch_axis = Axis(terms=(("N", 1),), size=batch)
     return Problem(
         bounds={

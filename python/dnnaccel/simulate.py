@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dnnaccel.cost import LayerReport, LevelCount, evaluate
 from dnnaccel.dataflow import Dataflow, get
-from dnnaccel.errors import DnnAccelError, MappingError, unknown_name
+from dnnaccel.errors import MappingError, unknown_name
 from dnnaccel.layers import Layer
 from dnnaccel.mapper import OBJECTIVES, Progress, search_problems
 from dnnaccel.mapping import Mapping
@@ -54,7 +54,8 @@ def simulate(
     fidelity
         "analytical": closed-form counts.
     mapping
-        Mappings to use instead of searching: one, if the network has one layer with MACs, or one by layer name.
+        Mappings to use instead of searching: one, if the network has one layer with MACs, or one by layer
+        name.
     threads
         Threads of the search; None for all cores. The answer does not depend on it.
     progress
@@ -151,7 +152,8 @@ def _mappings(
 def _fusion(network: Network) -> dict[str, str]:
     """Return, for each layer that is fused, the layer whose outputs it is applied to as they leave.
 
-    That is the nearest layer before it that is neither fused nor a view, if nobody else reads what lies between.
+    That is the nearest layer before it that is neither fused nor a view, if nobody else reads what lies
+    between.
     """
     fused: dict[str, str] = {}
     layers = {layer.name: layer for layer in network.layers}
@@ -227,7 +229,7 @@ def _idle(layer: Layer, chip: Chip, note: str) -> LayerReport:
 
 
 def _fused(layer: Layer, chip: Chip, source: LayerReport, hidden: dict[str, int]) -> LayerReport:
-    """Cost a layer that is applied to words on their way out: its operations, and what of them the source cannot hide."""
+    """Cost a layer applied to words on their way out: its operations, and what the source cannot hide."""
     needed = math.ceil(layer.ops / chip.vector.lanes)
     slack = max(0, source.cycles - hidden.get(source.name, 0))
     hidden[source.name] = hidden.get(source.name, 0) + needed
@@ -246,8 +248,9 @@ def _fused(layer: Layer, chip: Chip, source: LayerReport, hidden: dict[str, int]
 def _vector(layer: Layer, chip: Chip) -> LayerReport:
     """Cost a layer without MACs on the vector unit.
 
-    Every input word (and norm parameter) is read once from the outermost memory, every output word written there once,
-    both by way of the memory that the vector unit works from; sliding windows are served by line buffers of the unit.
+    Every input word (and norm parameter) is read once from the outermost memory, every output word written
+    there once, both by way of the memory that the vector unit works from; sliding windows are served by line
+    buffers of the unit.
     """
     top, near = chip.memories[0], chip.memory(chip.vector.memory)
     words = {

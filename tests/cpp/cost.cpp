@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <set>
 
 #include "base/random.hpp"
@@ -78,14 +79,16 @@ void each(const Chain& chain, const std::vector<Part>& parts, Digits& at, std::s
 
 /// Where an instance worked last before the step: the loop that steps one back, the loops inside it
 /// as far as this instance goes. Only the first `count` steps are looked at.
-Digits worked_last(const Chain& chain, Digits at, std::size_t count) {
+std::optional<Digits> worked_last(const Chain& chain, Digits at, std::size_t count) {
+  Chain head = chain;
+  head.steps.resize(count);
   for (std::size_t j = 0; j < count; ++j) {
-    if (chain.steps[j].part == Part::own) --at[j];
+    if (head.steps[j].part == Part::own) --at[j];
   }
-  Digits last;
+  std::optional<Digits> last;
   Digits trial = at;
-  each(chain, {Part::inner}, trial, 0, [&] {
-    if (!chain.holding(trial, count).empty()) last = trial;
+  each(head, {Part::inner}, trial, 0, [&] {
+    if (!head.holding(trial).empty()) last = trial;
   });
   return last;
 }
@@ -102,8 +105,8 @@ std::vector<Pair> united_instances(const Chain& chain, const Digits& at) {
   each(chain, {Part::united}, trial, 0, [&] {
     Set now = chain.holding(trial);
     if (now.empty()) return;  // idle
-    const Digits last = worked_last(chain, trial, chain.steps.size());
-    out.push_back({std::move(now), last.empty() ? Set{} : chain.holding(last)});
+    const std::optional<Digits> last = worked_last(chain, trial, chain.steps.size());
+    out.push_back({std::move(now), last ? chain.holding(*last) : Set{}});
   });
   return out;
 }
@@ -349,7 +352,7 @@ TEST_SUITE("cost") {
     CHECK(counts.memories[0][kInputs].reads == 14);
     CHECK(counts.networks[1][kInputs].sent == 14);
     CHECK(counts.networks[1][kInputs].delivered == 18);
-    CHECK(counts.networks[1][kInputs].hops == 0);
+    CHECK(counts.networks[1][kInputs].hops == 18 - 14);
     CHECK(counts.memories[2][kInputs].reads == 24);
     CHECK(counts.memories[2][kWeights].writes == 18);
     CHECK(counts.memories[0][kWeights].reads == 6);

@@ -1,4 +1,4 @@
-"""The closed form equals the walk, word for word, on random nests; every count of every level, tensor and network."""
+"""The closed form equals the walk, word for word, on random nests: every level, tensor and network."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from walker import random_case, walk
 
 from dnnaccel import _core
+from walker import random_case, walk
 
 ROLES = ("inputs", "weights", "outputs")
 
 
 def lower(problem: dict[str, Any], levels: list[dict[str, Any]]) -> tuple[Any, Any, Any]:
-    """Translate a walker case to the core's objects, by hand: the package's own lowering is not what is tested."""
+    """Translate a walker case to the core's objects, by hand: the package's lowering is not tested."""
     dims = list(problem["bounds"])
     tensors = {tensor["role"]: tensor for tensor in problem["tensors"]}
     axes = [
         [
-            ([(dims.index(dim), factor) for dim, factor in axis["terms"]], axis.get("offset", 0), axis["size"])
+            (
+                [(dims.index(dim), factor) for dim, factor in axis["terms"]],
+                axis.get("offset", 0),
+                axis["size"],
+            )
             for axis in tensors[role]["axes"]
         ]
         for role in ROLES

@@ -1,7 +1,7 @@
 """Does every report obey the invariants of DESIGN.md section 4, for any network, chip and dataflow?
 
-What is expected is worked out here from the problem's axes, the chip's table and the report's own counts; none of
-it comes from the package's counting code.
+What is expected is worked out here from the problem's axes, the chip's table and the report's own counts;
+none of it comes from the package's counting code.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def cases() -> Iterator[object]:
         for chip, flow in RUNNABLE:
             name = f"{network}-{chip}-{flow}"
             yield pytest.param((network, chip, flow, "quick"), id=name)
-            # The big networks at full effort take half a minute a chip: their own dataflow and the freest suffice.
+            # The big networks at full effort take half a minute a chip: their own dataflow and the freest
+            # suffice.
             if network in ("lenet5", "alexnet") or flow in ("free", load_chip(chip).dataflow):
                 yield pytest.param((network, chip, flow, "full"), id=f"{name}-full", marks=pytest.mark.slow)
 

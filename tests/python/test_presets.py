@@ -176,7 +176,7 @@ def test_tpu_v1() -> None:
 def test_shidiannao() -> None:
     chip = arch.load("shidiannao")
     assert chip.pe_count == 64
-    assert chip.dataflow == "os"
+    assert chip.dataflow == "osa"
     assert sizes(chip) == {
         "dram": None,
         "nb_in": 32768,

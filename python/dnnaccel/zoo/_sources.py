@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-__all__ = ["IMGCLSMOB", "SURVEY"]
+__all__ = ["IMGCLSMOB", "TUTORIAL"]
 
-SURVEY = (
-    "Sze, Chen, Yang, Emer: Efficient Processing of Deep Neural Networks: A Tutorial and Survey, "
-    "summary table"
-)
+TUTORIAL = "Emer, Sze, Chen: Popular DNNs and Datasets, ISCA 2019 tutorial, summary table"
 
 IMGCLSMOB = "imgclsmob (pytorchcv) README at c1a844dde061, of its own training"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dnnaccel.network import Network, NetworkBuilder
-from dnnaccel.zoo._sources import SURVEY
+from dnnaccel.zoo._sources import TUTORIAL
 
 __all__ = ["alexnet"]
 
@@ -24,7 +24,7 @@ def alexnet(batch: int) -> Network:
             "quoted_weights": 61_000_000,
             "quoted_macs": 724_000_000,
             "quoted_top5_error": 16.4,
-            "quoted_source": SURVEY,
+            "quoted_source": TUTORIAL,
         },
     )
     b.conv2d("conv1", out_channels=96, kernel=11, stride=4)

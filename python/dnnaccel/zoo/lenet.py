@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dnnaccel.network import Network, NetworkBuilder
-from dnnaccel.zoo._sources import SURVEY
+from dnnaccel.zoo._sources import TUTORIAL
 
 __all__ = ["lenet5"]
 
@@ -24,7 +24,7 @@ def lenet5(batch: int) -> Network:
             "Recognition, Proceedings of the IEEE 86(11), 1998",
             "quoted_weights": 60_000,
             "quoted_macs": 341_000,
-            "quoted_source": SURVEY,
+            "quoted_source": TUTORIAL,
             "note": "quoted totals are for sparsely connected C3; here C3 is dense",
         },
     )

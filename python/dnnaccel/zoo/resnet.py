@@ -7,7 +7,7 @@ block of stage conv3_x, `bn3_2b` its normalisation; `conv3_1p` is the projection
 from __future__ import annotations
 
 from dnnaccel.network import Network, NetworkBuilder
-from dnnaccel.zoo._sources import IMGCLSMOB, SURVEY
+from dnnaccel.zoo._sources import IMGCLSMOB, TUTORIAL
 
 __all__ = ["resnet50"]
 
@@ -30,7 +30,7 @@ def resnet50(batch: int) -> Network:
             "quoted_weights": 25_500_000,
             "quoted_macs": 3_900_000_000,
             "quoted_top5_error": 5.3,
-            "quoted_source": SURVEY,
+            "quoted_source": TUTORIAL,
             "note": "the table's 49 convolution layers leave out the 4 projection shortcuts",
         },
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dnnaccel.network import Network, NetworkBuilder
-from dnnaccel.zoo._sources import IMGCLSMOB, SURVEY
+from dnnaccel.zoo._sources import IMGCLSMOB, TUTORIAL
 
 __all__ = ["vgg16"]
 
@@ -24,7 +24,7 @@ def vgg16(batch: int) -> Network:
             "quoted_weights": 138_000_000,
             "quoted_macs": 15_500_000_000,
             "quoted_top5_error": 7.4,
-            "quoted_source": SURVEY,
+            "quoted_source": TUTORIAL,
             "note": "the table's 16 convolution layers count the 3 fully connected ones",
         },
     )

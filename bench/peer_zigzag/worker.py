@@ -1,7 +1,7 @@
 """Runs ZigZag for `mappings_per_second.py`, in whatever Python has it.
 
-Reads one request per line on standard input (JSON: the layer in ZigZag's own form, and the loop-factor limit) and
-answers each with one line of JSON. Imports nothing of dnnaccel.
+Reads one request per line on standard input (JSON: the layer in ZigZag's own form, and the loop-factor limit)
+and answers each with one line of JSON. Imports nothing of dnnaccel.
 """
 
 from __future__ import annotations
@@ -12,9 +12,6 @@ import os
 import sys
 import time
 from pathlib import Path
-
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
 
 from zigzag.mapping.temporal_mapping import TemporalMappingType
 from zigzag.stages.evaluation.cost_model_evaluation import CostModelStage
@@ -91,7 +88,8 @@ def search(layer: dict[str, object], lpf_limit: int) -> dict[str, object]:
 def main() -> None:
     logging.disable(logging.CRITICAL)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever ZigZag prints must not stand among the answers
+    # Whatever ZigZag prints must not stand among the answers.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for line in sys.stdin:
         request = json.loads(line)
         answers.write(json.dumps(search(request["layer"], request["lpf_limit"])) + "\n")
