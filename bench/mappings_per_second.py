@@ -33,7 +33,7 @@ from dnnaccel.layers import Layer
 
 HERE = Path(__file__).parent
 LAYERS = (("resnet50", "conv2_1b"), ("alexnet", "conv2"), ("alexnet", "conv3"))
-FLOW = da.Dataflow(name="C x M", description="as peer_zigzag/mapping.yaml", rows=("C",), columns=("M",))
+FLOW = da.Dataflow(name="c_by_m", description="as peer_zigzag/mapping.yaml", rows=("C",), columns=("M",))
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 LOOKUPS_PER_MAPPING = 117
 """Table look-ups (and multiplications) that the closed form needs for one mapping: the mean over random
@@ -216,7 +216,7 @@ def print_results(turns: dict[str, tuple[Turns, Turns, Turns]], rounds: int, loo
         "da.evaluate",
         "ZigZag search",
         "ratio of medians",
-        "mappings costed: ours, ZigZag",
+        "mappings costed: ours / ZigZag",
         "share of limit",
     ):
         table.add_column(heading, justify="left" if heading == "layer" else "right", no_wrap=True)
@@ -229,7 +229,7 @@ def print_results(turns: dict[str, tuple[Turns, Turns, Turns]], rounds: int, loo
             str(single),
             str(theirs) if ran else "not run",
             f"{ours / statistics.median(theirs.rates):,.0f}x" if ran else "-",
-            f"{search.evaluated:,}, {theirs.evaluated:,}" if ran else f"{search.evaluated:,}",
+            f"{search.evaluated:,} / {theirs.evaluated:,}" if ran else f"{search.evaluated:,}",
             f"{100 * ours / limit:.1f} %",
         )
     Console(width=200).print(table)

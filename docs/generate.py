@@ -9,8 +9,8 @@ On a page:
 - every `dnnaccel` line of a `bash` block is executed; other lines are for the reader, as is a block after a
   comment `<!-- command: NAME -->`;
 - a `yaml` block after `<!-- file: NAME -->` is saved under that name, for what follows;
-- the `text` block after `<!-- output -->` is what the last block printed; after `<!-- output: 1-30, 57-66 -->`
-  it is these lines of it;
+- the `text` block after `<!-- output -->` is what the last block printed; a range, as in
+  `<!-- output: 1-30, 64- -->`, picks lines of it;
 - what stands between `<!-- output of: python FILE -->` and `<!-- end of output -->` is what that script of
   the repository prints, as Markdown.
 

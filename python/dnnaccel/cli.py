@@ -95,7 +95,7 @@ def _complete_chip(ctx: click.Context, param: click.Parameter, incomplete: str) 
 def _complete_dataflow(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from dnnaccel import dataflow
 
-    return _completed(incomplete, dataflow.names())
+    return [*_completed(incomplete, dataflow.names()), CompletionItem(incomplete, type="file")]
 
 
 def _complete_any(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -185,6 +185,7 @@ def cli(ctx: click.Context) -> None:
 Examples:
   dnnaccel simulate alexnet --arch eyeriss
   dnnaccel simulate vgg16:conv3_2 --arch eyeriss --dataflow ws --objective latency
+  dnnaccel simulate alexnet --arch eyeriss --dataflow my_dataflow.yaml
   dnnaccel simulate resnet50 --arch tpu_v1 --batch 8 --output resnet50.html
   dnnaccel simulate alexnet --arch eyeriss --set pe_array.rows=8 --format csv
 """
@@ -202,9 +203,9 @@ Examples:
 @click.option(
     "--dataflow",
     "-d",
-    metavar="NAME",
+    metavar="DATAFLOW",
     shell_complete=_complete_dataflow,
-    help="What stays where, for instance ws; by default the chip's own.",
+    help="What stays where: a name such as ws, or path of a YAML file; by default the chip's own.",
 )
 @_shared_options
 def simulate(
@@ -251,9 +252,9 @@ Examples:
 @click.option(
     "--dataflows",
     "-d",
-    metavar="NAMES",
+    metavar="DATAFLOWS",
     shell_complete=_complete_dataflow,
-    help="Dataflows, with commas between; by default each chip's own.",
+    help="Dataflows, by name or path of a YAML file, with commas between; by default each chip's own.",
 )
 @_shared_options
 def compare(
@@ -305,6 +306,7 @@ Examples:
   dnnaccel show eyeriss
   dnnaccel show my_chip.yaml
   dnnaccel show rs
+  dnnaccel show my_dataflow.yaml
 """,
 )
 @click.argument("name", metavar="NAME", shell_complete=_complete_any)

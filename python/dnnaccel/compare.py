@@ -149,7 +149,7 @@ class Comparison:
 def compare(
     networks: Network | Layer | str | Iterable[Network | Layer | str],
     chips: Chip | str | os.PathLike[str] | Iterable[Chip | str | os.PathLike[str]],
-    dataflows: Dataflow | str | Iterable[Dataflow | str] | None = None,
+    dataflows: Dataflow | str | os.PathLike[str] | Iterable[Dataflow | str | os.PathLike[str]] | None = None,
     *,
     objective: str = "energy",
     threads: int | None = None,
@@ -166,10 +166,9 @@ def compare(
 
     nets = [zoo.load(x) if isinstance(x, str) else x for x in _several(networks, "network")]
     targets = [x if isinstance(x, arch.Chip) else arch.load(x) for x in _several(chips, "chip")]
-    flows: list[Dataflow | str | None] = [None] if dataflows is None else [*_several(dataflows, "dataflow")]
-    for flow in flows:
-        if isinstance(flow, str):
-            dataflow.get(flow)
+    flows: list[Dataflow | None] = [None]
+    if dataflows is not None:
+        flows = [dataflow.get(x) for x in _several(dataflows, "dataflow")]
 
     total = len(nets) * len(targets) * len(flows)
     rows: list[ComparisonRow] = []
@@ -177,7 +176,7 @@ def compare(
         base: Report | None = None
         for chip in targets:
             for flow in flows:
-                name = chip.dataflow if flow is None else flow if isinstance(flow, str) else flow.name
+                name = chip.dataflow if flow is None else flow.name
                 label = f"{net.name} on {chip.name}, {name}"
                 try:
                     report = simulate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -82,7 +83,7 @@ class _Found:
 def search(
     layer: Layer,
     chip: Chip,
-    dataflow: str | Dataflow | None = None,
+    dataflow: str | os.PathLike[str] | Dataflow | None = None,
     objective: str = "energy",
     *,
     threads: int | None = None,
@@ -90,10 +91,10 @@ def search(
 ) -> SearchResult:
     """Find the best mapping of a layer on a chip that the search can.
 
-    `dataflow` None means the chip's own; `objective` is one of `OBJECTIVES`. Same inputs give the same
-    answer, whatever the number of `threads` (None: all). Ctrl-C stops it. Raises `MappingError` if nothing
-    fits, saying where the smallest tiles fail, `DataflowError` if the chip cannot run the dataflow,
-    `LayerError` for a layer without MACs.
+    `dataflow` is a name, the path of a YAML file, a `Dataflow`, or None for the chip's own; `objective` is
+    one of `OBJECTIVES`. Same inputs give the same answer, whatever the number of `threads` (None: all).
+    Ctrl-C stops it. Raises `MappingError` if nothing fits, saying where the smallest tiles fail,
+    `DataflowError` if the chip cannot run the dataflow, `LayerError` for a layer without MACs.
     """
     if layer.problem is None:
         raise LayerError(f"layer {layer.name!r} ({layer.kind}) has no MACs and so nothing to map")
@@ -115,7 +116,7 @@ def search(
 def search_problems(
     problems: Sequence[Problem],
     chip: Chip,
-    dataflow: str | Dataflow | None = None,
+    dataflow: str | os.PathLike[str] | Dataflow | None = None,
     objective: str = "energy",
     *,
     names: Sequence[str],

@@ -8,9 +8,19 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from dnnaccel.errors import LayerError
+from dnnaccel.errors import LayerError, did_you_mean
 
-__all__ = ["DIMS", "ROLES", "Axis", "Problem", "Tensor", "convolution", "matmul"]
+__all__ = [
+    "DIMS",
+    "ROLES",
+    "Axis",
+    "Problem",
+    "Tensor",
+    "convolution",
+    "matmul",
+    "unknown_dim",
+    "unknown_role",
+]
 
 DIMS: tuple[str, ...] = ("N", "G", "M", "C", "P", "Q", "R", "S")
 """Dimension names: N batch, G groups, M output channels per group, C input channels per group,
@@ -18,6 +28,23 @@ P output rows, Q output columns, R filter rows, S filter columns."""
 
 ROLES: tuple[str, ...] = ("inputs", "weights", "outputs")
 """Roles a tensor plays for a chip. A matrix product's left operand has the role inputs, its right weights."""
+
+# What the same dims and tensors are called elsewhere.
+_OTHER_DIMS = {
+    **{"K": "M", "OC": "M", "B": "N", "IC": "C"},
+    **{"H": "P", "Y": "P", "E": "P", "OH": "P", "OY": "P", "OUT_H": "P"},
+    **{"W": "Q", "X": "Q", "OW": "Q", "OX": "Q", "OUT_W": "Q"},
+    **{"KH": "R", "FY": "R", "KW": "S", "FX": "S"},
+}
+_MEANINGS = {
+    **{"N": "batch", "G": "groups", "M": "output channels", "C": "input channels"},
+    **{"P": "output rows", "Q": "output columns", "R": "filter rows", "S": "filter columns"},
+}
+_OTHER_ROLES = {
+    **dict.fromkeys(("ifmap", "ifmaps", "activation", "activations", "acts", "left"), "inputs"),
+    **dict.fromkeys(("filter", "filters", "kernel", "kernels", "right"), "weights"),
+    **dict.fromkeys(("ofmap", "ofmaps", "psum", "psums", "sums", "partial_sums", "results"), "outputs"),
+}
 
 MAX_MACS = 2**53
 """Largest MAC count of one problem: every word count is bounded by it, so none can overflow 64 bits."""
@@ -114,6 +141,28 @@ def _channel_axes(group_bound: int, channels: int, dim: str) -> tuple[Axis, ...]
         Axis(terms=(("G", 1),), size=group_bound),
         Axis(terms=((dim, 1),), size=channels),
     )
+
+
+def unknown_dim(name: object) -> str:
+    """Return the sentence about a dim that is none of `DIMS`: which one may be meant, and what it is."""
+    text = str(name).upper()
+    dim = text if text in DIMS else _OTHER_DIMS.get(text)
+    if dim is None:
+        return f"unknown dim {_cut(name)}; valid: {', '.join(DIMS)}"
+    return f"unknown dim {name!r}; did you mean {dim!r} ({_MEANINGS[dim]})?"
+
+
+def unknown_role(name: object) -> str:
+    """Return the sentence about a tensor that is none of `ROLES`, with the one that may be meant."""
+    other = _OTHER_ROLES.get(str(name).lower())
+    return f"unknown tensor {_cut(name)}; " + (
+        f"did you mean {other!r}?" if other else did_you_mean(str(name)[:60], ROLES)
+    )
+
+
+def _cut(name: object) -> str:
+    text = repr(name)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def convolution(

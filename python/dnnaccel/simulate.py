@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping as MappingOf
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dnnaccel.cost import LayerReport, LevelCount, evaluate
@@ -29,9 +29,9 @@ FIDELITIES: tuple[str, ...] = ("analytical",)
 
 def simulate(
     net: Network | Layer | str,
-    chip: Chip | str | Path,
+    chip: Chip | str | os.PathLike[str],
     *,
-    dataflow: str | Dataflow | None = None,
+    dataflow: str | os.PathLike[str] | Dataflow | None = None,
     objective: str = "energy",
     fidelity: str = "analytical",
     mapping: Mapping | str | MappingOf[str, Mapping | str] | None = None,
@@ -48,7 +48,7 @@ def simulate(
     chip
         A `Chip`, the name of a preset, or the path of a YAML file.
     dataflow
-        A name (`dnnaccel.dataflow.names`), a `Dataflow`, or None for the chip's own.
+        A name (`dnnaccel.dataflow.names`), the path of a YAML file, a `Dataflow`, or None for the chip's own.
     objective
         What the mapper minimises for each layer: "energy", "latency" or "edp".
     fidelity
@@ -76,7 +76,7 @@ def simulate(
     if objective not in OBJECTIVES:
         raise unknown_name("objective", objective, OBJECTIVES)
     network = zoo.load(net) if isinstance(net, str) else net
-    machine = arch.load(chip) if isinstance(chip, str | Path) else chip
+    machine = arch.load(chip) if isinstance(chip, str | os.PathLike) else chip
     flow = get(machine.dataflow if dataflow is None else dataflow)
     layers = network.layers if isinstance(network, Network) else (network,)
     mappings = _mappings(layers, machine, flow, objective, mapping, threads, progress)

@@ -72,7 +72,7 @@ def test_a_chip_runs_its_own_dataflow_by_default() -> None:
 @pytest.mark.parametrize("error", [DataflowError, MappingError])
 def test_a_combination_that_cannot_run_is_a_row_with_its_reason(monkeypatch, error) -> None:
     def simulate(network, chip, *, dataflow, **options):
-        if dataflow == "ws":
+        if dataflow.name == "ws":
             raise error("psum_spad needs 96 words of outputs and has 1")
         return make_report()
 

@@ -148,7 +148,7 @@ def network_counts(layer: LayerReport, role: str) -> dict[str, NetworkCount]:
 
 
 def keepers(chip: Chip, layer: LayerReport, role: str) -> list[tuple[Memory, list[Array]]]:
-    """The memories that keep a tensor under the layer's mapping, each with the arrays between it and the next one."""
+    """The memories that keep a tensor under the mapping, each with the arrays between it and the next one."""
     assert layer.mapping is not None
     kept = {level.level for level in layer.mapping.levels if role in (level.keeps or ())}
     chain: list[tuple[Memory, list[Array]]] = []
@@ -427,5 +427,10 @@ def test_a_combination_that_cannot_run_says_why(network: str, chip: str, flow: s
         da.simulate(load_network(network), load_chip(chip), dataflow=flow)
     said = str(caught.value)
     assert "\n" not in said
-    for word in (chip, flow, *lacking(load_chip(chip), flow), *(m.name for m in pe_memories(load_chip(chip)))):
+    for word in (
+        chip,
+        flow,
+        *lacking(load_chip(chip), flow),
+        *(m.name for m in pe_memories(load_chip(chip))),
+    ):
         assert word in said

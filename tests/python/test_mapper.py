@@ -1,4 +1,4 @@
-"""Is what the search calls optimal the optimum, does the optimum only improve with more room, and can it be stopped?
+"""Is what the search calls optimal the optimum, does more room only improve it, and can it be stopped?
 
 The optimum is found here a second time, by costing every mapping of a tiny chip one by one in Python.
 """
@@ -21,7 +21,7 @@ import dnnaccel as da
 from dnnaccel import arch, mapper
 from dnnaccel.arch import Array, Chip, Memory
 from dnnaccel.cost import LayerReport
-from dnnaccel.layers import Conv2d, Layer, Linear, MatMul
+from dnnaccel.layers import Conv2d, Layer, Linear
 from dnnaccel.mapping import LevelMapping, Loop, Mapping
 from dnnaccel.problem import ROLES
 
@@ -103,7 +103,13 @@ def tiny_chip(
 
 
 def conv(
-    *, rows: int = 1, columns: int = 1, kernel: tuple[int, int] = (1, 1), stride: int = 1, pad: int = 0, out: int = 1
+    *,
+    rows: int = 1,
+    columns: int = 1,
+    kernel: tuple[int, int] = (1, 1),
+    stride: int = 1,
+    pad: int = 0,
+    out: int = 1,
 ) -> Conv2d:
     """A convolution of one input channel with an output of `rows` x `columns`."""
     height = (rows - 1) * stride + kernel[0]
@@ -137,7 +143,7 @@ def chains(extent: int, slots: int) -> Iterator[tuple[int, ...]]:
 
 
 def every_mapping(layer: Layer, chip: Chip) -> Iterator[Mapping]:
-    """Every loop nest of the layer on the chip, any tile sizes and loop orders, any of the allowed bypasses."""
+    """Every loop nest of the layer on the chip: any tile sizes, loop orders and allowed bypasses."""
     assert layer.problem is not None
     bounds = {dim: bound for dim, bound in layer.problem.bounds.items() if bound > 1}
     slots: list[tuple[str, int | None]] = []
@@ -239,8 +245,14 @@ TINY = {
     # Best is C cut into 3 + 1, so that the three rows are full once; 2 + 2 never fills them.
     "uneven tiles win": (linear(4, 3), tiny_chip(multicast="none", rows=3, buffering="stream")),
     "one row, one word of sums": (conv(columns=7), tiny_chip(rows=3, rf_words=3)),
-    "strided window": (conv(columns=4, kernel=(1, 3), stride=2), tiny_chip(rows=4, buffer_words=10, rf_words=8)),
-    "padding": (conv(columns=5, kernel=(1, 3), pad=1), tiny_chip(rows=3, buffering="double", buffer_words=20)),
+    "strided window": (
+        conv(columns=4, kernel=(1, 3), stride=2),
+        tiny_chip(rows=4, buffer_words=10, rf_words=8),
+    ),
+    "padding": (
+        conv(columns=5, kernel=(1, 3), pad=1),
+        tiny_chip(rows=3, buffering="double", buffer_words=20),
+    ),
     "stride wider than filter": (conv(columns=5, kernel=(1, 2), stride=3), tiny_chip(rows=2, rf_words=5)),
     "outputs and inner dim": (linear(7, 3), tiny_chip(rows=3, buffer_words=10)),
     "two array axes": (linear(4, 3), tiny_chip(rows=2, columns=3, buffer_words=16)),
@@ -352,7 +364,7 @@ def test_optimum_is_never_worse_in_a_larger_mapspace(
             before = da.search(layer, chip, spread(*dims), objective)
         except da.MappingError:
             assume(False)
-        for wider in (spread(*dims, extra), "free"):
+        for wider in (spread(*{*dims, extra}), "free"):
             after = da.search(layer, chip, wider, objective)
             assert after.optimal
             assert score_of(objective, after.cost)[0] <= score_of(objective, before.cost)[0]
@@ -385,22 +397,21 @@ def test_output_stationary_is_the_best_of_its_variants(layer: Layer) -> None:
         assert score_of(objective, best.cost) == score_of(objective, variants[best.dataflow].cost)
 
 
-def factors() -> list[tuple[str, dict[str, object]]]:
-    return [
-        ("eyeriss", {"glb.size_bytes": 216 * 1024}),
-        ("eyeriss", {"filter_spad.size_bytes": 1024, "psum_spad.size_bytes": 96}),
-        ("eyeriss", {"pe_array.rows": 24, "pe_array.columns": 28}),
-        ("eyeriss", {"dram.bytes_per_cycle": 24, "glb.read_bytes_per_cycle": 64}),
-        ("tpu_v1", {"unified_buffer.size_bytes": 2**26, "dram.bytes_per_cycle": 500}),
-        ("tpu_v1", {"mxu.rows": 512}),
-        ("nvdla_large", {"cbuf.size_bytes": 2**20, "dram.bytes_per_cycle": 40}),
-        ("shidiannao", {"nb_in.size_bytes": 2**18, "pe_array.columns": 16}),
-        ("eyeriss_isca16", {"rf.size_bytes": 1024, "glb.size_bytes": 2**18}),
-        ("example", {"glb.size_bytes": 2**18, "rf.size_bytes": 1024, "dram.bytes_per_cycle": 32}),
-    ]
+LARGER: list[tuple[str, dict[str, object]]] = [
+    ("eyeriss", {"glb.size_bytes": 216 * 1024}),
+    ("eyeriss", {"filter_spad.size_bytes": 1024, "psum_spad.size_bytes": 96}),
+    ("eyeriss", {"pe_array.rows": 24, "pe_array.columns": 28}),
+    ("eyeriss", {"dram.bytes_per_cycle": 24, "glb.read_bytes_per_cycle": 64}),
+    ("tpu_v1", {"unified_buffer.size_bytes": 2**26, "dram.bytes_per_cycle": 500}),
+    ("tpu_v1", {"mxu.rows": 512}),
+    ("nvdla_large", {"cbuf.size_bytes": 2**20, "dram.bytes_per_cycle": 40}),
+    ("shidiannao", {"nb_in.size_bytes": 2**18, "pe_array.columns": 16}),
+    ("eyeriss_isca16", {"rf.size_bytes": 1024, "glb.size_bytes": 2**18}),
+    ("example", {"glb.size_bytes": 2**18, "rf.size_bytes": 1024, "dram.bytes_per_cycle": 32}),
+]
 
 
-@pytest.mark.parametrize(("name", "larger"), factors())
+@pytest.mark.parametrize(("name", "larger"), LARGER)
 def test_a_mapping_costs_no_more_on_a_larger_chip(
     name: str, larger: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -441,9 +452,7 @@ def test_a_result_is_consistent(objective: str, limit: int, monkeypatch: pytest.
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 16])
 @pytest.mark.parametrize("limit", [0, 1_000_000])
-def test_threads_do_not_change_the_answer(
-    threads: int, limit: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_threads_do_not_change_the_answer(threads: int, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mapper, "_EFFORT", {"exhaustive_limit": limit, "starts": 7, "proposals": 300})
     layer, chip = conv(columns=6, kernel=(1, 3), out=2), tiny_chip(rows=3, buffer_words=20)
     assert da.search(layer, chip, "free", threads=threads) == da.search(layer, chip, "free")
@@ -522,6 +531,10 @@ LONG_JOBS = {
         "mapper._EFFORT.update(starts=8, proposals=10**9, exhaustive_limit=0)",
         "da.compare(['alexnet'], ['eyeriss'], ['os'])",
     ),
+    "one layer of very many pixels": (
+        "wide = da.layers.Conv2d(name='w', input_shapes=((1, 3, 65536, 65536),), out_channels=64, kernel=7)",
+        "da.search(wide, arch.load('example'))",
+    ),
     "enumerating": (
         "mapper._EFFORT.update(exhaustive_limit=10**15)",
         "da.search(da.zoo.load('alexnet')['fc8'], arch.load('eyeriss_isca16'), 'ws')",
@@ -548,7 +561,7 @@ def test_ctrl_c_ends_a_long_search_within_a_second(effort: str, job: str) -> Non
         assert process.poll() is None, "the job was not long"
         sent = time.monotonic()
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=30)
+        _, stderr = process.communicate(timeout=10)
         took = time.monotonic() - sent
     finally:
         process.kill()

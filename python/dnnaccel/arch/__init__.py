@@ -10,6 +10,7 @@ import functools
 import os
 from pathlib import Path
 
+from dnnaccel._yaml import is_path
 from dnnaccel.arch.chip import Chip
 from dnnaccel.arch.files import parse_value, read_chip
 from dnnaccel.arch.levels import Array, Level, Mac, Memory, Vector
@@ -42,8 +43,7 @@ def load(name_or_path: str | os.PathLike[str]) -> Chip:
     preset that does not exist and `ArchitectureError` for a file that cannot be read or is malformed.
     """
     text = os.fspath(name_or_path)
-    is_path = not isinstance(name_or_path, str) or os.sep in text or "/" in text
-    if is_path or text.lower().endswith((".yaml", ".yml")):
+    if is_path(name_or_path):
         return read_chip(text)
     known = names()
     if text not in known:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
+from dnnaccel._yaml import Fault, describe_faults
 from dnnaccel.arch.levels import Array, Level, Mac, Memory, Vector, as_mapping, store
 from dnnaccel.arch.schema import (
     FORMAT,
@@ -14,11 +15,9 @@ from dnnaccel.arch.schema import (
     MAX_PES,
     ArraySchema,
     ChipSchema,
-    Fault,
     MacSchema,
     MemorySchema,
     VectorSchema,
-    describe_faults,
     find_faults,
     nearest_key,
 )

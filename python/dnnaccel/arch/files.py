@@ -1,31 +1,15 @@
-"""Chip files: YAML in and out, each fault with its line, and nothing executed or unbounded on the way."""
+"""Chip files: YAML in and out, each fault with its line."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import yaml
-
+from dnnaccel._yaml import dump, parse, place_faults, read
 from dnnaccel.arch.chip import Chip, build
-from dnnaccel.arch.schema import describe_faults
 from dnnaccel.errors import ArchitectureError
 
 __all__ = ["dump", "parse_value", "read_chip"]
-
-MAX_BYTES = 1_000_000
-MAX_DEPTH = 20
-MAX_VALUES = 10_000
-MAX_FAULTS = 20
-
-_Path = tuple[str | int, ...]
-
-_INTEGER = re.compile(r"[-+]?[0-9]{1,30}")
-_FLOAT = re.compile(r"[-+]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][-+]?[0-9]{1,4})?")
-_CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 
 def read_chip(path: str | os.PathLike[str]) -> Chip:
@@ -35,15 +19,11 @@ def read_chip(path: str | os.PathLike[str]) -> Chip:
     ``file:line: path: what is wrong and what would be right``.
     """
     name = os.fspath(path)
-    data, lines = _parse(_read_text(name), name)
+    data, lines = read(name, noun="chip", error=ArchitectureError)
     chip, faults = build(data)
-    if chip is not None:
-        return chip
-    placed = sorted(((_line_of(where, lines), (where, text)) for where, text in faults), key=lambda at: at[0])
-    messages = [describe_faults([fault], f"{name}:{line}") for line, fault in placed[:MAX_FAULTS]]
-    if len(placed) > MAX_FAULTS:
-        messages.append(f"{name}: and {len(placed) - MAX_FAULTS} more")
-    raise ArchitectureError("\n".join(messages))
+    if chip is None:
+        raise ArchitectureError(place_faults(faults, name, lines))
+    return chip
 
 
 def parse_value(text: str) -> Any:
@@ -51,161 +31,4 @@ def parse_value(text: str) -> Any:
 
     For keys set from a command line. Raises `ArchitectureError` if it is no YAML.
     """
-    return _parse(text, "value")[0]
-
-
-def dump(data: dict[str, Any]) -> str:
-    """Return plain `data` as YAML text that `read_chip` reads back to equal data."""
-    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes text such that this module's reader, which knows 1e3 for a number, reads text again."""
-
-
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = None if isinstance(_scalar(text), str) else "'"
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _represent_text)
-
-
-def _read_text(name: str) -> str:
-    try:
-        with Path(name).open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise ArchitectureError(f"{name}: no such file; give the path of a chip's YAML file") from None
-    except IsADirectoryError:
-        raise ArchitectureError(f"{name}: is a directory; give the path of a chip's YAML file") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ArchitectureError(f"{name}: cannot be read: {reason}") from None
-    if len(raw) > MAX_BYTES:
-        raise ArchitectureError(
-            f"{name}: larger than {MAX_BYTES} bytes; a chip's YAML file is a few kilobytes"
-        )
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise ArchitectureError(f"{name}:{line}: is not UTF-8 text (byte {error.start})") from None
-
-
-def _line_of(where: _Path, lines: dict[_Path, int]) -> int:
-    # A missing key has no line of its own: what should have held it has.
-    while where not in lines and where:
-        where = where[:-1]
-    return lines.get(where, 1)
-
-
-def _scalar(text: str) -> object:
-    """Return what an unquoted scalar means: as in YAML 1.2, so that 1e3 is a number and `on` a word."""
-    if text.lower() in _CONSTANTS:
-        return _CONSTANTS[text.lower()]
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    return float(text) if _FLOAT.fullmatch(text) else text
-
-
-def _parse(text: str, name: str) -> tuple[Any, dict[_Path, int]]:
-    """Parse YAML `text` to plain data, with the line of each path.
-
-    The parser's events are read one by one, so depth and size are bounded before anything is built.
-    """
-    try:
-        return _Builder(name).build(yaml.parse(text, Loader=yaml.SafeLoader))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = 1 if mark is None else mark.line + 1
-        raise ArchitectureError(f"{name}:{line}: is not valid YAML: {error.problem}") from None
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise ArchitectureError(
-            f"{name}:{line}: holds the character {error.character!r}, which YAML forbids"
-        ) from None
-
-
-class _Builder:
-    """Builds plain data from YAML events without recursion."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.lines: dict[_Path, int] = {}
-        # One entry for each open collection: the collection, its path, and for a mapping the pending key.
-        self.open: list[tuple[dict[str, Any] | list[Any], _Path]] = []
-        self.keys: list[str | None] = []
-        self.root: Any = None
-        self.documents = 0
-        self.values = 0
-
-    def build(self, events: Iterator[yaml.Event]) -> tuple[Any, dict[_Path, int]]:
-        for event in events:
-            line = 1 if event.start_mark is None else event.start_mark.line + 1
-            if isinstance(event, yaml.DocumentStartEvent):
-                self.documents += 1
-                if self.documents > 1:
-                    self.fail(line, "a second document starts here; a file describes one chip")
-            elif isinstance(event, yaml.AliasEvent):
-                self.fail(line, "aliases (*name) are not read; write the value out")
-            elif isinstance(event, yaml.NodeEvent):
-                self.node(event, line)
-            elif isinstance(event, yaml.CollectionEndEvent):
-                self.open.pop()
-                self.keys.pop()
-        if not self.documents:
-            self.fail(1, "is empty; a chip's YAML file starts with format: 1")
-        return self.root, self.lines
-
-    def fail(self, line: int, sentence: str) -> None:
-        raise ArchitectureError(f"{self.name}:{line}: {sentence}")
-
-    def node(self, event: yaml.NodeEvent, line: int) -> None:
-        self.values += 1
-        if self.values > MAX_VALUES:
-            self.fail(line, f"more than {MAX_VALUES} values; a chip needs a few hundred")
-        if event.anchor is not None:
-            self.fail(line, "anchors (&name) are not read; write the value out")
-        tag = event.tag if isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)) else None
-        if tag is not None:
-            self.fail(line, f"tags ({tag}) are not read; write the plain value")
-        if isinstance(event, yaml.ScalarEvent):
-            if self.open and isinstance(self.open[-1][0], dict) and self.keys[-1] is None:
-                self.keys[-1] = self.take_key(event.value, line)
-            else:
-                self.put(_scalar(event.value) if event.style is None else event.value, line)
-            return
-        if len(self.open) >= MAX_DEPTH:
-            self.fail(line, f"nested more than {MAX_DEPTH} deep; a chip's YAML file needs four")
-        if self.open and isinstance(self.open[-1][0], dict) and self.keys[-1] is None:
-            self.fail(line, "a key must be a word")
-        collection: dict[str, Any] | list[Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
-        self.open.append((collection, self.put(collection, line)))
-        self.keys.append(None)
-
-    def take_key(self, key: str, line: int) -> str:
-        mapping, path = self.open[-1]
-        place = (*path, key)
-        if key in mapping:
-            name = ".".join(str(step) for step in place)
-            self.fail(line, f"{name}: stated twice; the first is on line {self.lines[place]}")
-        self.lines[place] = line
-        return key
-
-    def put(self, value: Any, line: int) -> _Path:
-        if not self.open:
-            self.root = value
-            self.lines[()] = line
-            return ()
-        parent, path = self.open[-1]
-        if isinstance(parent, dict):
-            key = self.keys[-1]
-            assert key is not None
-            parent[key] = value
-            self.keys[-1] = None
-            return (*path, key)
-        place = (*path, len(parent))
-        parent.append(value)
-        self.lines[place] = line
-        return place
+    return parse(text, "value", noun="chip", error=ArchitectureError)[0]

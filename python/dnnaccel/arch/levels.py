@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from dnnaccel._yaml import describe_faults
 from dnnaccel.arch.schema import (
     ArraySchema,
     FrozenDict,
     MacSchema,
     MemorySchema,
     VectorSchema,
-    describe_faults,
     find_faults,
 )
 from dnnaccel.errors import ArchitectureError

@@ -15,19 +15,22 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from dnnaccel._yaml import Fault
 from dnnaccel.problem import DIMS, ROLES
 
 __all__ = [
     "ArraySchema",
+    "ChipName",
     "ChipSchema",
-    "Fault",
     "FrozenDict",
     "MacSchema",
     "MemorySchema",
+    "Text",
     "VectorSchema",
-    "describe_faults",
     "find_faults",
     "nearest_key",
+    "shown",
+    "wrong",
 ]
 
 FORMAT = 1
@@ -38,9 +41,6 @@ CHARGES = ("none", "delivery", "hop")
 REDUCTION_DIMS = ("C", "R", "S")
 # These words already mean something where a level's name may stand: in a mapping or an energy split.
 RESERVED_NAMES = ("mac", "vector", "for", "par")
-
-Fault = tuple[tuple[str | int, ...], str]
-"""Where (the path of keys and indices) and what (a sentence that says what would be right)."""
 
 
 class FrozenDict(dict[str, str]):
@@ -64,12 +64,14 @@ class FrozenDict(dict[str, str]):
 NO_CHARGE = FrozenDict(dict.fromkeys(ROLES, "none"))
 
 
-def _wrong(sentence: str) -> PydanticCustomError:
+def wrong(sentence: str) -> PydanticCustomError:
+    """Return the error that a validator raises to say `sentence`."""
     # Braces would be read as a template.
     return PydanticCustomError("dnnaccel", "{sentence}", {"sentence": sentence})
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Return `value` as a sentence quotes it: cut where it is long."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -83,38 +85,36 @@ def _plain(value: object) -> object:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise _wrong(f"must be text, not {_shown(value)}")
+        raise wrong(f"must be text, not {shown(value)}")
     if len(value) > MAX_TEXT:
-        raise _wrong(f"text of {len(value)} characters; at most {MAX_TEXT}")
+        raise wrong(f"text of {len(value)} characters; at most {MAX_TEXT}")
     # A terminal obeys control characters: a description from elsewhere must not hold any.
     if not all(character.isprintable() or character in "\n\t" for character in value):
-        raise _wrong("must hold printable characters only")
+        raise wrong("must hold printable characters only")
     return value
 
 
 def _level_name(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", value):
-        raise _wrong(
-            f"must be a name of letters, digits and underscores, no digit first, not {_shown(value)}"
-        )
+        raise wrong(f"must be a name of letters, digits and underscores, no digit first, not {shown(value)}")
     if value in RESERVED_NAMES:
-        raise _wrong(f"{value!r} has a meaning of its own; choose another name")
+        raise wrong(f"{value!r} has a meaning of its own; choose another name")
     return value
 
 
 def _chip_name(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}", value):
-        raise _wrong(f"must be a name of letters, digits and any of _ . + -, not {_shown(value)}")
+        raise wrong(f"must be a name of letters, digits and any of _ . + -, not {shown(value)}")
     return value
 
 
 def _words(value: object, valid: tuple[str, ...], what: str) -> tuple[str, ...]:
     """Return the words of `value`, each once, in the order of `valid`."""
     if not isinstance(value, (list, tuple, set, frozenset)):
-        raise _wrong(f"must be a list of {what}s ({', '.join(valid)}), not {_shown(value)}")
+        raise wrong(f"must be a list of {what}s ({', '.join(valid)}), not {shown(value)}")
     for word in value:
         if not isinstance(word, str) or word not in valid:
-            raise _wrong(f"unknown {what} {_shown(word)}; {nearest_key(word, valid)}")
+            raise wrong(f"unknown {what} {shown(word)}; {nearest_key(word, valid)}")
     return tuple(word for word in valid if word in value)
 
 
@@ -125,14 +125,14 @@ def _roles(value: object) -> tuple[str, ...]:
 def _operands(value: object) -> tuple[str, ...]:
     roles = _roles(value)
     if "outputs" in roles:
-        raise _wrong("neighbours hand on inputs and weights; partial sums meet where `reduce` says")
+        raise wrong("neighbours hand on inputs and weights; partial sums meet where `reduce` says")
     return roles
 
 
 def _dims(value: object) -> str | tuple[str, ...]:
     if isinstance(value, str):
         if value not in ("all", "none"):
-            raise _wrong(f"must be all, none or a list of dims ({', '.join(DIMS)}), not {_shown(value)}")
+            raise wrong(f"must be all, none or a list of dims ({', '.join(DIMS)}), not {shown(value)}")
         return value
     return _words(value, DIMS, "dim") or "none"
 
@@ -141,27 +141,27 @@ def _reduction_dims(value: object) -> str | tuple[str, ...]:
     dims = _dims(value)
     for dim in dims if isinstance(dims, tuple) else ():
         if dim not in REDUCTION_DIMS:
-            raise _wrong(f"outputs differ in {dim}, so their sums cannot meet; sums meet over C, R and S")
+            raise wrong(f"outputs differ in {dim}, so their sums cannot meet; sums meet over C, R and S")
     return dims
 
 
 def _charge(value: object) -> FrozenDict:
     if not isinstance(value, Mapping):
-        raise _wrong(f"must say for each tensor none, delivery or hop, not {_shown(value)}")
+        raise wrong(f"must say for each tensor none, delivery or hop, not {shown(value)}")
     for role, how in value.items():
         if role not in ROLES:
-            raise _wrong(f"unknown tensor {_shown(role)}; {nearest_key(role, ROLES)}")
+            raise wrong(f"unknown tensor {shown(role)}; {nearest_key(role, ROLES)}")
         if how not in CHARGES:
-            raise _wrong(f"{role} must be none, delivery or hop, not {_shown(how)}")
+            raise wrong(f"{role} must be none, delivery or hop, not {shown(how)}")
     return FrozenDict({role: value.get(role, "none") for role in ROLES})
 
 
 def _sources(value: object) -> FrozenDict:
     if not isinstance(value, Mapping):
-        raise _wrong(f"must give the source of each key as text, not {_shown(value)}")
+        raise wrong(f"must give the source of each key as text, not {shown(value)}")
     for key, source in value.items():
         if not isinstance(key, str):
-            raise _wrong(f"must be keyed by the level's keys, not by {_shown(key)}")
+            raise wrong(f"must be keyed by the level's keys, not by {shown(key)}")
         _text(source)
     return FrozenDict(value)
 
@@ -302,7 +302,7 @@ def _number(value: float) -> str:
 
 
 def _sentence(error: ErrorDetails, schema: type[BaseModel]) -> str:
-    kind, value = error["type"], _shown(error["input"])
+    kind, value = error["type"], shown(error["input"])
     context = error.get("ctx", {})
     key = str(error["loc"][0]) if error["loc"] else ""
     if kind == "dnnaccel":
@@ -334,7 +334,7 @@ def _sentence(error: ErrorDetails, schema: type[BaseModel]) -> str:
 def find_faults(schema: type[BaseModel], data: object) -> tuple[dict[str, Any], list[Fault]]:
     """Check `data` against `schema`: the fields in canonical form, or every fault with its path."""
     if not isinstance(data, Mapping):
-        return {}, [((), f"must be a mapping of keys to values, not {_shown(data)}")]
+        return {}, [((), f"must be a mapping of keys to values, not {shown(data)}")]
     try:
         model = schema.model_validate(dict(data))
     except ValidationError as error:
@@ -365,12 +365,3 @@ def _memory_faults(memory: Mapping[str, Any]) -> list[Fault]:
         own = ("read_bytes_per_cycle", "write_bytes_per_cycle")
         faults += [((key,), sentence) for key in own if memory[key] is not None]
     return faults
-
-
-def describe_faults(faults: Iterable[Fault], where: str = "") -> str:
-    """Return the faults as text, one line for each: what `where` says, the path, the sentence."""
-    lines = []
-    for path, sentence in faults:
-        place = ".".join(str(step) for step in path)
-        lines.append(": ".join(part for part in (where, place, sentence) if part))
-    return "\n".join(lines)

@@ -9,9 +9,10 @@ from dnnaccel.report.text import DEFAULT_WIDTH, Column, layout, pairs
 from dnnaccel.report.units import NONE, count
 
 if TYPE_CHECKING:
+    from dnnaccel.dataflow import Dataflow, LevelConstraint
     from dnnaccel.layers import Layer
 
-__all__ = ["chips_text", "describe", "layer_text", "networks_text"]
+__all__ = ["chips_text", "dataflow_text", "describe", "layer_text", "networks_text"]
 
 
 def networks_text(*, width: int = DEFAULT_WIDTH) -> str:
@@ -56,24 +57,61 @@ def chips_text(*, width: int = DEFAULT_WIDTH) -> str:
 
 
 def describe(name: str) -> str:
-    """Return the details of a network, a chip (by name or YAML path), a dataflow, or "network:layer".
+    """Return the details of a network, a chip or a dataflow (by name or YAML path), or "network:layer".
 
     Raises `UnknownNameError` with the nearest name if it is none of them.
     """
     from dnnaccel import arch, dataflow, zoo
+    from dnnaccel._yaml import is_path
+    from dnnaccel.dataflow_files import describes_dataflow
 
     network, colon, layer = name.partition(":")
     if name in zoo.names():
         return zoo.load(name).summary()
     if colon and network in zoo.names():
         return layer_text(zoo.load(network)[layer])
-    if name in dataflow.names():
-        return str(dataflow.get(name))
+    if name in dataflow.names() or (is_path(name) and describes_dataflow(name)):
+        return dataflow_text(dataflow.get(name))
     try:
         return arch.load(name).draw()
     except UnknownNameError:
         known = [*zoo.names(), *arch.names(), *dataflow.names()]
         raise unknown_name("network, chip or dataflow", name, known) from None
+
+
+def dataflow_text(flow: Dataflow) -> str:
+    """Return what a dataflow constrains; what is not named is free."""
+    items = [("dataflow", flow.name)]
+    if flow.description:
+        items.append(("description", flow.description))
+    if flow.variants:
+        items.append(("best of", ", ".join(flow.variants)))
+    for what, given in (
+        ("stays in the PE", flow.stationary),
+        ("loops inside the PE", flow.inside),
+        ("loops just outside", flow.outside or None),
+        ("along the rows", flow.rows),
+        ("along the columns", flow.columns),
+        ("whole along the rows", flow.whole_rows or None),
+    ):
+        if given is not None:
+            items.append((what, ", ".join(given) or "nothing"))
+    for level, constraint in flow.levels.items():
+        items.append((f"level {level}", _constraint_text(constraint)))
+    return pairs(items)
+
+
+def _constraint_text(constraint: LevelConstraint) -> str:
+    said = []
+    if constraint.dims is not None:
+        said.append(f"splits {', '.join(constraint.dims) or 'nothing'}")
+    if constraint.order:
+        said.append(f"order {', '.join(constraint.order)}")
+    if constraint.tiles:
+        said.append("tiles " + ", ".join(f"{dim}={tile}" for dim, tile in constraint.tiles.items()))
+    if constraint.keeps is not None:
+        said.append(f"keeps {', '.join(constraint.keeps) or 'nothing'}")
+    return "; ".join(said) or "free"
 
 
 def layer_text(layer: Layer) -> str:

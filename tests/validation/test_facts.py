@@ -1,0 +1,128 @@
+"""Are MACs and weights those of the networks, to the last one, whatever the chip, dataflow and mapping?
+
+The expected figures are in tests/python/data/networks.json, with their provenance; traced elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dnnaccel as da
+from dnnaccel import arch, mapper
+from dnnaccel.layers import Layer
+
+FACTS: dict[str, dict[str, Any]] = json.loads(
+    (Path(__file__).parents[1] / "python" / "data" / "networks.json").read_text()
+)["networks"]
+NETWORKS = tuple(FACTS)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quick() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mapper, "_EFFORT", {"exhaustive_limit": 50, "starts": 1, "proposals": 40})
+        yield
+
+
+def expected_layers(network: str) -> list[tuple[str, int]]:
+    """Kind and MACs of every layer with MACs."""
+    return [(node["kind"], node["macs"]) for node in FACTS[network]["nodes"] if "macs" in node]
+
+
+def mapped(network: da.Network) -> list[Layer]:
+    return [layer for layer in network.layers if layer.macs]
+
+
+def test_the_networks_are_those_of_the_zoo() -> None:
+    assert {"lenet5", "alexnet", "vgg16", "resnet50"} <= set(NETWORKS) <= set(da.zoo.names())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_totals_of_the_network(name: str) -> None:
+    network, totals = da.zoo.load(name), FACTS[name]["totals"]
+    assert network.total_macs == totals["macs"] == totals["macs_conv"] + totals["macs_fc"]
+    assert network.total_weights == totals["weights_conv"] + totals["weights_fc"]
+    assert network.total_parameters == totals["params_with_bn_bias"]
+    nodes = [node for node in FACTS[name]["nodes"] if "macs" in node]
+    assert [layer.weights for layer in mapped(network)] == [node["weights"] for node in nodes]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_problems_hold_the_macs_and_weights_of_their_layers(name: str) -> None:
+    nodes = [node for node in FACTS[name]["nodes"] if "macs" in node]
+    for layer, node in zip(mapped(da.zoo.load(name)), nodes, strict=True):
+        assert layer.problem is not None
+        assert layer.problem.macs == node["macs"]
+        assert layer.problem.tensor("weights").words == node["weights"]
+
+
+@pytest.mark.parametrize("chip", arch.names())
+@pytest.mark.parametrize("name", NETWORKS)
+def test_macs_of_every_report_are_the_facts(name: str, chip: str) -> None:
+    ran = set()
+    for flow in da.dataflow.names():
+        try:
+            report = da.simulate(name, chip, dataflow=flow)
+        except da.DataflowError:
+            continue
+        ran.add(flow)
+        assert report.macs == FACTS[name]["totals"]["macs"]
+        assert [(layer.kind, layer.macs) for layer in report.layers if layer.mapping] == expected_layers(name)
+    assert {"free", arch.load(chip).dataflow} <= ran
+
+
+@pytest.mark.parametrize("batch", [2, 7])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_batch_multiplies_macs_and_not_weights(name: str, batch: int) -> None:
+    network, totals = da.zoo.load(name, batch=batch), FACTS[name]["totals"]
+    assert network.total_weights == totals["weights_conv"] + totals["weights_fc"]
+    assert da.simulate(network, "eyeriss").macs == batch * totals["macs"]
+
+
+def random_nest(layer: Layer, rng: random.Random) -> str:
+    """A nest for the example chip with tiles and orders as they come; may not fit."""
+    assert layer.problem is not None
+    lines: list[str] = []
+    left = dict(layer.problem.bounds)
+
+    def loops(word: str, room: float, last: bool = False) -> None:
+        dims = list(left)
+        rng.shuffle(dims)
+        for dim in dims:
+            least = 1 if room == float("inf") else -(-left[dim] // int(room))
+            tile = 1 if last else rng.randint(least, left[dim])
+            if tile < left[dim]:
+                room /= -(-left[dim] // tile)
+                lines.append(f"  {word} {dim} step {tile}")
+                left[dim] = tile
+
+    lines.append("dram [inputs, weights, outputs]")
+    loops("for", float("inf"))
+    lines.append(rng.choice(["glb [inputs, weights, outputs]", "glb [inputs, outputs]", "glb []"]))
+    loops("for", float("inf"))
+    for axis in ("rows", "columns"):
+        lines.append(f"pe_array.{axis}")
+        loops("par", 16)
+    lines.append(rng.choice(["rf [inputs, weights, outputs]", "rf [weights]", "rf [outputs]"]))
+    loops("for", float("inf"), last=True)
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_macs_of_any_mapping_are_the_facts(name: str) -> None:
+    rng = random.Random(name)
+    # Of unlimited size: what does not fit has no MACs to compare.
+    chip = arch.load("example").override({"glb.size_bytes": 2**40, "rf.size_bytes": 2**40})
+    for layer, (_, macs) in zip(mapped(da.zoo.load(name)), expected_layers(name), strict=True):
+        for _ in range(4):
+            report = da.evaluate(layer, chip, random_nest(layer, rng))
+            assert report.macs == macs
+            assert report.cycles * report.active_pes >= macs
+            dram = {count.tensor: count for count in report.levels if count.level == "dram"}
+            assert dram["weights"].reads >= layer.weights
