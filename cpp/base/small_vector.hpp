@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <cstddef>
@@ -11,9 +12,24 @@ namespace dnnaccel::base {
 template <typename T, std::size_t N>
 class SmallVector {
  public:
+  SmallVector() = default;
+  // Only what is there is copied: most are far from full.
+  SmallVector(const SmallVector& other) : size_(other.size_) {
+    std::copy_n(other.items_.begin(), size_, items_.begin());
+  }
+  SmallVector& operator=(const SmallVector& other) {
+    size_ = other.size_;
+    std::copy_n(other.items_.begin(), size_, items_.begin());
+    return *this;
+  }
+
   void push_back(const T& value) {
     assert(size_ < N);
     items_[size_++] = value;
+  }
+  void pop_back() {
+    assert(size_ > 0);
+    --size_;
   }
   void clear() { size_ = 0; }
 
@@ -24,6 +40,9 @@ class SmallVector {
   T& operator[](std::size_t i) { return items_[i]; }
   const T& operator[](std::size_t i) const { return items_[i]; }
   [[nodiscard]] const T* data() const { return items_.data(); }
+  [[nodiscard]] T* begin() { return items_.data(); }
+  [[nodiscard]] T* end() { return items_.data() + size_; }
+  [[nodiscard]] T& back() { return items_[size_ - 1]; }
   [[nodiscard]] const T* begin() const { return items_.data(); }
   [[nodiscard]] const T* end() const { return items_.data() + size_; }
 

@@ -1,4 +1,5 @@
 #include "cost/cost.hpp"
+#include "cost/counter.hpp"
 
 #include <pybind11/stl.h>
 
@@ -21,10 +22,10 @@ struct Evaluation {
 Evaluation evaluate(const problem::Problem& problem, const arch::Architecture& architecture,
                     const mapping::Mapping& mapping) {
   const mapping::Nest nest = mapping::flatten(problem, architecture, mapping);
-  cost::Counter counter(problem, architecture);
+  const cost::Counter counter(problem, architecture, mapping, nest);
   Evaluation out;
-  out.misfit = counter.misfit(mapping, nest);
-  counter.count(mapping, nest, out.counts);
+  out.misfit = counter.misfit();
+  out.counts = counter.count();
   out.cost = cost::price(architecture, out.counts);
   return out;
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cost/counter.hpp"
+#include "cost/counts.hpp"
 
 /// What counts cost: latency and energy.
 namespace dnnaccel::cost {

@@ -35,8 +35,8 @@ class Annealer {
     for (int d = 0; d < problem_.dims(); ++d) {
       if (layout_.slots_of(d).size() > 1) splittable_.push_back(d);
     }
-    for (std::size_t s = 0; s < layout_.slots().size(); ++s) {
-      (layout_.slots()[s].spatial ? spatial_ : temporal_).push_back(s);
+    for (int s = 0; s < static_cast<int>(layout_.slots().size()); ++s) {
+      (layout_.slots()[at(s)].spatial ? spatial_ : temporal_).push_back(s);
     }
   }
 
@@ -98,9 +98,9 @@ class Annealer {
 
   Candidate spread(Candidate candidate) {
     for (std::size_t i = 0; i < layout_.options().size(); ++i) {
-      if (random_.below(2) == 0) candidate.kept |= 1U << i;
+      if (random_.below(2) == 0) candidate.mapping.kept |= 1U << i;
     }
-    for (std::size_t slot : temporal_) shuffle(candidate, slot);
+    for (std::size_t t = 0; t < temporal_.size(); ++t) shuffle(candidate, t);
     for (int attempt = 0; attempt < kSpreadAttempts && !splittable_.empty(); ++attempt) {
       const int dim = splittable_[random_.below(splittable_.size())];
       const std::vector<int>& slots = layout_.slots_of(dim);
@@ -109,22 +109,24 @@ class Annealer {
       Candidate wider = candidate;
       const std::int64_t trips = trips_of(wider, dim, 0);
       if (trips < 2) continue;
-      if (move(wider, dim, 0, to, pick_factor(trips)) && judge_.spread_fits(wider)) candidate = wider;
+      if (move(wider, dim, 0, to, pick_factor(trips)) && judge_.spread_fits(wider))
+        candidate = wider;
     }
     return candidate;
   }
 
-  void shuffle(Candidate& candidate, std::size_t slot) {
-    std::vector<int>& order = candidate.order[slot];
+  void shuffle(Candidate& candidate, std::size_t t) {
+    auto& order = candidate.mapping.order[t];
     for (std::size_t i = order.size(); i > 1; --i) {
       std::swap(order[i - 1], order[random_.below(i)]);
     }
-    sort_groups(candidate, slot);
+    sort_groups(candidate, t);
   }
 
-  void sort_groups(Candidate& candidate, std::size_t slot) const {
-    std::stable_sort(candidate.order[slot].begin(), candidate.order[slot].end(), [&](int a, int b) {
-      return layout_.rank(static_cast<int>(slot), a) < layout_.rank(static_cast<int>(slot), b);
+  void sort_groups(Candidate& candidate, std::size_t t) const {
+    auto& order = candidate.mapping.order[t];
+    std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+      return layout_.rank(temporal_[t], a) < layout_.rank(temporal_[t], b);
     });
   }
 
@@ -138,7 +140,7 @@ class Annealer {
     if (kind < 77) return set_tile(candidate);
     if (kind < 85) return respread(candidate);
     if (kind < 96 || layout_.options().empty()) return reorder(candidate);
-    candidate.kept ^= 1U << random_.below(layout_.options().size());
+    candidate.mapping.kept ^= 1U << random_.below(layout_.options().size());
     return true;
   }
 
@@ -153,7 +155,7 @@ class Annealer {
   }
 
   [[nodiscard]] std::int64_t trips_of(const Candidate& candidate, int dim, std::size_t i) const {
-    const std::vector<std::int64_t>& chain = candidate.tiles[at(dim)];
+    const Candidate::Chain& chain = candidate.tiles[at(dim)];
     const std::int64_t outer = i == 0 ? problem_.bounds[at(dim)] : chain[i - 1];
     return base::ceil_div(outer, chain[i]);
   }
@@ -161,7 +163,7 @@ class Annealer {
   /// Empty one axis of an array and fill it anew, with as much of a few dims as fits.
   bool respread(Candidate& candidate) {
     if (spatial_.empty()) return false;
-    const int slot = static_cast<int>(spatial_[random_.below(spatial_.size())]);
+    const int slot = spatial_[random_.below(spatial_.size())];
     std::vector<std::pair<int, std::size_t>> places;
     for (int dim : splittable_) {
       const std::vector<int>& slots = layout_.slots_of(dim);
@@ -187,7 +189,7 @@ class Annealer {
 
   /// Take a factor from the loop of a dim in one slot and give it to its loop in another.
   bool move(Candidate& candidate, int dim, std::size_t from, std::size_t to, std::int64_t factor) {
-    std::vector<std::int64_t>& chain = candidate.tiles[at(dim)];
+    Candidate::Chain& chain = candidate.change(dim);
     for (std::size_t i = std::min(from, to); i < std::max(from, to); ++i) {
       if (fixed(dim, i)) return false;
     }
@@ -220,7 +222,7 @@ class Annealer {
 
   bool set_tile(Candidate& candidate) {
     const int dim = splittable_[random_.below(splittable_.size())];
-    std::vector<std::int64_t>& chain = candidate.tiles[at(dim)];
+    Candidate::Chain& chain = candidate.change(dim);
     const std::size_t i = random_.below(chain.size() - 1);
     if (fixed(dim, i)) return false;
     const std::int64_t outer = i == 0 ? problem_.bounds[at(dim)] : chain[i - 1];
@@ -234,16 +236,18 @@ class Annealer {
   }
 
   bool reorder(Candidate& candidate) {
-    const std::size_t slot = temporal_[random_.below(temporal_.size())];
-    std::vector<int>& order = candidate.order[slot];
+    const std::size_t t = random_.below(temporal_.size());
+    auto& order = candidate.mapping.order[t];
     if (order.size() < 2) return false;
     const std::size_t from = random_.below(order.size());
     const std::size_t to = random_.below(order.size());
     if (from == to) return false;
-    const int dim = order[from];
-    order.erase(order.begin() + static_cast<std::ptrdiff_t>(from));
-    order.insert(order.begin() + static_cast<std::ptrdiff_t>(to), dim);
-    sort_groups(candidate, slot);
+    if (from < to) {
+      std::rotate(order.begin() + from, order.begin() + from + 1, order.begin() + to + 1);
+    } else {
+      std::rotate(order.begin() + to, order.begin() + from, order.begin() + from + 1);
+    }
+    sort_groups(candidate, t);
     return true;
   }
 
@@ -253,8 +257,8 @@ class Annealer {
   base::Random random_;
   double tie_weight_;
   std::vector<int> splittable_;
-  std::vector<std::size_t> temporal_;
-  std::vector<std::size_t> spatial_;
+  std::vector<int> temporal_;  ///< slots
+  std::vector<int> spatial_;
   Candidate current_;
 };
 

@@ -24,19 +24,23 @@ Score score_of(Objective objective, const cost::Cost& cost) {
   return {};
 }
 
-void add_to_front(std::vector<Point>& front, double energy, std::uint64_t cycles,
-                  const mapping::Mapping& mapping) {
-  for (const Point& point : front) {
-    if (point.energy <= energy && point.cycles <= cycles) return;
-  }
-  std::erase_if(
-      front, [&](const Point& point) { return point.energy >= energy && point.cycles >= cycles; });
+bool improves(const std::vector<Point>& front, double energy, std::uint64_t cycles) {
+  return std::none_of(front.begin(), front.end(), [&](const Point& point) {
+    return point.energy <= energy && point.cycles <= cycles;
+  });
+}
+
+void add_to_front(std::vector<Point>& front, Point added) {
+  std::erase_if(front, [&](const Point& point) {
+    return point.energy >= added.energy && point.cycles >= added.cycles;
+  });
   const auto where = std::find_if(front.begin(), front.end(),
-                                  [&](const Point& point) { return point.energy > energy; });
-  front.insert(where, Point{energy, cycles, mapping});
+                                  [&](const Point& point) { return point.energy > added.energy; });
+  front.insert(where, std::move(added));
   // A long front is thinned in its middle; its two ends are what people look for first.
-  if (front.size() > kMaxFront)
+  if (front.size() > kMaxFront) {
     front.erase(front.begin() + static_cast<std::ptrdiff_t>(kMaxFront / 2));
+  }
 }
 
 }  // namespace
@@ -47,9 +51,7 @@ Judge::Judge(const problem::Problem& problem, const arch::Architecture& architec
       architecture_(architecture),
       layout_(layout),
       objective_(objective),
-      counter_(problem, architecture) {
-  scratch_.levels.resize(architecture.levels.size());
-}
+      tables_(problem, architecture, layout) {}
 
 mapping::Mapping Judge::to_mapping(const Candidate& candidate) const {
   mapping::Mapping mapping;
@@ -59,26 +61,36 @@ mapping::Mapping Judge::to_mapping(const Candidate& candidate) const {
   }
   for (std::size_t i = 0; i < layout_.options().size(); ++i) {
     const auto& option = layout_.options()[i];
-    if ((candidate.kept >> i & 1U) != 0) mapping.levels[at(option.level)].keeps |= option.role_bit;
+    if ((candidate.mapping.kept >> i & 1U) != 0) {
+      mapping.levels[at(option.level)].keeps |= option.role_bit;
+    }
   }
   std::array<std::int64_t, problem::kMaxDims> extent{};
-  std::array<std::size_t, problem::kMaxDims> next{};
   for (int d = 0; d < problem_.dims(); ++d) extent[at(d)] = problem_.bounds[at(d)];
-  for (std::size_t s = 0; s < layout_.slots().size(); ++s) {
-    const mapping::Slot& slot = layout_.slots()[s];
-    for (int d : candidate.order[s]) {
-      const std::int64_t tile = candidate.tiles[at(d)][next[at(d)]++];
-      if (tile < extent[at(d)]) {
-        mapping.levels[at(slot.level)].loops.push_back({.dim = d, .tile = tile, .axis = slot.axis});
-        extent[at(d)] = tile;
-      }
+  const auto add = [&](int s, int d) {
+    const std::vector<int>& slots = layout_.slots_of(d);
+    const auto i = std::find(slots.begin(), slots.end(), s) - slots.begin();
+    const std::int64_t tile = candidate.tiles[at(d)][static_cast<std::size_t>(i)];
+    if (tile >= extent[at(d)]) return;
+    const mapping::Slot& slot = layout_.slots()[at(s)];
+    mapping.levels[at(slot.level)].loops.push_back({.dim = d, .tile = tile, .axis = slot.axis});
+    extent[at(d)] = tile;
+  };
+  std::size_t temporal = 0;
+  for (int s = 0; s < static_cast<int>(layout_.slots().size()); ++s) {
+    if (!layout_.slots()[at(s)].spatial) {
+      for (std::uint8_t d : candidate.mapping.order[temporal++]) add(s, d);
+      continue;
+    }
+    for (int d = 0; d < problem_.dims(); ++d) {
+      if (layout_.splits(s, d)) add(s, d);
     }
   }
   return mapping;
 }
 
 bool Judge::spread_fits(const Candidate& candidate) const {
-  std::array<std::int64_t, 2 * arch::kMaxLevels> used;
+  std::array<std::int64_t, cost::kMaxSlots> used;
   used.fill(1);
   for (int d = 0; d < problem_.dims(); ++d) {
     const std::vector<int>& slots = layout_.slots_of(d);
@@ -97,73 +109,75 @@ bool Judge::spread_fits(const Candidate& candidate) const {
   return true;
 }
 
-Score Judge::judge(const Candidate& candidate) {
+std::optional<cost::Misfit> Judge::misfit(const Candidate& candidate) const {
+  const mapping::Mapping mapping = to_mapping(candidate);
+  const mapping::Nest nest = mapping::flatten(problem_, architecture_, mapping);
+  return cost::Counter(problem_, architecture_, mapping, nest).misfit();
+}
+
+Score Judge::judge(Candidate& candidate) {
   if (!spread_fits(candidate)) {
     ++pruned_;
     return {};
   }
-  scratch_ = to_mapping(candidate);
-  const mapping::Nest nest = mapping::flatten(problem_, architecture_, scratch_);
-  if (auto misfit = counter_.misfit(scratch_, nest)) {
+  for (int d = 0; d < problem_.dims(); ++d) {
+    if ((candidate.changed >> d & 1U) == 0) continue;
+    candidate.mapping.chains[at(d)] = tables_.intern(d, candidate.tiles[at(d)].data());
+  }
+  candidate.changed = 0;
+  if (!tables_.fits(candidate.mapping)) {
     ++pruned_;
-    if (!misfit_ || misfit->words_needed < misfit_->words_needed) misfit_ = misfit;
     return {};
   }
-  counter_.count(scratch_, nest, counts_);
+  tables_.count(candidate.mapping, counts_);
   const cost::Cost cost = cost::price(architecture_, counts_);
   ++evaluated_;
   const Score score = score_of(objective_, cost);
-  remember(score, scratch_, cost);
-  return score;
-}
-
-void Judge::remember(const Score& score, const mapping::Mapping& mapping, const cost::Cost& cost) {
-  add_to_front(front_, cost.energy, cost.cycles, mapping);
+  if (improves(front_, cost.energy, cost.cycles)) {
+    add_to_front(front_, {cost.energy, cost.cycles, to_mapping(candidate)});
+  }
   if (score < best_score_) {
     best_score_ = score;
-    best_ = mapping;
+    best_ = to_mapping(candidate);
   }
+  return score;
 }
 
 void Judge::merge_into(Outcome& outcome, Score& outcome_score) const {
   outcome.evaluated += evaluated_;
   outcome.pruned += pruned_;
   for (const Point& point : front_) {
-    add_to_front(outcome.pareto, point.energy, point.cycles, point.mapping);
+    if (improves(outcome.pareto, point.energy, point.cycles)) add_to_front(outcome.pareto, point);
   }
   if (best_ && (!outcome.best || best_score_ < outcome_score)) {
     outcome.best = best_;
     outcome_score = best_score_;
   }
-  if (misfit_ && (!outcome.misfit || misfit_->words_needed < outcome.misfit->words_needed)) {
-    outcome.misfit = misfit_;
-  }
 }
 
 Candidate smallest_tiles(const problem::Problem& problem, const mapping::Layout& layout) {
   Candidate candidate;
-  candidate.order.resize(layout.slots().size());
   for (int d = 0; d < problem.dims(); ++d) {
-    std::int64_t extent = problem.bounds[at(d)];
-    for (int slot : layout.slots_of(d)) {
+    Candidate::Chain& chain = candidate.change(d);
+    const std::int64_t bound = problem.bounds[at(d)];
+    const std::vector<int>& slots = layout.slots_of(d);
+    for (int slot : slots) {
       const std::int64_t fixed = layout.fixed_tile(slot, d);
-      extent = std::min(extent, fixed > 0 ? fixed : 1);
-      candidate.tiles[at(d)].push_back(extent);
-      candidate.order[at(slot)].push_back(d);
+      chain.push_back(fixed > 0 ? std::min(fixed, bound) : 1);
     }
-    if (!candidate.tiles[at(d)].empty()) candidate.tiles[at(d)].back() = 1;
+    if (!chain.empty()) chain.back() = 1;
     // A fixed tile further in needs the tiles outside it to be at least as large.
-    for (std::size_t i = candidate.tiles[at(d)].size(); i-- > 1;) {
-      const std::int64_t fixed = layout.fixed_tile(layout.slots_of(d)[i], d);
-      if (fixed > 0) candidate.tiles[at(d)][i] = std::min(fixed, problem.bounds[at(d)]);
-      candidate.tiles[at(d)][i - 1] =
-          std::max(candidate.tiles[at(d)][i - 1], candidate.tiles[at(d)][i]);
-    }
+    for (std::size_t i = chain.size(); i-- > 1;) chain[i - 1] = std::max(chain[i - 1], chain[i]);
   }
-  for (std::size_t s = 0; s < candidate.order.size(); ++s) {
-    std::stable_sort(candidate.order[s].begin(), candidate.order[s].end(), [&](int a, int b) {
-      return layout.rank(static_cast<int>(s), a) < layout.rank(static_cast<int>(s), b);
-    });
+  std::size_t temporal = 0;
+  for (int s = 0; s < static_cast<int>(layout.slots().size()); ++s) {
+    if (layout.slots()[at(s)].spatial) continue;
+    auto& order = candidate.mapping.order[temporal++];
+    for (int d = 0; d < problem.dims(); ++d) {
+      if (layout.splits(s, d)) order.push_back(static_cast<std::uint8_t>(d));
+    }
+    std::stable_sort(order.begin(), order.end(),
+                     [&](int a, int b) { return layout.rank(s, a) < layout.rank(s, b); });
   }
   return candidate;
 }

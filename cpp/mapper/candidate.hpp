@@ -6,17 +6,27 @@
 
 #include "base/random.hpp"
 #include "cost/cost.hpp"
+#include "cost/counter.hpp"
+#include "cost/tables.hpp"
 #include "mapper/search.hpp"
 
 namespace dnnaccel::mapper {
 
 /// A point of a mapspace: see mapping::Layout.
 struct Candidate {
+  using Chain = base::SmallVector<std::int64_t, cost::kMaxSlots>;
+
   /// tiles[dim][i] belongs to slot layout.slots_of(dim)[i].
-  std::array<std::vector<std::int64_t>, problem::kMaxDims> tiles;
-  /// order[slot]: dims of a temporal slot, outermost first.
-  std::vector<std::vector<int>> order;
-  std::uint32_t kept = 0;  ///< bit i: layout.options()[i] is kept
+  std::array<Chain, problem::kMaxDims> tiles;
+  /// Orders and what is kept; its chains are numbered when it is judged.
+  cost::ChainedMapping mapping;
+  std::uint32_t changed = ~0U;  ///< dims whose chain has no number yet
+
+  /// The tiles of a dim, to be changed.
+  Chain& change(int dim) {
+    changed |= 1U << dim;
+    return tiles[static_cast<std::size_t>(dim)];
+  }
 };
 
 /// What is minimised, and what breaks ties: cycles under energy, energy under the others.
@@ -35,7 +45,7 @@ class Judge {
         const mapping::Layout& layout, Objective objective);
 
   /// Score of a candidate, lower is better; infinite if it does not fit.
-  Score judge(const Candidate& candidate);
+  Score judge(Candidate& candidate);
   /// Whether the spatial splits fit their axes; `judge` asks this first.
   [[nodiscard]] bool spread_fits(const Candidate& candidate) const;
   [[nodiscard]] mapping::Mapping to_mapping(const Candidate& candidate) const;
@@ -44,22 +54,21 @@ class Judge {
   /// earlier one.
   void merge_into(Outcome& outcome, Score& outcome_score) const;
 
- private:
-  void remember(const Score& score, const mapping::Mapping& mapping, const cost::Cost& cost);
+  /// Which memory is too small for a candidate, if one is.
+  [[nodiscard]] std::optional<cost::Misfit> misfit(const Candidate& candidate) const;
 
+ private:
   const problem::Problem& problem_;
   const arch::Architecture& architecture_;
   const mapping::Layout& layout_;
   Objective objective_;
-  cost::Counter counter_;
+  cost::Tables tables_;
   cost::Counts counts_;
-  mapping::Mapping scratch_;
   Score best_score_;
   std::optional<mapping::Mapping> best_;
   std::vector<Point> front_;
   std::uint64_t evaluated_ = 0;
   std::uint64_t pruned_ = 0;
-  std::optional<cost::Misfit> misfit_;
 };
 
 /// Everything in the outermost loops: the smallest tiles that the mapspace has.

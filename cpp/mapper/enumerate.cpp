@@ -12,7 +12,7 @@ constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
 /// Visit every chain of tiles of one dim: `visit(chain)` for each. Returns false once `visit` does.
 bool for_each_chain(const mapping::Layout& layout, int dim, std::int64_t extent,
-                    std::vector<std::int64_t>& chain, const std::function<bool()>& visit) {
+                    Candidate::Chain& chain, const std::function<bool()>& visit) {
   const std::vector<int>& slots = layout.slots_of(dim);
   const std::size_t i = chain.size();
   if (i == slots.size()) return visit();
@@ -45,7 +45,11 @@ class Enumeration {
         judge_(judge),
         stop_(stop),
         candidate_(smallest_tiles(problem, layout)),
-        canonical_order_(candidate_.order) {}
+        canonical_order_(candidate_.mapping.order) {
+    for (int s = 0; s < static_cast<int>(layout.slots().size()); ++s) {
+      if (!layout.slots()[at(s)].spatial) temporal_.push_back(s);
+    }
+  }
 
   bool run() { return choose_chain(0); }
 
@@ -57,9 +61,9 @@ class Enumeration {
       return choose_order(0);
     }
     if (layout_.slots_of(dim).empty()) return choose_chain(dim + 1);
-    std::vector<std::int64_t> chain;
+    Candidate::Chain chain;
     return for_each_chain(layout_, dim, problem_.bounds[at(dim)], chain, [&] {
-      candidate_.tiles[at(dim)] = chain;
+      candidate_.change(dim) = chain;
       return choose_chain(dim + 1);
     });
   }
@@ -75,30 +79,26 @@ class Enumeration {
     return false;
   }
 
-  /// Permute the loops of more than one trip within their groups; the others stay at the end, where
-  /// they do nothing.
-  bool choose_order(std::size_t slot) {
-    if (slot == layout_.slots().size()) return choose_kept(0);
-    if (layout_.slots()[slot].spatial) return choose_order(slot + 1);
-    const int s = static_cast<int>(slot);
+  /// Permute the loops of more than one trip within their groups; the others do nothing, and are
+  /// left out.
+  bool choose_order(std::size_t t) {
+    if (t == temporal_.size()) return choose_kept(0);
+    const int slot = temporal_[t];
     std::vector<int> running;
-    std::vector<int> idle;
-    for (int d : canonical_order_[slot]) (runs(d, s) ? running : idle).push_back(d);
-    const auto by_group = [&](int a, int b) {
-      const int rank_a = layout_.rank(s, a);
-      const int rank_b = layout_.rank(s, b);
-      return rank_a != rank_b ? rank_a < rank_b : a < b;
+    for (int d : canonical_order_[t]) {
+      if (runs(d, slot)) running.push_back(d);
+    }
+    const auto by_rank = [&](int a, int b) {
+      return layout_.rank(slot, a) < layout_.rank(slot, b);
     };
-    std::sort(running.begin(), running.end(), by_group);
+    std::sort(running.begin(), running.end());
     do {
-      const bool grouped = std::is_sorted(running.begin(), running.end(), [&](int a, int b) {
-        return layout_.rank(s, a) < layout_.rank(s, b);
-      });
-      if (!grouped) continue;
-      candidate_.order[slot] = running;
-      candidate_.order[slot].insert(candidate_.order[slot].end(), idle.begin(), idle.end());
-      if (!choose_order(slot + 1)) return false;
-    } while (std::next_permutation(running.begin(), running.end(), by_group));
+      if (!std::is_sorted(running.begin(), running.end(), by_rank)) continue;
+      auto& order = candidate_.mapping.order[t];
+      order.clear();
+      for (int d : running) order.push_back(static_cast<std::uint8_t>(d));
+      if (!choose_order(t + 1)) return false;
+    } while (std::next_permutation(running.begin(), running.end()));
     return true;
   }
 
@@ -108,7 +108,8 @@ class Enumeration {
       return !stop_.load(std::memory_order_relaxed);
     }
     for (bool keep : {false, true}) {
-      candidate_.kept = (candidate_.kept & ~(1U << option)) | (keep ? 1U << option : 0U);
+      candidate_.mapping.kept =
+          (candidate_.mapping.kept & ~(1U << option)) | (keep ? 1U << option : 0U);
       if (!choose_kept(option + 1)) return false;
     }
     return true;
@@ -119,7 +120,8 @@ class Enumeration {
   Judge& judge_;
   const std::atomic<bool>& stop_;
   Candidate candidate_;
-  std::vector<std::vector<int>> canonical_order_;
+  decltype(cost::ChainedMapping::order) canonical_order_;
+  std::vector<int> temporal_;  ///< slots
 };
 
 }  // namespace
@@ -136,7 +138,7 @@ std::uint64_t count_points(const problem::Problem& problem, const mapping::Layou
     if (layout.slots_of(d).empty()) continue;
     for (int slot : layout.slots_of(d)) ++loops_in[at(slot)];
     std::uint64_t chains = 0;
-    std::vector<std::int64_t> chain;
+    Candidate::Chain chain;
     for_each_chain(layout, d, problem.bounds[at(d)], chain, [&] { return ++chains <= limit; });
     if (!multiply(chains)) return limit + 1;
   }

@@ -72,7 +72,10 @@ std::vector<Outcome> search(const arch::Architecture& architecture, const std::v
       if (judge) judge->merge_into(outcomes[j], score);
     }
     outcomes[j].optimal = plans[j].saw_all && outcomes[j].best.has_value();
-    if (outcomes[j].best) outcomes[j].misfit.reset();
+    if (!outcomes[j].best && !plans[j].judges.empty() && plans[j].judges.front()) {
+      outcomes[j].misfit =
+          plans[j].judges.front()->misfit(smallest_tiles(*jobs[j].problem, *plans[j].layout));
+    }
   }
   return outcomes;
 }

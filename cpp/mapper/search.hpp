@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cost/cost.hpp"
+#include "cost/counter.hpp"
 #include "mapping/mapspace.hpp"
 
 /// A first mapper. Small mapspaces are enumerated whole, and the best mapping is then the optimum;

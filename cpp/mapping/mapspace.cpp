@@ -1,5 +1,6 @@
 #include "mapping/mapspace.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace dnnaccel::mapping {
@@ -41,6 +42,11 @@ Layout::Layout(const problem::Problem& problem, const arch::Architecture& archit
       throw std::invalid_argument("no level may split dim " + problem.dim_names[at(d)]);
     }
   }
+}
+
+bool Layout::splits(int slot, int dim) const {
+  const std::vector<int>& slots = slots_of(dim);
+  return std::find(slots.begin(), slots.end(), slot) != slots.end();
 }
 
 std::int64_t Layout::fixed_tile(int slot, int dim) const {

@@ -47,6 +47,8 @@ class Layout {
   [[nodiscard]] const std::vector<int>& slots_of(int dim) const {
     return slots_of_[static_cast<std::size_t>(dim)];
   }
+  /// Whether a dim may be split in a slot.
+  [[nodiscard]] bool splits(int slot, int dim) const;
   [[nodiscard]] std::int64_t fixed_tile(int slot, int dim) const;
   /// Group of a dim in a temporal slot: loops are sorted by it, outermost first.
   [[nodiscard]] int rank(int slot, int dim) const;

@@ -14,6 +14,8 @@ inline constexpr int kRoles = 3;
 inline constexpr int kMaxDims = 12;
 inline constexpr std::uint32_t kAllRoles = (1U << kRoles) - 1;
 
+inline constexpr std::array<Role, kRoles> kEveryRole = {Role::inputs, Role::weights, Role::outputs};
+
 constexpr int index(Role role) { return static_cast<int>(role); }
 constexpr std::uint32_t bit(Role role) { return 1U << index(role); }
 const char* name(Role role);

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "arch/architecture.hpp"
+#include "problem/problem.hpp"
+
+/// What is counted, and how the words of one network become reads and writes.
+namespace dnnaccel::cost {
+
+using problem::kRoles;
+
+template <typename T>
+using PerRole = std::array<T, kRoles>;
+
+template <typename T>
+using PerLevel = std::array<T, arch::kMaxLevels>;
+
+/// What a memory did for one tensor, in words, over all its instances; `tile` is the largest one
+/// holds.
+struct MemoryCount {
+  std::uint64_t reads = 0;
+  std::uint64_t writes = 0;
+  std::uint64_t tile = 0;
+  /// What refilling takes: words written here from the parent (begun sums included), sums read here
+  /// to drain, and the words that the parent reads (operands) or writes (outputs) for it.
+  std::uint64_t filled = 0;
+  std::uint64_t drained = 0;
+  std::uint64_t sent = 0;
+};
+
+/// What crossed an array's network for one tensor. Operands: `sent` entered it, `delivered` reached
+/// the instances. Outputs: `delivered` came from the instances, `sent` left towards the parent.
+/// `hops` passed between neighbours.
+struct NetworkCount {
+  std::uint64_t sent = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t hops = 0;
+  std::uint64_t returned = 0;  ///< outputs only: begun sums that went back to the instances
+};
+
+/// The first tile to arrive at a level and the last to leave it: what nothing can hide.
+struct RampCount {
+  std::uint64_t sent = 0;      ///< words the parent reads (operands) or writes (outputs)
+  std::uint64_t received = 0;  ///< words the level writes (operands) or reads (outputs)
+  int parent = -1;
+};
+
+struct Counts {
+  PerLevel<PerRole<MemoryCount>> memories{};
+  PerLevel<PerRole<NetworkCount>> networks{};
+  PerLevel<PerRole<RampCount>> ramps{};
+  PerLevel<std::uint64_t> instances{};  ///< of each level, that ever work
+  std::uint64_t macs = 0;
+  std::uint64_t steps = 0;        ///< temporal positions of the whole nest, in lockstep
+  std::uint64_t active_macs = 0;  ///< MAC units that ever work
+};
+
+/// Two consecutive keepers of a tensor, by level; for compute `child` is the number of levels.
+struct Keepers {
+  problem::Role role = problem::Role::inputs;
+  int parent = 0;
+  int child = 0;
+  bool compute = false;
+  bool forwards = false;  ///< siblings pass words on
+};
+
+/// Whether siblings pass words on between two keepers: every array there must forward the role.
+/// Compute holds nothing to pass on.
+bool forwards(const arch::Architecture& architecture, const Keepers& keepers);
+
+/// What moved between two keepers. For operands `sent` left the parent and `received` reached the
+/// children; for outputs `received` was drained by the children and `sent` arrived at the parent,
+/// and `once` is what was drained with every sum counted once.
+struct Flow {
+  std::uint64_t sent = 0;
+  std::uint64_t received = 0;
+  std::uint64_t once = 0;
+  std::uint64_t ramp_sent = 0;
+  std::uint64_t ramp_received = 0;
+};
+
+/// Sums that a tensor's keepers have drained and been handed back so far, from the outside in.
+struct SumsAbove {
+  std::uint64_t drained = 0;
+  std::uint64_t seeds = 0;
+};
+
+/// Enter what moved between two keepers: reads and writes of both, hops, ramps. For outputs, call
+/// from the outermost pair inwards with one `sums`, which starts as {|outputs|, 0}.
+void enter(const Keepers& keepers, const Flow& flow, SumsAbove& sums, Counts& out);
+
+/// Enter what crossed one array between two keepers.
+void enter_network(const Keepers& keepers, int level, std::uint64_t sent, std::uint64_t delivered,
+                   Counts& out);
+
+}  // namespace dnnaccel::cost
