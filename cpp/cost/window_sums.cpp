@@ -4,15 +4,17 @@
 #include "base/math.hpp"
 #include "cost/axis_sums.hpp"
 
-// A window axis has no closed form in its two chains, so it is enumerated: per dim, the positions
-// and instances that a sum runs over; per pair of dims, the sets they make. Positions that look
-// alike but for where they stand are enumerated once, as groups: inside the tensor they count
-// alike, and where padding clips them a prefix sum answers.
+// A window axis has no closed form in its two chains, so what its sums run over is enumerated: per
+// dim, classes of positions at which the instances look alike but for where they stand; per pair of
+// classes, the coordinates that count, as intervals. Inside the tensor the positions of a class
+// count alike; where padding clips them they are looked at one by one. The cost is that of the
+// classes and the edges, not of the extents.
 
 namespace dnnaccel::cost {
 
 namespace {
 
+using base::ceil_div;
 using base::chunk;
 
 /// What one instance holds along one dim after and before a step, relative to the position's base.
@@ -24,9 +26,17 @@ struct Held {
   bool operator==(const Held&) const = default;
 };
 
-struct Group {
+/// Bases base, base + stride, ..., `count` of them.
+struct Progression {
+  std::int64_t base = 0;
+  std::int64_t stride = 0;
+  std::int64_t count = 1;
+};
+
+/// Positions at which the working instances hold the same, relative to the base.
+struct Class {
   std::vector<Held> instances;
-  std::vector<std::int64_t> bases;
+  std::vector<Progression> bases;
 };
 
 using Indices = base::SmallVector<std::int64_t, mapping::kMaxLoops>;
@@ -39,9 +49,20 @@ class DimEnumeration {
     choose_summed(0, extent_);
   }
 
-  [[nodiscard]] const std::vector<Group>& groups() const { return groups_; }
+  [[nodiscard]] const std::vector<Class>& classes() const { return classes_; }
 
  private:
+  struct Instance {
+    Indices index;  ///< of each spatial step
+    Indices need;   ///< extent that must be left before each step for the instance to work
+  };
+
+  /// Positions first, first + 1, ..., `count` of them, of one loop.
+  struct Range {
+    std::int64_t stride = 0;
+    std::int64_t count = 1;
+  };
+
   [[nodiscard]] bool spatial(std::size_t j) const {
     return steps_[j].part == Part::summed || steps_[j].part == Part::united;
   }
@@ -62,18 +83,13 @@ class DimEnumeration {
       choose_summed(j + 1, std::min(extent, step.tile));
       return;
     }
-    const std::int64_t trips = base::ceil_div(extent, step.tile);
+    const std::int64_t trips = ceil_div(extent, step.tile);
     for (std::int64_t s = 0; s < trips; ++s) {
       index_[j] = s;
       choose_summed(j + 1, chunk(extent, step.tile, s));
     }
     index_[j] = 0;
   }
-
-  struct Instance {
-    Indices index;  ///< of each spatial step
-    Indices need;   ///< extent that must be left before each step for the instance to work
-  };
 
   void choose_united(std::size_t j, std::int64_t extent, Indices& index) {
     if (extent == 0) return;
@@ -89,7 +105,7 @@ class DimEnumeration {
     }
     const Step& step = steps_[j];
     if (step.part == Part::united) {
-      const std::int64_t trips = base::ceil_div(extent, step.tile);
+      const std::int64_t trips = ceil_div(extent, step.tile);
       for (std::int64_t s = 0; s < trips; ++s) {
         index[j] = s;
         choose_united(j + 1, chunk(extent, step.tile, s), index);
@@ -102,7 +118,8 @@ class DimEnumeration {
     }
   }
 
-  /// Visit the positions of the outer and own loops as instance 0 of the united splits runs them.
+  /// Visit the positions of the outer and own loops as instance 0 of the united splits runs them,
+  /// in ranges over which every instance is given chunks of the same sizes.
   void walk(std::size_t j, std::int64_t extent, std::int64_t start) {
     if (extent == 0) return;
     if (j == steps_.size()) {
@@ -110,17 +127,41 @@ class DimEnumeration {
       return;
     }
     const Step& step = steps_[j];
-    if (step.part == Part::outer || step.part == Part::own) {
-      const std::int64_t trips = base::ceil_div(extent, step.tile);
-      for (std::int64_t k = step.part == Part::own ? 1 : 0; k < trips; ++k) {
-        index_[j] = k;
-        walk(j + 1, chunk(extent, step.tile, k), start + k * step.tile);
-      }
-      index_[j] = 0;
-    } else {
+    if (spatial(j) || step.part == Part::inner) {
       const std::int64_t k = step.part == Part::summed ? index_[j] : 0;
       walk(j + 1, chunk(extent, step.tile, k), start + k * step.tile);
+      return;
     }
+    const std::vector<std::int64_t> cuts = cuts_at(j, ceil_div(extent, step.tile));
+    for (std::size_t i = 0; i + 1 < cuts.size(); ++i) {
+      const std::int64_t k = cuts[i];
+      index_[j] = k;
+      ranges_.push_back({.stride = step.tile, .count = cuts[i + 1] - k});
+      walk(j + 1, chunk(extent, step.tile, k), start + k * step.tile);
+      ranges_.pop_back();
+    }
+    index_[j] = 0;
+  }
+
+  /// Where the positions of loop j change character for some instance: its last chunk is shorter,
+  /// and past it there is none; of an own loop, the chunk before the position counts too.
+  [[nodiscard]] std::vector<std::int64_t> cuts_at(std::size_t j, std::int64_t trips) const {
+    const bool own = steps_[j].part == Part::own;
+    std::vector<std::int64_t> cuts = {own ? 1 : 0, trips};
+    for (const Instance& instance : instances_) {
+      std::int64_t extent = extent_;
+      for (std::size_t i = 0; i < j; ++i) {
+        const std::int64_t k = spatial(i) ? instance.index[i] : index_[i];
+        extent = chunk(extent, steps_[i].tile, k);
+      }
+      const std::int64_t full = extent / steps_[j].tile;
+      for (std::int64_t cut : {full, full + 1, own ? full + 2 : full}) {
+        if (cut > cuts[0] && cut < trips) cuts.push_back(cut);
+      }
+    }
+    std::sort(cuts.begin(), cuts.end());
+    cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
+    return cuts;
   }
 
   void record(std::int64_t base) {
@@ -129,23 +170,46 @@ class DimEnumeration {
       Held held = follow(instance);
       if (held.now_length == 0) continue;  // idle: needs nothing, and what it holds serves nobody
       held.now -= base;
-      held.old -= base;
+      if (with_old_) held.old -= base;
       scratch_.push_back(held);
     }
-    for (auto group = groups_.rbegin(); group != groups_.rend(); ++group) {
-      if (group->instances == scratch_) {
-        group->bases.push_back(base);
-        return;
+    if (scratch_.empty()) return;
+    auto found = std::find_if(classes_.begin(), classes_.end(),
+                              [&](const Class& one) { return one.instances == scratch_; });
+    if (found == classes_.end()) {
+      classes_.push_back({.instances = scratch_, .bases = {}});
+      found = classes_.end() - 1;
+    }
+    add_bases(base, found->bases);
+  }
+
+  /// All bases of the ranges at hand, innermost first; ranges that continue one another are one
+  /// progression.
+  void add_bases(std::int64_t base, std::vector<Progression>& out) const {
+    const std::size_t first = out.size();
+    out.push_back({.base = base, .stride = 0, .count = 1});
+    for (std::size_t i = ranges_.size(); i-- > 0;) {
+      const Range range = ranges_[i];
+      if (range.count == 1) continue;
+      const std::size_t known = out.size();
+      for (std::size_t p = first; p < known; ++p) {
+        if (out[p].count == 1) {
+          out[p].stride = range.stride;
+          out[p].count = range.count;
+        } else if (out[p].stride * out[p].count == range.stride) {
+          out[p].count *= range.count;
+        } else {
+          const Progression inner = out[p];
+          for (std::int64_t k = 1; k < range.count; ++k) {
+            out.push_back({inner.base + k * range.stride, inner.stride, inner.count});
+          }
+        }
       }
     }
-    groups_.push_back({.instances = scratch_, .bases = {base}});
   }
 
   [[nodiscard]] Held follow(const Instance& instance) const {
-    std::int64_t now = 0;
-    std::int64_t now_length = extent_;
-    std::int64_t old = 0;
-    std::int64_t old_length = extent_;
+    Held held{.now = 0, .now_length = extent_, .old = 0, .old_length = extent_};
     for (std::size_t j = 0; j < steps_.size(); ++j) {
       const Step& step = steps_[j];
       std::int64_t k = index_[j];
@@ -159,114 +223,215 @@ class DimEnumeration {
         // The last position at which this instance works: the furthest that leaves what its later
         // splits need.
         const std::int64_t need = j + 1 < steps_.size() ? instance.need[j + 1] : 1;
-        k_old = std::max<std::int64_t>(0, (old_length - need) / step.tile);
+        k_old = std::max<std::int64_t>(0, (held.old_length - need) / step.tile);
       }
-      now += k * step.tile;
-      now_length = chunk(now_length, step.tile, k);
-      old += k_old * step.tile;
-      old_length = chunk(old_length, step.tile, k_old);
+      held.now += k * step.tile;
+      held.now_length = chunk(held.now_length, step.tile, k);
+      held.old += k_old * step.tile;
+      held.old_length = chunk(held.old_length, step.tile, k_old);
     }
-    if (!with_old_) return {.now = now, .now_length = now_length};
-    return {.now = now, .now_length = now_length, .old = old, .old_length = old_length};
+    if (!with_old_) held.old = held.old_length = 0;
+    return held;
   }
 
   std::int64_t extent_;
   StepSpan steps_;
   bool with_old_;
   Indices index_;
+  base::SmallVector<Range, mapping::kMaxLoops> ranges_;
   std::vector<Instance> instances_;
   std::vector<Held> scratch_;
-  std::vector<Group> groups_;
+  std::vector<Class> classes_;
 };
 
-/// The coordinates that a pair of groups counts, relative to their bases, as prefix sums over [low,
-/// high].
-struct Coordinates {
-  std::int64_t low = 0;
-  std::int64_t high = -1;
-  std::vector<std::uint32_t> prefix;  ///< prefix[i] counts coordinates below low + i
+/// Coordinates first ... last.
+struct Interval {
+  std::int64_t first = 0;
+  std::int64_t last = -1;
+};
+
+/// A set of coordinates as disjoint intervals, ascending, with how many stand before each.
+class CoordinateSet {
+ public:
+  CoordinateSet() = default;
+
+  /// The union of intervals in any order.
+  explicit CoordinateSet(std::vector<Interval> parts) {
+    std::sort(parts.begin(), parts.end(),
+              [](const Interval& a, const Interval& b) { return a.first < b.first; });
+    for (const Interval& part : parts) {
+      if (part.last < part.first) continue;
+      if (!parts_.empty() && part.first <= parts_.back().last + 1) {
+        parts_.back().last = std::max(parts_.back().last, part.last);
+      } else {
+        parts_.push_back(part);
+      }
+    }
+  }
+
+  [[nodiscard]] bool empty() const { return parts_.empty(); }
+  [[nodiscard]] std::int64_t low() const { return parts_.front().first; }
+  [[nodiscard]] std::int64_t high() const { return parts_.back().last; }
+  [[nodiscard]] const std::vector<Interval>& parts() const { return parts_; }
 
   [[nodiscard]] std::uint64_t within(std::int64_t from, std::int64_t to) const {
-    from = std::max(from, low);
-    to = std::min(to, high);
-    if (from > to) return 0;
-    return prefix[static_cast<std::size_t>(to + 1 - low)] -
-           prefix[static_cast<std::size_t>(from - low)];
+    std::uint64_t count = 0;
+    for (const Interval& part : parts_) {
+      const std::int64_t first = std::max(part.first, from);
+      const std::int64_t last = std::min(part.last, to);
+      if (first <= last) count += static_cast<std::uint64_t>(last - first + 1);
+    }
+    return count;
   }
-};
 
-template <typename Mark>
-void for_each_coordinate(const Window& window, std::int64_t p, std::int64_t p_length,
-                         std::int64_t r, std::int64_t r_length, Mark mark) {
-  for (std::int64_t i = 0; i < p_length; ++i) {
-    const std::int64_t row = (p + i) * window.coefficient[0] + r * window.coefficient[1];
-    for (std::int64_t k = 0; k < r_length; ++k) mark(row + k * window.coefficient[1]);
-  }
-}
-
-/// Marks of coordinates by instance number: a coordinate is held by an instance if it carries its
-/// number.
-class Marks {
- public:
-  Marks(std::int64_t low, std::int64_t high)
-      : low_(low), high_(high), mark_(static_cast<std::size_t>(high - low + 1), 0) {}
-  void set(std::int64_t x, std::uint32_t number) {
-    if (x >= low_ && x <= high_) mark_[static_cast<std::size_t>(x - low_)] = number;
-  }
-  [[nodiscard]] std::uint32_t get(std::int64_t x) const {
-    return mark_[static_cast<std::size_t>(x - low_)];
+  /// This set less another.
+  [[nodiscard]] CoordinateSet minus(const CoordinateSet& other) const {
+    CoordinateSet out;
+    std::size_t i = 0;
+    for (Interval part : parts_) {
+      while (i < other.parts_.size() && other.parts_[i].last < part.first) ++i;
+      for (std::size_t j = i; j < other.parts_.size() && other.parts_[j].first <= part.last; ++j) {
+        if (other.parts_[j].first > part.first) {
+          out.parts_.push_back({part.first, other.parts_[j].first - 1});
+        }
+        part.first = std::max(part.first, other.parts_[j].last + 1);
+      }
+      if (part.first <= part.last) out.parts_.push_back(part);
+    }
+    return out;
   }
 
  private:
-  std::int64_t low_;
-  std::int64_t high_;
-  std::vector<std::uint32_t> mark_;
+  std::vector<Interval> parts_;
 };
 
-Coordinates coordinates_of(const Window& window, WindowSum what, const Group& gp, const Group& gr) {
-  Coordinates out;
-  if (gp.instances.empty() || gr.instances.empty()) return out;
-  const auto span_of = [](const Group& group, std::int64_t& first, std::int64_t& last) {
-    first = group.instances.front().now;
-    last = first;
-    for (const Held& held : group.instances) {
-      first = std::min(first, held.now);
-      last = std::max(last, held.now + held.now_length - 1);
+/// Add the coordinates {p * coefficient + r * coefficient} of two spans.
+void add_window(const Window& window, std::int64_t p, std::int64_t p_length, std::int64_t r,
+                std::int64_t r_length, std::vector<Interval>& out) {
+  if (p_length == 0 || r_length == 0) return;
+  // Lay the dim of finer coefficient inside: each step of the other one adds a run of it.
+  std::int64_t fine = window.coefficient[0];
+  std::int64_t coarse = window.coefficient[1];
+  std::int64_t fine_length = p_length;
+  std::int64_t coarse_length = r_length;
+  if (fine > coarse || (fine == coarse && p_length < r_length)) {
+    std::swap(fine, coarse);
+    std::swap(fine_length, coarse_length);
+  }
+  const std::int64_t origin = p * window.coefficient[0] + r * window.coefficient[1];
+  const std::int64_t run = (fine_length - 1) * fine;
+  if (fine == 1 && (coarse_length == 1 || coarse <= fine_length)) {
+    out.push_back({origin, origin + run + (coarse_length - 1) * coarse});
+    return;
+  }
+  for (std::int64_t i = 0; i < coarse_length; ++i) {
+    const std::int64_t first = origin + i * coarse;
+    if (fine == 1) {
+      out.push_back({first, first + run});
+      continue;
     }
-  };
-  std::int64_t p_first, p_last, r_first, r_last;
-  span_of(gp, p_first, p_last);
-  span_of(gr, r_first, r_last);
-  out.low = p_first * window.coefficient[0] + r_first * window.coefficient[1];
-  out.high = p_last * window.coefficient[0] + r_last * window.coefficient[1];
-
-  Marks needed(out.low, out.high);
-  Marks old(out.low, out.high);
-  Marks lacking(out.low, out.high);
-  std::uint32_t number = 0;
-  for (const Held& p : gp.instances) {
-    for (const Held& r : gr.instances) {
-      ++number;
-      if (what == WindowSum::kept || what == WindowSum::forwarded) {
-        for_each_coordinate(window, p.old, p.old_length, r.old, r.old_length,
-                            [&](std::int64_t x) { old.set(x, number); });
-      }
-      for_each_coordinate(window, p.now, p.now_length, r.now, r.now_length, [&](std::int64_t x) {
-        needed.set(x, 1);
-        if (old.get(x) != number) lacking.set(x, 1);
-      });
+    for (std::int64_t k = 0; k < fine_length; ++k) {
+      out.push_back({first + k * fine, first + k * fine});
     }
   }
-  out.prefix.assign(static_cast<std::size_t>(out.high - out.low + 2), 0);
-  for (std::int64_t x = out.low; x <= out.high; ++x) {
-    bool counts = needed.get(x) != 0;
-    if (what == WindowSum::kept) counts = counts && lacking.get(x) == 0;
-    if (what == WindowSum::forwarded) counts = counts && old.get(x) != 0;
-    const auto i = static_cast<std::size_t>(x - out.low);
-    out.prefix[i + 1] = out.prefix[i] + (counts ? 1 : 0);
-  }
-  return out;
 }
+
+/// The coordinates that a pair of classes counts, relative to their bases.
+CoordinateSet counted(const Window& window, WindowSum what, const Class& cp, const Class& cr) {
+  std::vector<Interval> needed;
+  std::vector<Interval> held;
+  std::vector<Interval> lacking;
+  for (const Held& p : cp.instances) {
+    for (const Held& r : cr.instances) {
+      if (what != WindowSum::kept) {
+        add_window(window, p.now, p.now_length, r.now, r.now_length, needed);
+        if (what == WindowSum::forwarded) {
+          add_window(window, p.old, p.old_length, r.old, r.old_length, held);
+        }
+        continue;
+      }
+      std::vector<Interval> now;
+      std::vector<Interval> old;
+      add_window(window, p.now, p.now_length, r.now, r.now_length, now);
+      add_window(window, p.old, p.old_length, r.old, r.old_length, old);
+      needed.insert(needed.end(), now.begin(), now.end());
+      const CoordinateSet missing =
+          CoordinateSet(std::move(now)).minus(CoordinateSet(std::move(old)));
+      lacking.insert(lacking.end(), missing.parts().begin(), missing.parts().end());
+    }
+  }
+  CoordinateSet all(std::move(needed));
+  if (what == WindowSum::kept) return all.minus(CoordinateSet(std::move(lacking)));
+  if (what == WindowSum::forwarded) return all.minus(all.minus(CoordinateSet(std::move(held))));
+  return all;
+}
+
+class Summation {
+ public:
+  Summation(const Window& window, WindowSum what) : window_(window), what_(what) {}
+
+  void add(const CoordinateSet& set, const Progression& p, const Progression& r) {
+    // Step through the shorter progression, and sum along the longer one.
+    const bool along_p = p.count >= r.count;
+    const Progression& inner = along_p ? p : r;
+    const Progression& outer = along_p ? r : p;
+    const std::int64_t inner_factor = window_.coefficient[along_p ? 0 : 1];
+    const std::int64_t outer_factor = window_.coefficient[along_p ? 1 : 0];
+    for (std::int64_t k = 0; k < outer.count; ++k) {
+      const std::int64_t origin = inner.base * inner_factor +
+                                  (outer.base + k * outer.stride) * outer_factor + window_.offset;
+      along(set, origin, inner.stride * inner_factor, inner.count);
+    }
+  }
+
+  [[nodiscard]] std::uint64_t total() const { return total_; }
+
+ private:
+  void along(const CoordinateSet& set, std::int64_t origin, std::int64_t stride,
+             std::int64_t count) {
+    // Positions k at which the whole set lies inside the tensor are first ... last.
+    std::int64_t first = 0;
+    std::int64_t last = count - 1;
+    if (stride > 0) {
+      first = std::max(first, ceil_towards(-(origin + set.low()), stride));
+      last = std::min(last, floor_towards(window_.size - 1 - set.high() - origin, stride));
+    } else if (origin + set.low() < 0 || origin + set.high() >= window_.size) {
+      last = -1;
+    }
+    if (first <= last) put(set.within(set.low(), set.high()), last - first + 1);
+    const auto clipped = [&](std::int64_t k) {
+      const std::int64_t at = origin + k * stride;
+      if (at + set.high() < 0 || at + set.low() >= window_.size) return false;
+      put(set.within(-at, window_.size - 1 - at), 1);
+      return true;
+    };
+    // Outwards from the inside until nothing is left; with no inside, from where it would be.
+    const std::int64_t low = first <= last ? first : std::clamp<std::int64_t>(first, 0, count);
+    const std::int64_t high = first <= last ? last : low - 1;
+    for (std::int64_t k = low; k-- > 0;) {
+      if (!clipped(k)) break;
+    }
+    for (std::int64_t k = high + 1; k < count; ++k) {
+      if (!clipped(k)) break;
+    }
+  }
+
+  static std::int64_t floor_towards(std::int64_t a, std::int64_t b) {
+    return a >= 0 ? a / b : -ceil_div(-a, b);
+  }
+  static std::int64_t ceil_towards(std::int64_t a, std::int64_t b) {
+    return a >= 0 ? ceil_div(a, b) : -((-a) / b);
+  }
+
+  void put(std::uint64_t words, std::int64_t times) {
+    total_ = what_ == WindowSum::largest ? std::max(total_, words)
+                                         : total_ + words * static_cast<std::uint64_t>(times);
+  }
+
+  Window window_;
+  WindowSum what_;
+  std::uint64_t total_ = 0;
+};
 
 }  // namespace
 
@@ -275,22 +440,17 @@ std::uint64_t window_sum(const Window& window, WindowSum what, std::int64_t exte
   const bool with_old = what == WindowSum::kept || what == WindowSum::forwarded;
   const DimEnumeration along_p(extent_p, steps_p, with_old);
   const DimEnumeration along_r(extent_r, steps_r, with_old);
-  std::uint64_t sum = 0;
-  for (const Group& gp : along_p.groups()) {
-    for (const Group& gr : along_r.groups()) {
-      const Coordinates coordinates = coordinates_of(window, what, gp, gr);
-      if (coordinates.prefix.empty() || coordinates.prefix.back() == 0) continue;
-      for (std::int64_t p : gp.bases) {
-        for (std::int64_t r : gr.bases) {
-          const std::int64_t origin =
-              p * window.coefficient[0] + r * window.coefficient[1] + window.offset;
-          const std::uint64_t words = coordinates.within(-origin, window.size - 1 - origin);
-          sum = what == WindowSum::largest ? std::max(sum, words) : sum + words;
-        }
+  Summation sum(window, what);
+  for (const Class& cp : along_p.classes()) {
+    for (const Class& cr : along_r.classes()) {
+      const CoordinateSet set = counted(window, what, cp, cr);
+      if (set.empty()) continue;
+      for (const Progression& p : cp.bases) {
+        for (const Progression& r : cr.bases) sum.add(set, p, r);
       }
     }
   }
-  return sum;
+  return sum.total();
 }
 
 }  // namespace dnnaccel::cost

@@ -98,7 +98,7 @@ class Annealer {
 
   Candidate spread(Candidate candidate) {
     for (std::size_t i = 0; i < layout_.options().size(); ++i) {
-      if (random_.below(2) == 0) candidate.mapping.kept |= 1U << i;
+      if (random_.below(4) != 0) candidate.mapping.kept |= 1U << i;
     }
     for (std::size_t t = 0; t < temporal_.size(); ++t) shuffle(candidate, t);
     for (int attempt = 0; attempt < kSpreadAttempts && !splittable_.empty(); ++attempt) {

@@ -161,13 +161,28 @@ Candidate smallest_tiles(const problem::Problem& problem, const mapping::Layout&
     Candidate::Chain& chain = candidate.change(d);
     const std::int64_t bound = problem.bounds[at(d)];
     const std::vector<int>& slots = layout.slots_of(d);
-    for (int slot : slots) {
-      const std::int64_t fixed = layout.fixed_tile(slot, d);
-      chain.push_back(fixed > 0 ? std::min(fixed, bound) : 1);
+    std::int64_t extent = bound;
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      const auto inside = slots.begin() + static_cast<std::ptrdiff_t>(i) + 1;
+      // A fixed tile further in needs those outside it to be at least as large.
+      std::int64_t needed = 1;
+      for (auto slot = inside; slot != slots.end(); ++slot) {
+        needed = std::max(needed, std::min(bound, layout.fixed_tile(*slot, d)));
+      }
+      const std::int64_t fixed = layout.fixed_tile(slots[i], d);
+      const mapping::Slot& slot = layout.slots()[at(slots[i])];
+      if (fixed > 0) {
+        extent = std::min(extent, fixed);
+      } else if (!slot.spatial) {
+        extent = needed;
+      } else if (std::all_of(inside, slots.end(),
+                             [&](int s) { return layout.slots()[at(s)].spatial; })) {
+        // Nothing but arrays can split what is left here: fill them from the outside in.
+        extent = std::max(needed, base::ceil_div(extent, slot.size));
+      }
+      chain.push_back(extent);
     }
     if (!chain.empty()) chain.back() = 1;
-    // A fixed tile further in needs the tiles outside it to be at least as large.
-    for (std::size_t i = chain.size(); i-- > 1;) chain[i - 1] = std::max(chain[i - 1], chain[i]);
   }
   std::size_t temporal = 0;
   for (int s = 0; s < static_cast<int>(layout.slots().size()); ++s) {

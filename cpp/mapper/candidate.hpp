@@ -71,7 +71,7 @@ class Judge {
   std::uint64_t pruned_ = 0;
 };
 
-/// Everything in the outermost loops: the smallest tiles that the mapspace has.
+/// Everything in the outermost loops, arrays left idle: the smallest tiles that the mapspace has.
 Candidate smallest_tiles(const problem::Problem& problem, const mapping::Layout& layout);
 
 /// Number of points of the mapspace, or `limit` + 1 if there are more.

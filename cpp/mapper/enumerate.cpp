@@ -17,16 +17,16 @@ bool for_each_chain(const mapping::Layout& layout, int dim, std::int64_t extent,
   const std::size_t i = chain.size();
   if (i == slots.size()) return visit();
   const std::int64_t fixed = layout.fixed_tile(slots[i], dim);
-  std::vector<std::int64_t> tiles;
+  // Every tile size, uneven ones included: an optimum is claimed over all of them.
+  std::int64_t smallest = 1;
+  std::int64_t largest = extent;
   if (i + 1 == slots.size()) {
-    tiles = {1};
+    largest = 1;
   } else if (fixed > 0) {
-    tiles = {std::min(fixed, extent)};
-  } else {
-    tiles = base::distinct_tiles(extent);
+    smallest = largest = std::min(fixed, extent);
   }
-  for (std::int64_t tile : tiles) {
-    const mapping::Slot& slot = layout.slots()[at(slots[i])];
+  const mapping::Slot& slot = layout.slots()[at(slots[i])];
+  for (std::int64_t tile = smallest; tile <= largest; ++tile) {
     if (slot.spatial && base::ceil_div(extent, tile) > slot.size) continue;
     chain.push_back(tile);
     const bool go_on = for_each_chain(layout, dim, tile, chain, visit);

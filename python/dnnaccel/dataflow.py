@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -120,7 +120,7 @@ class Dataflow:
     name, description
         What to call it, and one line on what it does.
     stationary
-        Tensor roles that the memories inside a PE keep; () for none, None for what the chip keeps there.
+        Tensor roles that the memories inside a PE keep; () for none, None for any that they can.
     inside
         Dims whose loops may run inside the PE, below its memories; None for all.
     outside
@@ -412,6 +412,10 @@ def constrain(flow: Dataflow, chip: Chip, problem: Problem) -> tuple[LevelRule, 
             keeps, optional = kept[i]
             rule = LevelRule(dims=(dims,), tiles=({},), order=order, keeps=keeps, optional=optional)
             rules.append(_constrain_memory(rule, flow.levels.get(level.name), level, every))
+            if i == 0 and rules[0].keeps != frozenset(level.keeps):
+                raise DataflowError(
+                    f"dataflow {flow.name!r}: {level.name} is the outermost memory and keeps every tensor"
+                )
             continue
         rows, columns = every, every - whole
         if i == innermost:
@@ -421,7 +425,32 @@ def constrain(flow: Dataflow, chip: Chip, problem: Problem) -> tuple[LevelRule, 
             rows -= whole
         spread = LevelRule(dims=(rows, columns), tiles=({}, {}))
         rules.append(_constrain_array(spread, flow, level.name, every))
+    _check_tiles(flow, chip, problem, rules)
     return tuple(rules)
+
+
+def _check_tiles(flow: Dataflow, chip: Chip, problem: Problem, rules: Sequence[LevelRule]) -> None:
+    """Refuse fixed tiles that no mapping can have: growing inwards, or leaving chunks that nothing splits."""
+    slots = [(dims, tiles) for rule in rules for dims, tiles in zip(rule.dims, rule.tiles, strict=True)]
+    for dim, bound in problem.bounds.items():
+        outside, outer = "", bound
+        splitting = [
+            (name, tiles.get(dim)) for name, (dims, tiles) in zip(chip.level_names, slots, strict=True) if dim in dims
+        ]
+        for name, tile in splitting:
+            if tile is None:
+                continue
+            if min(tile, bound) > outer:
+                raise DataflowError(
+                    f"dataflow {flow.name!r}: {name} fixes {dim} to chunks of {tile}, "
+                    f"and {outside} outside it to chunks of {outer}"
+                )
+            outside, outer = name, min(tile, bound)
+        if splitting and (splitting[-1][1] or 1) > 1 and outer > 1:
+            raise DataflowError(
+                f"dataflow {flow.name!r}: {splitting[-1][0]} fixes {dim} to chunks of {splitting[-1][1]}, "
+                "and no level inside it may split them further"
+            )
 
 
 def _is_memory(level: Memory | Array) -> TypeGuard[Memory]:
@@ -439,7 +468,11 @@ def _kept(flow: Dataflow, chip: Chip) -> list[tuple[frozenset[str], frozenset[st
             continue
         can = frozenset(level.keeps)
         optional = frozenset(level.may_bypass)
-        if array_at and i > array_at[-1] and flow.stationary is not None:
+        in_pe = bool(array_at) and i > array_at[-1]
+        if in_pe and flow.stationary is None:
+            # Every named dataflow leaves out some memory of the PE, so their yardstick may too.
+            optional = can
+        elif in_pe and flow.stationary is not None:
             stationary = can & frozenset(flow.stationary)
             # Registers that hand words to a neighbour are part of the network: they may serve any dataflow.
             passing = can & frozenset(chip.arrays[-1].forwards) - stationary

@@ -160,14 +160,19 @@ TEST_SUITE("base") {
 
   TEST_CASE("the poll hears how many tasks are done, never more than there are") {
     std::vector<std::size_t> heard;
+    std::atomic<bool> polled{false};
     std::atomic<bool> stop{false};
-    const auto task = [](std::size_t) {};
+    const auto until_polled = [&](std::size_t) {
+      while (!polled.load()) std::this_thread::yield();
+    };
     const auto listen = [&](std::size_t done) {
       heard.push_back(done);
+      polled = true;
       return true;
     };
-    CHECK(run_tasks(200, 2, task, listen, stop));
+    CHECK(run_tasks(200, 2, until_polled, listen, stop));
     REQUIRE_FALSE(heard.empty());
+    CHECK(heard.front() == 0);
     CHECK(std::is_sorted(heard.begin(), heard.end()));
     CHECK(heard.back() <= 200);
   }

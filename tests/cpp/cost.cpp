@@ -5,9 +5,11 @@
 #include <optional>
 #include <set>
 
+#include "base/math.hpp"
 #include "base/random.hpp"
 #include "cost/axis_sums.hpp"
 #include "cost/counter.hpp"
+#include "cost/tables.hpp"
 #include "support.hpp"
 
 using namespace dnnaccel::cost;
@@ -273,10 +275,109 @@ Counts count(const problem::Problem& layer, const arch::Architecture& chip,
              const mapping::Mapping& mapping) {
   layer.validate();
   chip.validate();
-  Counter counter(layer, chip);
-  Counts counts;
-  counter.count(mapping, mapping::flatten(layer, chip, mapping), counts);
-  return counts;
+  const mapping::Nest nest = mapping::flatten(layer, chip, mapping);
+  return Counter(layer, chip, mapping, nest).count();
+}
+
+// ---- A search's tables against the counter, on random points of a mapspace with everything in it.
+
+arch::DimSet random_dims(base::Random& random) {
+  arch::DimSet dims{.all = random.below(3) == 0, .names = {}};
+  for (const char* name : {"M", "C", "P", "R"}) {
+    if (random.below(2) == 0) dims.names.emplace_back(name);
+  }
+  return dims;
+}
+
+arch::Level random_array(base::Random& random, const char* name) {
+  return arch::Array{.name = name,
+                     .rows = static_cast<std::int64_t>(1 + random.below(4)),
+                     .columns = static_cast<std::int64_t>(1 + random.below(3)),
+                     .multicast = random_dims(random),
+                     .reduce = random_dims(random),
+                     .forwards = static_cast<std::uint32_t>(random.below(4))};
+}
+
+/// A random point of a layout, as its chains and as the mapping that they mean.
+struct Point {
+  ChainedMapping chained;
+  mapping::Mapping mapping;
+};
+
+Point random_point(base::Random& random, const problem::Problem& layer,
+                   const arch::Architecture& chip, const mapping::Layout& layout, Tables& tables) {
+  Point point;
+  point.mapping.levels.resize(chip.levels.size());
+  point.mapping.levels[0].keeps = problem::kAllRoles;
+  for (std::size_t i = 0; i < layout.options().size(); ++i) {
+    if (random.below(3) == 0) continue;
+    point.chained.kept |= 1U << i;
+    const auto& option = layout.options()[i];
+    point.mapping.levels[static_cast<std::size_t>(option.level)].keeps |= option.role_bit;
+  }
+  // One dim at most is spread along each axis of an array.
+  const std::size_t slots = layout.slots().size();
+  std::vector<int> spread(slots);
+  for (int& dim : spread) dim = static_cast<int>(random.below(5)) - 1;
+  std::vector<std::vector<std::pair<int, std::int64_t>>> loops(slots);
+  for (int d = 0; d < layer.dims(); ++d) {
+    std::int64_t extent = layer.bounds[static_cast<std::size_t>(d)];
+    std::vector<std::int64_t> chain;
+    for (int slot : layout.slots_of(d)) {
+      const auto s = static_cast<std::size_t>(slot);
+      const bool spatial = layout.slots()[s].spatial;
+      std::int64_t smallest = 1;
+      if (spatial) {
+        smallest = spread[s] == d ? base::ceil_div(extent, layout.slots()[s].size) : extent;
+      }
+      const auto choices = static_cast<std::size_t>(extent - smallest + 1);
+      extent = smallest + static_cast<std::int64_t>(random.below(choices));
+      if (chain.size() + 1 == layout.slots_of(d).size()) extent = 1;
+      chain.push_back(extent);
+      const auto where = random.below(spatial ? 1 : loops[s].size() + 1);
+      loops[s].insert(loops[s].begin() + static_cast<std::ptrdiff_t>(where), {d, extent});
+    }
+    point.chained.chains[static_cast<std::size_t>(d)] = tables.intern(d, chain.data());
+  }
+  std::size_t temporal = 0;
+  for (std::size_t s = 0; s < slots; ++s) {
+    const mapping::Slot& slot = layout.slots()[s];
+    for (const auto& [d, tile] : loops[s]) {
+      point.mapping.levels[static_cast<std::size_t>(slot.level)].loops.push_back(
+          {.dim = d, .tile = tile, .axis = slot.axis});
+      if (!slot.spatial) point.chained.order[temporal].push_back(static_cast<std::uint8_t>(d));
+    }
+    if (!slot.spatial) ++temporal;
+  }
+  return point;
+}
+
+void check_equal(const Counts& a, const Counts& b) {
+  for (std::size_t level = 0; level < arch::kMaxLevels; ++level) {
+    CAPTURE(level);
+    REQUIRE(a.instances[level] == b.instances[level]);
+    for (std::size_t role = 0; role < 3; ++role) {
+      CAPTURE(role);
+      const MemoryCount& memory = a.memories[level][role];
+      const MemoryCount& other = b.memories[level][role];
+      REQUIRE(memory.reads == other.reads);
+      REQUIRE(memory.writes == other.writes);
+      REQUIRE(memory.tile == other.tile);
+      REQUIRE(memory.filled == other.filled);
+      REQUIRE(memory.drained == other.drained);
+      REQUIRE(memory.sent == other.sent);
+      REQUIRE(a.networks[level][role].sent == b.networks[level][role].sent);
+      REQUIRE(a.networks[level][role].delivered == b.networks[level][role].delivered);
+      REQUIRE(a.networks[level][role].hops == b.networks[level][role].hops);
+      REQUIRE(a.networks[level][role].returned == b.networks[level][role].returned);
+      REQUIRE(a.ramps[level][role].sent == b.ramps[level][role].sent);
+      REQUIRE(a.ramps[level][role].received == b.ramps[level][role].received);
+      REQUIRE(a.ramps[level][role].parent == b.ramps[level][role].parent);
+    }
+  }
+  REQUIRE(a.macs == b.macs);
+  REQUIRE(a.steps == b.steps);
+  REQUIRE(a.active_macs == b.active_macs);
 }
 
 constexpr std::size_t kInputs = 0;
@@ -415,25 +516,39 @@ TEST_SUITE("cost") {
     CHECK(cost.energy == 144);
   }
 
-  TEST_CASE("a counter gives the same counts again, whatever it counted before") {
-    const problem::Problem layer = convolution(2, 1, 4, 3);
-    const arch::Architecture chip = example_chip(true, true);
-    const mapping::Mapping one = example_mapping(kM);
-    mapping::Mapping other = one;
-    std::swap(other.levels[0].loops[0], other.levels[0].loops[1]);
-    Counter counter(layer, chip);
-    Counts first, between, again;
-    counter.count(one, mapping::flatten(layer, chip, one), first);
-    counter.count(other, mapping::flatten(layer, chip, other), between);
-    counter.count(one, mapping::flatten(layer, chip, one), again);
-    for (std::size_t level = 0; level < 3; ++level) {
-      for (std::size_t role = 0; role < 3; ++role) {
-        CHECK(first.memories[level][role].reads == again.memories[level][role].reads);
-        CHECK(first.memories[level][role].writes == again.memories[level][role].writes);
-        CHECK(first.networks[level][role].sent == again.networks[level][role].sent);
+  TEST_CASE("what a search looks up is what the counter counts") {
+    base::Random random(14);
+    for (int i = 0; i < 150; ++i) {
+      const auto bound = [&](std::size_t most) {
+        return static_cast<std::int64_t>(1 + random.below(most));
+      };
+      const std::int64_t filter = bound(3);
+      const problem::Problem layer =
+          convolution(bound(6), bound(5), bound(9), filter, bound(3), filter > 1 ? 1 : 0);
+      arch::Architecture chip = two_levels(1, 1, 40);
+      chip.levels = {chip.levels[0], random_array(random, "clusters"),
+                     arch::Memory{.name = "buffer", .capacity_words = 80},
+                     random_array(random, "pes"), chip.levels[2]};
+      if (refusal([&] { layer.validate(); }) != "") continue;
+      mapping::Mapspace space;
+      space.levels.resize(5);
+      for (mapping::LevelRule& rule : space.levels) rule.dims = {0b1111, 0b1111};
+      space.levels[0].keep = problem::kAllRoles;
+      space.levels[2].optional = space.levels[4].optional = problem::kAllRoles;
+      const mapping::Layout layout(layer, chip, space);
+      Tables tables(layer, chip, layout);
+      Counts looked_up;
+      for (int k = 0; k < 20; ++k) {
+        const Point point = random_point(random, layer, chip, layout, tables);
+        const mapping::Nest nest = mapping::flatten(layer, chip, point.mapping);
+        const Counter counter(layer, chip, point.mapping, nest);
+        CAPTURE(i);
+        CAPTURE(k);
+        REQUIRE(tables.fits(point.chained) == !counter.misfit().has_value());
+        tables.count(point.chained, looked_up);
+        check_equal(looked_up, counter.count());
       }
     }
-    CHECK(between.memories[0][kInputs].reads != first.memories[0][kInputs].reads);
   }
 
   TEST_CASE("a tile fits at its own size and not in one word less") {
@@ -444,8 +559,8 @@ TEST_SUITE("cost") {
       auto& memory = std::get<arch::Memory>(chip.levels[2]);
       memory.capacity_words = words;
       memory.buffering = buffering;
-      Counter counter(layer, chip);
-      return counter.misfit(mapping, mapping::flatten(layer, chip, mapping));
+      const mapping::Nest nest = mapping::flatten(layer, chip, mapping);
+      return Counter(layer, chip, mapping, nest).misfit();
     };
     // Three inputs, three weights and a sum.
     CHECK_FALSE(misfit_with(7, arch::Buffering::single).has_value());

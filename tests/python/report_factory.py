@@ -27,9 +27,11 @@ def make_conv(
         cycles=2000 * scale,
         compute_cycles=1500 * scale,
         level_cycles=(("dram", 1990 * scale), ("glb", 300 * scale)),
+        exposed_cycles=0,
         ramp_cycles=10 * scale,
         clock_mhz=clock,
         utilization=0.5,
+        active_pes=120,
         bound_by="dram",
         levels=tuple(
             LevelCount(
@@ -45,7 +47,7 @@ def make_conv(
         ),
         networks=(
             NetworkCount(
-                array="pe_array", tensor="inputs", sent=100, delivered=400, hops=0, energy=200.0 * scale
+                array="pe_array", tensor="inputs", sent=100, delivered=400, hops=0, returned=0, energy=200.0 * scale
             ),
         ),
         mac_energy=300.0 * scale,
@@ -76,9 +78,11 @@ def make_vector_layer(
         cycles=cycles,
         compute_cycles=cycles,
         level_cycles=(),
+        exposed_cycles=0,
         ramp_cycles=0,
         clock_mhz=clock,
         utilization=0.0,
+        active_pes=0,
         bound_by="vector" if cycles else "",
         levels=levels if cycles else (),
         networks=(),
