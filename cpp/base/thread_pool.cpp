@@ -16,7 +16,7 @@ struct Shared {
   std::atomic<std::size_t> next{0};
   std::atomic<std::size_t> done{0};
   std::mutex mutex;
-  std::condition_variable ended;
+  std::condition_variable progress;
   unsigned running = 0;
   std::exception_ptr error;
 };
@@ -29,6 +29,7 @@ void work(Shared& shared, std::size_t count, const std::function<void(std::size_
       if (i >= count) break;
       task(i);
       shared.done.fetch_add(1);
+      shared.progress.notify_one();
     }
   } catch (...) {
     const std::lock_guard lock(shared.mutex);
@@ -37,7 +38,7 @@ void work(Shared& shared, std::size_t count, const std::function<void(std::size_
   }
   const std::lock_guard lock(shared.mutex);
   --shared.running;
-  shared.ended.notify_all();
+  shared.progress.notify_one();
 }
 
 }  // namespace
@@ -59,7 +60,7 @@ bool run_tasks(std::size_t count, unsigned threads, const std::function<void(std
   try {
     std::unique_lock lock(shared.mutex);
     while (shared.running > 0) {
-      shared.ended.wait_for(lock, std::chrono::milliseconds(50));
+      shared.progress.wait_for(lock, std::chrono::milliseconds(50));
       lock.unlock();
       if (go_on && !poll(shared.done.load())) {
         go_on = false;

@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
+/// Smallest tile whose chunks of an extent fit a slot.
+std::int64_t smallest_that_fits(const mapping::Slot& slot, std::int64_t extent) {
+  return slot.spatial ? base::ceil_div(extent, slot.size) : 1;
+}
+
 /// Visit every chain of tiles of one dim: `visit(chain)` for each. Returns false once `visit` does.
 bool for_each_chain(const mapping::Layout& layout, int dim, std::int64_t extent,
                     Candidate::Chain& chain, const std::function<bool()>& visit) {
@@ -18,16 +23,15 @@ bool for_each_chain(const mapping::Layout& layout, int dim, std::int64_t extent,
   if (i == slots.size()) return visit();
   const std::int64_t fixed = layout.fixed_tile(slots[i], dim);
   // Every tile size, uneven ones included: an optimum is claimed over all of them.
-  std::int64_t smallest = 1;
+  std::int64_t smallest = smallest_that_fits(layout.slots()[at(slots[i])], extent);
   std::int64_t largest = extent;
   if (i + 1 == slots.size()) {
     largest = 1;
   } else if (fixed > 0) {
-    smallest = largest = std::min(fixed, extent);
+    largest = std::min(fixed, extent);
+    smallest = std::max(smallest, largest);
   }
-  const mapping::Slot& slot = layout.slots()[at(slots[i])];
   for (std::int64_t tile = smallest; tile <= largest; ++tile) {
-    if (slot.spatial && base::ceil_div(extent, tile) > slot.size) continue;
     chain.push_back(tile);
     const bool go_on = for_each_chain(layout, dim, tile, chain, visit);
     chain.pop_back();
@@ -124,32 +128,55 @@ class Enumeration {
   std::vector<int> temporal_;  ///< slots
 };
 
+// Extents beyond this are not counted: their mapspaces are large whatever the rest is.
+constexpr std::int64_t kMaxCountedExtent = 1LL << 20;
+
+/// Number of chains of a dim, as `for_each_chain` visits them; a real number, since it may be huge.
+double count_chains(const mapping::Layout& layout, int dim, std::int64_t bound) {
+  const std::vector<int>& slots = layout.slots_of(dim);
+  if (bound > kMaxCountedExtent) return static_cast<double>(bound);
+  const auto size = static_cast<std::size_t>(bound) + 1;
+  // sums[e]: chains from slot i on, of the extents up to e.
+  std::vector<double> sums(size);
+  std::vector<double> chains(size);
+  for (std::size_t i = slots.size(); i-- > 0;) {
+    const mapping::Slot& slot = layout.slots()[at(slots[i])];
+    const std::int64_t fixed = layout.fixed_tile(slots[i], dim);
+    for (std::int64_t e = 1; e <= bound; ++e) {
+      const std::int64_t smallest = smallest_that_fits(slot, e);
+      double& count = chains[static_cast<std::size_t>(e)];
+      if (i + 1 == slots.size()) {
+        count = smallest == 1 ? 1 : 0;
+        continue;
+      }
+      const std::int64_t largest = fixed > 0 ? std::min(fixed, e) : e;
+      const std::int64_t first = fixed > 0 ? std::max(smallest, largest) : smallest;
+      count = first > largest ? 0
+                              : sums[static_cast<std::size_t>(largest)] -
+                                    sums[static_cast<std::size_t>(first - 1)];
+    }
+    for (std::size_t e = 1; e < size; ++e) sums[e] = sums[e - 1] + chains[e];
+  }
+  return chains.back();
+}
+
 }  // namespace
 
 std::uint64_t count_points(const problem::Problem& problem, const mapping::Layout& layout,
                            std::uint64_t limit) {
-  std::uint64_t points = 1;
-  const auto multiply = [&](std::uint64_t factor) {
-    points = factor == 0 || points <= limit / factor ? points * factor : limit + 1;
-    return points <= limit;
-  };
+  double points = 1;
   std::vector<int> loops_in(layout.slots().size(), 0);
   for (int d = 0; d < problem.dims(); ++d) {
     if (layout.slots_of(d).empty()) continue;
     for (int slot : layout.slots_of(d)) ++loops_in[at(slot)];
-    std::uint64_t chains = 0;
-    Candidate::Chain chain;
-    for_each_chain(layout, d, problem.bounds[at(d)], chain, [&] { return ++chains <= limit; });
-    if (!multiply(chains)) return limit + 1;
+    points *= count_chains(layout, d, problem.bounds[at(d)]);
   }
   for (std::size_t s = 0; s < loops_in.size(); ++s) {
     if (layout.slots()[s].spatial) continue;
-    for (int k = 2; k <= loops_in[s]; ++k) {
-      if (!multiply(static_cast<std::uint64_t>(k))) return limit + 1;
-    }
+    for (int k = 2; k <= loops_in[s]; ++k) points *= k;
   }
-  if (!multiply(1ULL << layout.options().size())) return limit + 1;
-  return points;
+  points *= static_cast<double>(1ULL << layout.options().size());
+  return points <= static_cast<double>(limit) ? static_cast<std::uint64_t>(points) : limit + 1;
 }
 
 bool enumerate(const problem::Problem& problem, const mapping::Layout& layout, Judge& judge,

@@ -73,8 +73,9 @@ std::vector<Outcome> search(const arch::Architecture& architecture, const std::v
     }
     outcomes[j].optimal = plans[j].saw_all && outcomes[j].best.has_value();
     if (!outcomes[j].best && !plans[j].judges.empty() && plans[j].judges.front()) {
-      outcomes[j].misfit =
-          plans[j].judges.front()->misfit(smallest_tiles(*jobs[j].problem, *plans[j].layout));
+      const Judge& judge = *plans[j].judges.front();
+      const Candidate smallest = smallest_tiles(*jobs[j].problem, *plans[j].layout);
+      if (judge.spread_fits(smallest)) outcomes[j].misfit = judge.misfit(smallest);
     }
   }
   return outcomes;

@@ -413,8 +413,10 @@ def constrain(flow: Dataflow, chip: Chip, problem: Problem) -> tuple[LevelRule, 
             rule = LevelRule(dims=(dims,), tiles=({},), order=order, keeps=keeps, optional=optional)
             rules.append(_constrain_memory(rule, flow.levels.get(level.name), level, every))
             if i == 0 and rules[0].keeps != frozenset(level.keeps):
+                missing = [role for role in level.keeps if role not in rules[0].keeps]
                 raise DataflowError(
-                    f"dataflow {flow.name!r}: {level.name} is the outermost memory and keeps every tensor"
+                    f"dataflow {flow.name!r}: {level.name} is the outermost memory and must keep every tensor, "
+                    f"{' and '.join(missing)} too"
                 )
             continue
         rows, columns = every, every - whole
@@ -435,7 +437,9 @@ def _check_tiles(flow: Dataflow, chip: Chip, problem: Problem, rules: Sequence[L
     for dim, bound in problem.bounds.items():
         outside, outer = "", bound
         splitting = [
-            (name, tiles.get(dim)) for name, (dims, tiles) in zip(chip.level_names, slots, strict=True) if dim in dims
+            (name, tiles.get(dim))
+            for name, (dims, tiles) in zip(chip.level_names, slots, strict=True)
+            if dim in dims
         ]
         for name, tile in splitting:
             if tile is None:

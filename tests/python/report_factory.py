@@ -47,7 +47,13 @@ def make_conv(
         ),
         networks=(
             NetworkCount(
-                array="pe_array", tensor="inputs", sent=100, delivered=400, hops=0, returned=0, energy=200.0 * scale
+                array="pe_array",
+                tensor="inputs",
+                sent=100,
+                delivered=400,
+                hops=0,
+                returned=0,
+                energy=200.0 * scale,
             ),
         ),
         mac_energy=300.0 * scale,

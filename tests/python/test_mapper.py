@@ -153,7 +153,12 @@ def every_mapping(layer: Layer, chip: Chip) -> Iterator[Mapping]:
         else:
             slots += [(name, size) for name, size in level.axes]
     names = [name for name, size in slots if size is None]
-    choices = [(memory.name, role) for memory in chip.memories for role in memory.may_bypass]
+    # Where anything may leave out the PE's memory, it may leave out any of it: see `anything`.
+    choices = [
+        (memory.name, role)
+        for memory in chip.memories
+        for role in (memory.keeps if memory.name == "rf" and memory.may_bypass else memory.may_bypass)
+    ]
     for tiles in itertools.product(*(chains(bound, len(slots)) for bound in bounds.values())):
         loops: dict[str, list[Loop]] = {name: [] for name, _ in slots}
         spread = {name: 1 for name, _ in slots}
@@ -532,12 +537,13 @@ LONG_JOBS = {
         "da.compare(['alexnet'], ['eyeriss'], ['os'])",
     ),
     "one layer of very many pixels": (
+        "mapper._EFFORT.update(starts=8, proposals=10**9); "
         "wide = da.layers.Conv2d(name='w', input_shapes=((1, 3, 65536, 65536),), out_channels=64, kernel=7)",
         "da.search(wide, arch.load('example'))",
     ),
     "enumerating": (
         "mapper._EFFORT.update(exhaustive_limit=10**15)",
-        "da.search(da.zoo.load('alexnet')['fc8'], arch.load('eyeriss_isca16'), 'ws')",
+        "da.search(da.zoo.load('lenet5')['fc4'], arch.load('eyeriss_isca16'), 'ws')",
     ),
 }
 

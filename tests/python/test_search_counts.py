@@ -6,9 +6,9 @@ import random
 from typing import Any
 
 import pytest
-from walker import random_case
 
 from dnnaccel import _core
+from walker import random_case
 
 ROLES = ("inputs", "weights", "outputs")
 # No two sums of a few counts times these are equal by chance.
@@ -87,4 +87,3 @@ def test_what_a_search_finds_costs_what_a_fresh_count_says(seed: int) -> None:
         fresh = _core.evaluate(problem, chip, point.mapping)
         assert fresh.misfit is None
         assert (fresh.cost.energy, fresh.cost.cycles) == (point.energy, point.cycles)
-
