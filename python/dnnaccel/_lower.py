@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["lift_mapping", "lower_chip", "lower_mapping", "lower_problem", "lower_rules"]
 
 
+@functools.lru_cache(maxsize=256)
 def lower_problem(problem: Problem) -> _core.Problem:
     """Return the core's problem: dims and roles become indices."""
     dims = problem.dims
@@ -30,6 +32,7 @@ def lower_problem(problem: Problem) -> _core.Problem:
     return _core.Problem(list(dims), list(problem.bounds.values()), tensors)
 
 
+@functools.lru_cache(maxsize=64)
 def lower_chip(chip: Chip) -> _core.Architecture:
     """Return the core's architecture: bytes become words, bytes per cycle words per cycle."""
     from dnnaccel.arch import Memory  # only where a chip exists already: it brings the validation library

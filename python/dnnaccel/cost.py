@@ -193,7 +193,7 @@ def in_picojoules(energy: float, unit: str) -> float:
 
 
 def evaluate(layer: Layer, chip: Chip, mapping: Mapping | str) -> LayerReport:
-    """Cost one mapping of one layer on a chip: closed form, microseconds.
+    """Cost one mapping of one layer on a chip: closed form, a fraction of a millisecond.
 
     `mapping` is a `Mapping` or its text. Raises `MappingError` if it does not belong to the layer and the
     chip, or if a tile does not fit (naming level, tensors, words needed and words there), and `LayerError`
