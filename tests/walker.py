@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -253,7 +254,7 @@ class Network:
         }
 
 
-class Tensor:
+class Tensor(ABC):
     """One tensor: its keepers, outermost first and compute last, and the networks between them."""
 
     def __init__(self, nest: Nest, tensor: Mapping[str, Any]) -> None:
@@ -283,9 +284,9 @@ class Tensor:
             self._tiles[key] = frozenset(itertools.product(*sets))
         return self._tiles[key]
 
+    @abstractmethod
     def step(self, position: Position, stepped: int) -> None:
         """Go to the next position of the nest; `stepped` is the outermost temporal loop that moved, or -1."""
-        raise NotImplementedError
 
     def tiles(self, site: Site, position: Position) -> dict[Instance, Tile]:
         """The tiles of the instances that work."""
