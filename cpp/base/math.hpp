@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <vector>
 
 namespace dnnaccel::base {
 
@@ -13,9 +12,5 @@ constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b 
 constexpr std::int64_t chunk(std::int64_t extent, std::int64_t tile, std::int64_t k) {
   return std::clamp<std::int64_t>(extent - k * tile, 0, tile);
 }
-
-/// Chunk sizes worth trying for an extent: one per distinct number of chunks, ascending, the extent
-/// itself included. They contain every divisor, and number at most 2 sqrt(extent).
-std::vector<std::int64_t> distinct_tiles(std::int64_t extent);
 
 }  // namespace dnnaccel::base

@@ -415,8 +415,8 @@ def constrain(flow: Dataflow, chip: Chip, problem: Problem) -> tuple[LevelRule, 
             if i == 0 and rules[0].keeps != frozenset(level.keeps):
                 missing = [role for role in level.keeps if role not in rules[0].keeps]
                 raise DataflowError(
-                    f"dataflow {flow.name!r}: {level.name} is the outermost memory and must keep every tensor, "
-                    f"{' and '.join(missing)} too"
+                    f"dataflow {flow.name!r}: {level.name} is the outermost memory and must keep "
+                    f"every tensor, {' and '.join(missing)} too"
                 )
             continue
         rows, columns = every, every - whole

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
-#include <set>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -42,27 +41,6 @@ TEST_SUITE("base") {
         CHECK(sum == extent);
         CHECK(chunk(extent, tile, chunks) == 0);
         CHECK(chunk(extent, tile, chunks + 3) == 0);
-      }
-    }
-  }
-
-  TEST_CASE("distinct tiles: one for each number of chunks, every divisor, at most 2 sqrt(n)") {
-    for (std::int64_t n = 1; n <= 1500; ++n) {
-      const std::vector<std::int64_t> tiles = distinct_tiles(n);
-      std::set<std::int64_t> chunks;
-      for (std::int64_t tile = 1; tile <= n; ++tile) chunks.insert(ceil_div(n, tile));
-      REQUIRE(tiles.size() == chunks.size());
-      CHECK(static_cast<std::int64_t>(tiles.size() * tiles.size()) <= 4 * n);
-      CHECK(std::is_sorted(tiles.begin(), tiles.end()));
-      CHECK(tiles.front() == 1);
-      CHECK(tiles.back() == n);
-      for (std::int64_t tile : tiles) {
-        CHECK(chunks.erase(ceil_div(n, tile)) == 1);
-        // The smallest tile that needs so few chunks: a larger one only wastes room.
-        CHECK((tile == 1 || ceil_div(n, tile - 1) > ceil_div(n, tile)));
-      }
-      for (std::int64_t d = 1; d <= n; ++d) {
-        if (n % d == 0) CHECK(std::binary_search(tiles.begin(), tiles.end(), d));
       }
     }
   }
