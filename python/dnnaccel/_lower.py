@@ -13,7 +13,7 @@ from dnnaccel.problem import ROLES, Problem
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Array, Chip, Memory
-    from dnnaccel.dataflow import LevelRule
+    from dnnaccel.mapspace import LevelRule
 
 __all__ = ["lift_mapping", "lower_chip", "lower_mapping", "lower_problem", "lower_rules"]
 

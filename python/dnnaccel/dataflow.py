@@ -9,18 +9,15 @@ from __future__ import annotations
 import operator
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any
 
 from dnnaccel.errors import DataflowError, UnknownNameError, did_you_mean
-from dnnaccel.problem import DIMS, MAX_MACS, ROLES, Problem, unknown_dim, unknown_role
+from dnnaccel.problem import DIMS, MAX_MACS, ROLES, unknown_dim, unknown_role
 
-if TYPE_CHECKING:
-    from dnnaccel.arch import Array, Chip, Memory
-
-__all__ = ["Dataflow", "LevelConstraint", "LevelRule", "constrain", "get", "load", "names"]
+__all__ = ["Dataflow", "LevelConstraint", "get", "load", "names"]
 
 
 FORMAT = 1
@@ -256,20 +253,6 @@ def _built_in() -> dict[str, dict[str, Any]]:
     return {name: flow.to_dict() for name, flow in _NAMED.items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LevelRule:
-    """What mappings of one problem may do at one level of one chip: constraints, resolved.
-
-    For an array `dims` and `tiles` have an entry for rows and one for columns, for a memory one entry.
-    """
-
-    dims: tuple[frozenset[str], ...]
-    tiles: tuple[Mapping[str, int], ...]
-    order: tuple[frozenset[str], ...] = ()
-    keeps: frozenset[str] = frozenset()
-    optional: frozenset[str] = frozenset()
-
-
 _NAMED: dict[str, Dataflow] = {
     flow.name: flow
     for flow in (
@@ -378,180 +361,3 @@ def load(path: str | os.PathLike[str]) -> Dataflow:
     from dnnaccel.dataflow_files import read_fields
 
     return _from_fields(read_fields(os.fspath(path), _built_in()))
-
-
-def constrain(flow: Dataflow, chip: Chip, problem: Problem) -> tuple[LevelRule, ...]:
-    """Resolve a dataflow (one without variants) for a chip and a problem: a rule for each level of the chip.
-
-    Raises `DataflowError` if the chip cannot run it, with the reason.
-    """
-    for name in flow.levels:
-        if name not in chip.level_names:
-            raise DataflowError(
-                f"dataflow {flow.name!r} constrains level {name!r}, which {chip.name} has not; "
-                f"{did_you_mean(name, chip.level_names)}"
-            )
-    kept = _kept(flow, chip)
-    innermost = max((i for i, level in enumerate(chip.levels) if not _is_memory(level)), default=-1)
-    loops = _levels_with_loops(chip, kept)
-    above = max((i for i in loops if i < innermost), default=0)
-    every = frozenset(problem.dims)
-    whole = frozenset(
-        dim
-        for dim in flow.whole_rows
-        if innermost >= 0 and problem.bounds.get(dim, 1) <= chip.arrays[-1].rows
-    )
-    rules = []
-    for i, level in enumerate(chip.levels):
-        if _is_memory(level):
-            inside_pe = i > innermost >= 0
-            dims = every - whole if i in loops else frozenset()
-            if inside_pe and flow.inside is not None:
-                dims &= frozenset(flow.inside)
-            order = (frozenset(flow.outside) & dims,) if i == above and flow.outside else ()
-            keeps, optional = kept[i]
-            rule = LevelRule(dims=(dims,), tiles=({},), order=order, keeps=keeps, optional=optional)
-            rules.append(_constrain_memory(rule, flow.levels.get(level.name), level, every))
-            if i == 0 and rules[0].keeps != frozenset(level.keeps):
-                missing = [role for role in level.keeps if role not in rules[0].keeps]
-                raise DataflowError(
-                    f"dataflow {flow.name!r}: {level.name} is the outermost memory and must keep "
-                    f"every tensor, {' and '.join(missing)} too"
-                )
-            continue
-        rows, columns = every, every - whole
-        if i == innermost:
-            rows = every if flow.rows is None else every & frozenset(flow.rows)
-            columns = (every if flow.columns is None else every & frozenset(flow.columns)) - whole
-        else:
-            rows -= whole
-        spread = LevelRule(dims=(rows, columns), tiles=({}, {}))
-        rules.append(_constrain_array(spread, flow, level.name, every))
-    _check_tiles(flow, chip, problem, rules)
-    return tuple(rules)
-
-
-def _check_tiles(flow: Dataflow, chip: Chip, problem: Problem, rules: Sequence[LevelRule]) -> None:
-    """Refuse fixed tiles that no mapping can have: growing inwards, or leaving chunks that nothing splits."""
-    slots = [(dims, tiles) for rule in rules for dims, tiles in zip(rule.dims, rule.tiles, strict=True)]
-    for dim, bound in problem.bounds.items():
-        outside, outer = "", bound
-        splitting = [
-            (name, tiles.get(dim))
-            for name, (dims, tiles) in zip(chip.level_names, slots, strict=True)
-            if dim in dims
-        ]
-        for name, tile in splitting:
-            if tile is None:
-                continue
-            if min(tile, bound) > outer:
-                raise DataflowError(
-                    f"dataflow {flow.name!r}: {name} fixes {dim} to chunks of {tile}, "
-                    f"and {outside} outside it to chunks of {outer}"
-                )
-            outside, outer = name, min(tile, bound)
-        if splitting and (splitting[-1][1] or 1) > 1 and outer > 1:
-            raise DataflowError(
-                f"dataflow {flow.name!r}: {splitting[-1][0]} fixes {dim} to chunks of {splitting[-1][1]}, "
-                "and no level inside it may split them further"
-            )
-
-
-def _is_memory(level: Memory | Array) -> TypeGuard[Memory]:
-    return hasattr(level, "keeps")
-
-
-def _kept(flow: Dataflow, chip: Chip) -> list[tuple[frozenset[str], frozenset[str]]]:
-    """Return for each level the roles it keeps and may keep; the PE's memories keep what is stationary."""
-    array_at = [i for i, level in enumerate(chip.levels) if not _is_memory(level)]
-    kept = []
-    stationary_homes: set[str] = set()
-    for i, level in enumerate(chip.levels):
-        if not _is_memory(level):
-            kept.append((frozenset[str](), frozenset[str]()))
-            continue
-        can = frozenset(level.keeps)
-        optional = frozenset(level.may_bypass)
-        in_pe = bool(array_at) and i > array_at[-1]
-        if in_pe and flow.stationary is None:
-            # Every named dataflow leaves out some memory of the PE, so their yardstick may too.
-            optional = can
-        elif in_pe and flow.stationary is not None:
-            stationary = can & frozenset(flow.stationary)
-            # Registers that hand words to a neighbour are part of the network: they may serve any dataflow.
-            passing = can & frozenset(chip.arrays[-1].forwards) - stationary
-            can = stationary | passing
-            optional = optional & can | passing
-            stationary_homes |= stationary
-        kept.append((can - optional, optional))
-    missing = [role for role in flow.stationary or () if role not in stationary_homes]
-    if missing:
-        inside = [level.name for i, level in enumerate(chip.levels) if array_at and i > array_at[-1]]
-        has = f"its {', '.join(inside)} cannot" if inside else "its PEs have no memory at all"
-        raise DataflowError(
-            f"{flow.name} keeps {' and '.join(missing)} inside the PEs, and {chip.name} cannot: {has}"
-            + (" keep them" if inside else "")
-        )
-    return kept
-
-
-def _levels_with_loops(chip: Chip, kept: list[tuple[frozenset[str], frozenset[str]]]) -> set[int]:
-    """Levels whose memory gets temporal loops: of neighbours that keep different tensors, only the last does.
-
-    Memories at one depth (Eyeriss's three scratchpads, TPU's buffer and accumulators) stand one after the
-    other in the list; loops between them would be a depth that the chip has not.
-    """
-    loops: set[int] = set()
-    group: frozenset[str] = frozenset()
-    last = 0
-    for i, level in enumerate(chip.levels):
-        if not _is_memory(level):
-            last = 0
-            continue
-        roles = kept[i][0] | kept[i][1]
-        if not roles:
-            continue
-        if last > 0 and not group & roles:
-            loops.discard(last)
-            group |= roles
-        else:
-            group = roles
-        loops.add(i)
-        last = i
-    return loops
-
-
-def _constrain_memory(
-    rule: LevelRule, constraint: LevelConstraint | None, level: Memory, every: frozenset[str]
-) -> LevelRule:
-    if constraint is None:
-        return rule
-    dims = rule.dims[0] if constraint.dims is None else every & frozenset(constraint.dims)
-    order = tuple(frozenset({dim}) for dim in constraint.order if dim in dims) or rule.order
-    keeps, optional = rule.keeps, rule.optional
-    if constraint.keeps is not None:
-        keeps, optional = frozenset(constraint.keeps), frozenset()
-        if not keeps <= frozenset(level.keeps):
-            wrong = sorted(keeps - frozenset(level.keeps))
-            raise DataflowError(f"level {level.name} cannot keep {' and '.join(wrong)}")
-    tiles = {dim: tile for dim, tile in constraint.tiles.items() if dim in every}
-    return LevelRule(
-        dims=(dims | frozenset(tiles),), tiles=(tiles,), order=order, keeps=keeps, optional=optional
-    )
-
-
-def _constrain_array(rule: LevelRule, flow: Dataflow, name: str, every: frozenset[str]) -> LevelRule:
-    dims, tiles = list(rule.dims), list(rule.tiles)
-    for axis, suffix in enumerate(("rows", "columns")):
-        constraint = flow.levels.get(f"{name}.{suffix}")
-        if constraint is None:
-            continue
-        if constraint.order or constraint.keeps is not None:
-            raise DataflowError(
-                f"level {name}.{suffix} is spatial: it has neither a loop order nor a storage"
-            )
-        tiles[axis] = {dim: tile for dim, tile in constraint.tiles.items() if dim in every}
-        if constraint.dims is not None:
-            dims[axis] = every & frozenset(constraint.dims)
-        dims[axis] |= frozenset(tiles[axis])
-    return LevelRule(dims=tuple(dims), tiles=tuple(tiles))

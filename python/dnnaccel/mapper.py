@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from dnnaccel import _core
 from dnnaccel._lower import lift_mapping, lower_chip, lower_problem, lower_rules
 from dnnaccel.cost import LayerReport, describe_misfit, evaluate
-from dnnaccel.dataflow import Dataflow, constrain, get
+from dnnaccel.dataflow import Dataflow, get
 from dnnaccel.errors import DataflowError, DnnAccelError, LayerError, MappingError, unknown_name
 from dnnaccel.mapping import Mapping
+from dnnaccel.mapspace import constrain
 from dnnaccel.problem import Problem
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ import pytest
 import dnnaccel as da
 from dnnaccel import arch, mapper
 from dnnaccel.arch import Array, Chip, Memory
-from dnnaccel.dataflow import Dataflow, LevelConstraint, LevelRule, constrain
+from dnnaccel.dataflow import Dataflow, LevelConstraint
 from dnnaccel.layers import Conv2d, Layer, Linear
 from dnnaccel.mapping import LevelMapping, Mapping
+from dnnaccel.mapspace import LevelRule, constrain
 from dnnaccel.problem import DIMS, ROLES
 
 LAYER = Conv2d(name="conv", input_shapes=((2, 8, 14, 14),), out_channels=24, kernel=(3, 3), padding=(1, 1))

@@ -37,6 +37,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("layers", "arch"),
     ("network", "mapping", "dataflow_files"),
     ("zoo", "dataflow"),
+    ("mapspace",),
     ("_lower",),
     ("cost",),
     ("mapper",),
@@ -48,7 +49,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
 RANK = {module: rank for rank, group in enumerate(PYTHON_ORDER) for module in group}
 # Networks and chips do not know each other, though their ranks would let them.
 NETWORK_SIDE = {"layers", "network", "zoo"}
-CHIP_SIDE = {"arch", "mapping", "dataflow_files", "dataflow"}
+CHIP_SIDE = {"arch", "mapping", "dataflow_files", "dataflow", "mapspace"}
 
 NOT_AT_IMPORT = ("click", "matplotlib", "onnx", "pandas", "pydantic", "rich", "torch", "yaml")
 
