@@ -15,9 +15,6 @@ constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
 constexpr std::size_t at(Role role) { return static_cast<std::size_t>(problem::index(role)); }
 constexpr std::uint64_t kUnknown = std::numeric_limits<std::uint64_t>::max();
 
-// Chains and blocks are forgotten, all at once, when a search has seen this many.
-constexpr std::size_t kMaxBlocks = 1U << 18;
-
 StepSpan span_of(const Steps& steps) { return {steps.data(), steps.size()}; }
 
 }  // namespace
@@ -87,6 +84,12 @@ void Tables::build_pairs(Config& config) const {
       parent = pair.child;
     }
   }
+}
+
+std::size_t Tables::size() const {
+  std::size_t size = blocks_.size();
+  for (const auto& chains : chains_) size += chains.size();
+  return size;
 }
 
 ChainId Tables::intern(int dim, const std::int64_t* tiles) {
@@ -273,7 +276,6 @@ std::uint64_t Tables::tile_words(Role role, int level) {
 }
 
 void Tables::adopt(const ChainedMapping& mapping) {
-  if (blocks_.size() > kMaxBlocks) blocks_.clear();
   kept_ = mapping.kept;
   config_ = &config(kept_);
   for (int d = 0; d < problem_.dims(); ++d) {

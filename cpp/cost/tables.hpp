@@ -40,6 +40,10 @@ class Tables {
   Tables(const problem::Problem& problem, const arch::Architecture& architecture,
          const mapping::Layout& layout);
 
+  /// How many chains, and pairs of chains of a window, are tabulated: a few kilobytes each. They
+  /// are never forgotten; who costs mappings without end starts afresh now and then.
+  [[nodiscard]] std::size_t size() const;
+
   /// The number of a chain: `tiles` has an entry for each of layout.slots_of(dim).
   ChainId intern(int dim, const std::int64_t* tiles);
 

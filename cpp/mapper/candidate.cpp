@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
 constexpr std::size_t kMaxFront = 64;
+constexpr std::size_t kMaxTables = 1U << 14;  // up to 200 MB for a chip of Eyeriss' depth
 
 Score score_of(Objective objective, const cost::Cost& cost) {
   const auto cycles = static_cast<double>(cost.cycles);
@@ -51,7 +52,7 @@ Judge::Judge(const problem::Problem& problem, const arch::Architecture& architec
       architecture_(architecture),
       layout_(layout),
       objective_(objective),
-      tables_(problem, architecture, layout) {}
+      tables_(std::in_place, problem, architecture, layout) {}
 
 mapping::Mapping Judge::to_mapping(const Candidate& candidate) const {
   mapping::Mapping mapping;
@@ -115,21 +116,33 @@ std::optional<cost::Misfit> Judge::misfit(const Candidate& candidate) const {
   return cost::Counter(problem_, architecture_, mapping, nest).misfit();
 }
 
+/// Give the changed chains of a candidate their numbers, in new tables if these have grown too
+/// large.
+void Judge::number(Candidate& candidate) {
+  if (tables_->size() > kMaxTables) {
+    tables_.emplace(problem_, architecture_, layout_);
+    ++generation_;
+  }
+  if (candidate.generation != generation_) candidate.changed = ~0U;
+  for (int d = 0; d < problem_.dims(); ++d) {
+    if ((candidate.changed >> d & 1U) == 0) continue;
+    candidate.mapping.chains[at(d)] = tables_->intern(d, candidate.tiles[at(d)].data());
+  }
+  candidate.changed = 0;
+  candidate.generation = generation_;
+}
+
 Score Judge::judge(Candidate& candidate) {
   if (!spread_fits(candidate)) {
     ++pruned_;
     return {};
   }
-  for (int d = 0; d < problem_.dims(); ++d) {
-    if ((candidate.changed >> d & 1U) == 0) continue;
-    candidate.mapping.chains[at(d)] = tables_.intern(d, candidate.tiles[at(d)].data());
-  }
-  candidate.changed = 0;
-  if (!tables_.fits(candidate.mapping)) {
+  number(candidate);
+  if (!tables_->fits(candidate.mapping)) {
     ++pruned_;
     return {};
   }
-  tables_.count(candidate.mapping, counts_);
+  tables_->count(candidate.mapping, counts_);
   const cost::Cost cost = cost::price(architecture_, counts_);
   ++evaluated_;
   const Score score = score_of(objective_, cost);

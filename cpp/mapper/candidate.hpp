@@ -3,6 +3,7 @@
 #include <cmath>
 #include <compare>
 #include <limits>
+#include <optional>
 
 #include "base/random.hpp"
 #include "cost/cost.hpp"
@@ -20,7 +21,8 @@ struct Candidate {
   std::array<Chain, problem::kMaxDims> tiles;
   /// Orders and what is kept; its chains are numbered when it is judged.
   cost::ChainedMapping mapping;
-  std::uint32_t changed = ~0U;  ///< dims whose chain has no number yet
+  std::uint32_t changed = ~0U;   ///< dims whose chain has no number yet
+  std::uint32_t generation = 0;  ///< of the judge's tables that numbered the others
 
   /// The tiles of a dim, to be changed.
   Chain& change(int dim) {
@@ -50,6 +52,9 @@ class Judge {
   [[nodiscard]] bool spread_fits(const Candidate& candidate) const;
   [[nodiscard]] mapping::Mapping to_mapping(const Candidate& candidate) const;
 
+  /// Let go of the tables, which are large: this judge will judge no more.
+  void rest() { tables_.reset(); }
+
   /// Add what this judge saw to an outcome; starts are merged in order, so that ties go to the
   /// earlier one.
   void merge_into(Outcome& outcome, Score& outcome_score) const;
@@ -58,11 +63,14 @@ class Judge {
   [[nodiscard]] std::optional<cost::Misfit> misfit(const Candidate& candidate) const;
 
  private:
+  void number(Candidate& candidate);
+
   const problem::Problem& problem_;
   const arch::Architecture& architecture_;
   const mapping::Layout& layout_;
   Objective objective_;
-  cost::Tables tables_;
+  std::optional<cost::Tables> tables_;
+  std::uint32_t generation_ = 0;
   cost::Counts counts_;
   Score best_score_;
   std::optional<mapping::Mapping> best_;

@@ -60,6 +60,7 @@ std::vector<Outcome> search(const arch::Architecture& architecture, const std::v
       anneal(problem, *plan.layout, *judge, effort.proposals,
              static_cast<std::uint64_t>(task.start) + 1, stop);
     }
+    judge->rest();
     plan.judges[static_cast<std::size_t>(task.start)] = std::move(judge);
   };
   base::run_tasks(

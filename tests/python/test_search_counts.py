@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+import dnnaccel as da
 from dnnaccel import _core
+from dnnaccel._lower import lower_chip, lower_problem, lower_rules
+from dnnaccel.mapspace import constrain
 from walker import random_case
 
 ROLES = ("inputs", "weights", "outputs")
@@ -86,4 +89,17 @@ def test_what_a_search_finds_costs_what_a_fresh_count_says(seed: int) -> None:
     for point in outcome.pareto:
         fresh = _core.evaluate(problem, chip, point.mapping)
         assert fresh.misfit is None
+        assert (fresh.cost.energy, fresh.cost.cycles) == (point.energy, point.cycles)
+
+
+@pytest.mark.slow
+def test_a_search_that_outgrows_its_tables_still_counts_right() -> None:
+    layer, chip = da.zoo.load("resnet50")["conv2_1b"], da.arch.load("eyeriss")
+    assert layer.problem is not None
+    problem, lowered = lower_problem(layer.problem), lower_chip(chip)
+    space = lower_rules(constrain(da.dataflow.get("free"), chip, layer.problem), layer.problem)
+    effort = _core.Effort(exhaustive_limit=0, starts=1, proposals=1_000_000)
+    (outcome,) = _core.search(lowered, [problem], [space], _core.Objective.edp, effort, 1)
+    for point in outcome.pareto:
+        fresh = _core.evaluate(problem, lowered, point.mapping)
         assert (fresh.cost.energy, fresh.cost.cycles) == (point.energy, point.cycles)
