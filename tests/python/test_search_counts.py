@@ -98,7 +98,7 @@ def test_a_search_that_outgrows_its_tables_still_counts_right() -> None:
     assert layer.problem is not None
     problem, lowered = lower_problem(layer.problem), lower_chip(chip)
     space = lower_rules(constrain(da.dataflow.get("free"), chip, layer.problem), layer.problem)
-    effort = _core.Effort(exhaustive_limit=0, starts=1, proposals=1_000_000)
+    effort = _core.Effort(exhaustive_limit=0, starts=1, proposals=3_000_000)
     (outcome,) = _core.search(lowered, [problem], [space], _core.Objective.edp, effort, 1)
     for point in outcome.pareto:
         fresh = _core.evaluate(problem, lowered, point.mapping)
