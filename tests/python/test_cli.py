@@ -285,7 +285,11 @@ def test_ctrl_c_ends_a_long_job_at_once() -> None:
         "ws,is,os,free",
     )
     # Loaded before it says so: an interruption of Python's own start is Python's to report.
-    script = "from dnnaccel import cli, arch, zoo; print('ready', flush=True); cli.main()"
+    # Whoever started the tests in the background had them ignore interruptions: a terminal does not.
+    script = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from dnnaccel import cli, arch, zoo; print('ready', flush=True); cli.main()"
+    )
     job = subprocess.Popen(
         [sys.executable, "-c", script, *line], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -551,6 +551,8 @@ LONG_JOBS = {
 @pytest.mark.parametrize(("effort", "job"), LONG_JOBS.values(), ids=LONG_JOBS.keys())
 def test_ctrl_c_ends_a_long_search_within_a_second(effort: str, job: str) -> None:
     script = (
+        # A background job ignores interruptions, and so would what it starts.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import dnnaccel as da\n"
         "from dnnaccel import arch, mapper\n"
         f"{effort}\n"

@@ -312,6 +312,8 @@ def test_wrong_options_are_refused(wrong: dict[str, object], words: str) -> None
 
 def test_ctrl_c_ends_a_long_simulation_within_a_second() -> None:
     script = (
+        # A background job ignores interruptions, and so would what it starts.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import dnnaccel as da\n"
         "from dnnaccel import mapper\n"
         "mapper._EFFORT.update(starts=64, proposals=10**7)\n"
