@@ -328,7 +328,6 @@ def test_progress_is_shown_to_a_terminal_alone(shell, instant) -> None:
     assert instant[0]["progress"] is None
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_a_terminal_gets_a_progress_bar() -> None:
     import pty
 
