@@ -76,6 +76,22 @@ def random_case(choices: Choices, max_macs: int) -> Case:
     return Case(problem=problem, levels=_map(choices, problem, _levels(choices)))
 
 
+def another_nest(choices: Choices, case: Case) -> Case:
+    """Return another mapping of the same problem on the same levels."""
+    return replace(case, levels=_map(choices, case.problem, list(case.levels)))
+
+
+def reordered(choices: Choices, case: Case) -> Case:
+    """Return the same tiles with the loops of every memory in another order."""
+    levels = [
+        replace(level, loops=_interleave(choices, list(level.loops)))
+        if isinstance(level, MemoryLevel)
+        else level
+        for level in case.levels
+    ]
+    return replace(case, levels=tuple(levels))
+
+
 # ------------------------------------------------------------------------------------------------------------
 # Problems
 
@@ -197,7 +213,7 @@ def _levels(choices: Choices) -> list[CaseLevel]:
         levels += [_array(choices, f"array{depth}{n}") for n in range(choices.pick([0, 1, 1, 2]))]
     for role in ROLES[:2]:
         for run in runs(levels, role):
-            if run and choices.chance(30):
+            if run and choices.chance(40):
                 # One array between two keepers that cannot hand words on stops all of them.
                 mixed = choices.chance(10)
                 for array in run[1:] if mixed else run:
@@ -206,7 +222,7 @@ def _levels(choices: Choices) -> list[CaseLevel]:
 
 
 def _memories(choices: Choices, depth: int) -> list[CaseLevel]:
-    keeps = frozenset(choices.some(ROLES, 70))
+    keeps = frozenset(choices.some(ROLES, 75))
     name = f"memory{depth}"
     if len(keeps) < 2 or not choices.chance(35):
         return [MemoryLevel(name=name, keeps=keeps)]
@@ -250,10 +266,13 @@ def _map(choices: Choices, problem: Problem, levels: list[CaseLevel]) -> tuple[C
                 loops[places[place]].append((dim, tile))
         if tile > 1 or choices.chance(5):  # a loop of one trip now and then
             loops[places[chosen[-1]]].append((dim, 1))
+    # Sums come back, and stay in idle instances, where reductions run outside of what they reduce into.
+    inside = problem.tensor("outputs").dims if choices.chance(35) else frozenset()
     mapped: list[CaseLevel] = []
     for n, level in enumerate(levels):
         if isinstance(level, MemoryLevel):
-            mapped.append(replace(level, loops=_interleave(choices, loops.get((n, 0), []))))
+            ordered = _interleave(choices, loops.get((n, 0), []))
+            mapped.append(replace(level, loops=tuple(sorted(ordered, key=lambda loop: loop[0] in inside))))
         else:
             rows, columns = (_interleave(choices, loops[n, axis]) for axis in (0, 1))
             mapped.append(replace(level, rows=rows, columns=columns))
