@@ -206,10 +206,11 @@ def _problem(bounds: dict[str, int], dims: dict[str, Sequence[str]]) -> Problem:
 
 def _levels(choices: Choices) -> list[CaseLevel]:
     """One to four memories (some of them two, side by side, for different tensors), and arrays between."""
+    keeping = choices.pick([60, 60, 95])
     levels: list[CaseLevel] = [MemoryLevel(name="memory0", keeps=frozenset(ROLES))]
     for depth in range(choices.integer(1, 4)):
         if depth:
-            levels += _memories(choices, depth)
+            levels += _memories(choices, depth, keeping)
         levels += [_array(choices, f"array{depth}{n}") for n in range(choices.pick([0, 1, 1, 2]))]
     for role in ROLES[:2]:
         for run in runs(levels, role):
@@ -221,8 +222,8 @@ def _levels(choices: Choices) -> list[CaseLevel]:
     return levels
 
 
-def _memories(choices: Choices, depth: int) -> list[CaseLevel]:
-    keeps = frozenset(choices.some(ROLES, 75))
+def _memories(choices: Choices, depth: int, keeping: int) -> list[CaseLevel]:
+    keeps = frozenset(choices.some(ROLES, keeping))
     name = f"memory{depth}"
     if len(keeps) < 2 or not choices.chance(35):
         return [MemoryLevel(name=name, keeps=keeps)]
@@ -256,10 +257,16 @@ def _map(choices: Choices, problem: Problem, levels: list[CaseLevel]) -> tuple[C
         if not _beside(levels, n)
     ]
     loops: dict[tuple[int, int], list[Split]] = {place: [] for place in places}
+    arrays = [n for n, (level, _) in enumerate(places) if isinstance(levels[level], ArrayLevel)]
     perfect = choices.chance(20)  # the whole nest; otherwise split by split
+    deep = choices.pick([0, 0, 80])  # how often a dim steps outside an array that spreads it
     for dim, bound in problem.bounds.items():
         tile = bound
-        chosen = sorted(choices.integer(0, len(places) - 1) for _ in range(choices.integer(1, 5)))
+        chosen = [choices.integer(0, len(places) - 1) for _ in range(choices.integer(1, 5))]
+        if arrays and choices.chance(deep):
+            last = choices.pick(arrays)
+            chosen = [choices.integer(0, last - 1), last, *chosen[:2]]
+        chosen.sort()
         for place in chosen[:-1]:
             if tile > 1:
                 tile = _tile(choices, tile, perfect or choices.chance(25))
