@@ -233,8 +233,10 @@ def _memories(choices: Choices, depth: int, keeping: int) -> list[CaseLevel]:
 
 def _array(choices: Choices, name: str) -> ArrayLevel:
     def dims() -> frozenset[str] | None:
-        percent = choices.pick([0, 100, 50, 50])
-        return None if percent == 100 else frozenset(choices.some("NGMCPQRS", percent))
+        how = choices.pick(["none", "all", "some", "some"])
+        if how == "some":
+            return frozenset(choices.some("NGMCPQRS", 50))
+        return None if how == "all" else frozenset()
 
     return ArrayLevel(name=name, multicast=dims(), reduce=dims())
 
