@@ -42,22 +42,20 @@ struct PowerSums {
   double weighted = 0;  // sum of j x^j
 };
 
-/// Sums over j = 1..n by doubling: a closed form would cancel where x is near 1.
-PowerSums power_sums(double x, std::uint64_t n) {
+/// Sums over j = 1..n of x = q^period, by doubling: a closed form would cancel where x is near 1.
+PowerSums power_sums(double density, std::uint64_t period, std::uint64_t n) {
   PowerSums sums;
-  double power = 1;  // x^done
   std::uint64_t done = 0;
   for (int bit = 63; bit >= 0; --bit) {
-    const double first = static_cast<double>(done);
-    sums.weighted += power * (sums.weighted + first * sums.plain);
-    sums.plain += power * sums.plain;
-    power *= power;
+    const double shift = all_zero(density, period * done);
+    sums.weighted += shift * (sums.weighted + static_cast<double>(done) * sums.plain);
+    sums.plain += shift * sums.plain;
     done *= 2;
     if ((n >> bit & 1) != 0) {
-      power *= x;
       done += 1;
-      sums.plain += power;
-      sums.weighted += static_cast<double>(done) * power;
+      const double last = all_zero(density, period * done);
+      sums.plain += last;
+      sums.weighted += static_cast<double>(done) * last;
     }
   }
   return sums;
@@ -67,7 +65,7 @@ PowerSums power_sums(double x, std::uint64_t n) {
 double stretch_entries(double density, std::uint64_t words, std::uint64_t period, bool keep_end) {
   const double length = static_cast<double>(words);
   const double run = static_cast<double>(period);
-  const PowerSums sums = power_sums(all_zero(density, period), words / period);
+  const PowerSums sums = power_sums(density, period, words / period);
   const double between = density * (length * sums.plain - run * sums.weighted);
   if (!keep_end) return density * length + between;
   const bool whole = words % period == 0;
