@@ -76,6 +76,7 @@ def _lower_array(array: Array) -> _core.Array:
         forwards=_mask(array.forwards),
         charge=[getattr(_core.Charge, array.charge.get(role, "none")) for role in ROLES],
         energy=array.energy,
+        bandwidth=[array.words_per_cycle.get(role) for role in ROLES],
     )
 
 

@@ -183,6 +183,8 @@ def _counts(chip: Chip, moved: MappingOf[tuple[str, str], tuple[int, int]]) -> t
                     writes=writes,
                     tile_words=0,
                     word_bits=memory.word_bits,
+                    effective_reads=float(reads),
+                    effective_writes=float(writes),
                     energy=reads * memory.read_energy + writes * memory.write_energy,
                 )
             )
@@ -215,6 +217,7 @@ def _without_macs(
         bound_by=bound_by,
         levels=_counts(chip, moved),
         networks=(),
+        effectual_macs=0.0,
         mac_energy=0.0,
         vector_energy=layer.ops * chip.vector.op_energy,
         energy_unit=chip.energy_unit,
