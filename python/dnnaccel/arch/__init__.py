@@ -1,7 +1,7 @@
 """Chips: presets by name, YAML files by path, and the classes they are made of.
 
 ``arch.load("eyeriss")`` loads a preset and ``arch.load("my_chip.yaml")`` a file; `arch.names()` lists the
-presets.
+presets. One of them, ``host_cpu``, is no file: it is this machine, measured when it is loaded.
 """
 
 from __future__ import annotations
@@ -13,17 +13,22 @@ from pathlib import Path
 from dnnaccel._yaml import is_path
 from dnnaccel.arch.chip import Chip
 from dnnaccel.arch.files import parse_value, read_chip
+from dnnaccel.arch.host import HOST, HostFigures, HostMemory, host_chip, measure_host
 from dnnaccel.arch.levels import Array, Level, Mac, Memory, Vector
 from dnnaccel.errors import UnknownNameError, did_you_mean
 
 __all__ = [
+    "HOST",
     "Array",
     "Chip",
+    "HostFigures",
+    "HostMemory",
     "Level",
     "Mac",
     "Memory",
     "Vector",
     "load",
+    "measure_host",
     "names",
     "parse_value",
 ]
@@ -32,8 +37,8 @@ _PRESETS = Path(__file__).with_name("presets")
 
 
 def names() -> list[str]:
-    """Return the names of the presets, sorted."""
-    return sorted(path.stem for path in _PRESETS.glob("*.yaml"))
+    """Return the names of the presets, sorted; `host_cpu`, this machine, is among them."""
+    return sorted([HOST, *(path.stem for path in _PRESETS.glob("*.yaml"))])
 
 
 def load(name_or_path: str | os.PathLike[str]) -> Chip:
@@ -55,4 +60,6 @@ def load(name_or_path: str | os.PathLike[str]) -> Chip:
 
 @functools.cache
 def _load_preset(name: str) -> Chip:
+    if name == HOST:
+        return host_chip()
     return read_chip(_PRESETS / f"{name}.yaml")
