@@ -94,9 +94,9 @@ def text(value: object) -> str:
 
 Plain = BeforeValidator(plain)
 Text = Annotated[str, PlainValidator(text), WithJsonSchema({"type": "string", "maxLength": MAX_TEXT})]
-Bits = Annotated[int, Plain, Field(ge=1, le=4096)]
-Bytes = Annotated[int, Plain, Field(ge=1, le=2**50)]
-Nanometres = Annotated[float, Plain, Field(gt=0, le=1e5, allow_inf_nan=False)]
+Bits = Annotated[int, Field(ge=1, le=4096), Plain]
+Bytes = Annotated[int, Field(ge=1, le=2**50), Plain]
+Nanometres = Annotated[float, Field(gt=0, le=1e5, allow_inf_nan=False), Plain]
 
 
 class Schema(BaseModel):

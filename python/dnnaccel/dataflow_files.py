@@ -145,7 +145,9 @@ _LEVEL_SYNONYMS = {
     **dict.fromkeys(("stationary", "stays", "stores", "roles"), "keeps"),
 }
 # Keys that only a chip's file has.
-_CHIP_KEYS = frozenset({"mac", "vector", "energy_unit", "word_bits", "clock_mhz", "technology_nm"})
+_CHIP_KEYS = frozenset(
+    {"mac", "vector", "energy_unit", "word_bits", "clock_mhz", "technology_nm", "extends", "remove"}
+)
 
 
 def _nearest(key: object, place: Place) -> str:

@@ -11,6 +11,9 @@ import os
 
 from dnnaccel._yaml import is_path
 from dnnaccel.arch.chip import Chip
+
+# Behind what loads the module of the same name: this binds the function over it.
+from dnnaccel.arch.editors import schema
 from dnnaccel.arch.files import parse_value, read_chip
 from dnnaccel.arch.inherit import PRESETS, preset_names
 from dnnaccel.arch.levels import Array, Level, Mac, Memory, Vector
@@ -26,6 +29,7 @@ __all__ = [
     "load",
     "names",
     "parse_value",
+    "schema",
 ]
 
 

@@ -12,6 +12,7 @@ from dnnaccel._yaml import Fault, describe_faults
 from dnnaccel.arch.estimates import (
     FILLED_IN,
     Surroundings,
+    area_of,
     bind_level,
     bind_mac,
     given,
@@ -142,9 +143,7 @@ class Chip:
         """
         areas: dict[str, float | None] = {}
         for name, part, instances in self._parts():
-            each = part.area_mm2
-            if each is None and "area" in part.estimates:
-                each = part.estimates["area"].value
+            each = area_of(part)
             off_chip = isinstance(part, Memory) and (
                 part.size_bytes is None or part.component.get("kind") == "dram"
             )

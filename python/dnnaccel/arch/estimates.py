@@ -13,7 +13,16 @@ from dnnaccel.energy.estimate import Estimate, try_estimate
 from dnnaccel.energy.pricing import Setting
 from dnnaccel.energy.schema import KINDS
 
-__all__ = ["FILLED_IN", "Surroundings", "bind_level", "bind_mac", "given", "source_of"]
+__all__ = [
+    "FILLED_IN",
+    "Surroundings",
+    "area_of",
+    "bind_level",
+    "bind_mac",
+    "given",
+    "source_of",
+    "without_filled_in",
+]
 
 FILLED_IN = ("read_energy", "write_energy", "energy", "area_mm2")
 """The keys that a component can fill in."""
@@ -67,6 +76,13 @@ def source_of(part: Level | Mac, key: str) -> str:
     if key in part.estimates and getattr(part, key) == part.estimates[key].value:
         return part.estimates[key].source
     return part.source if isinstance(part, Mac) else part.sources.get(key, "")
+
+
+def area_of(part: Level | Mac) -> float | None:
+    """Return the area of one instance in the chip's area unit, or None if nobody says."""
+    if part.area_mm2 is None and "area" in part.estimates:
+        return part.estimates["area"].value
+    return part.area_mm2
 
 
 def _common(around: Surroundings) -> dict[str, Any]:

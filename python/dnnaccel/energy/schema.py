@@ -44,10 +44,10 @@ TableName = Annotated[
 Precision = Annotated[
     str, PlainValidator(_precision), WithJsonSchema({"type": "string", "enum": list(PRECISIONS)})
 ]
-CapacityBits = Annotated[int, Plain, Field(ge=1, le=2**53)]
-Ports = Annotated[int, Plain, Field(ge=1, le=16)]
-Banks = Annotated[int, Plain, Field(ge=1, le=65536)]
-Millimetres = Annotated[float, Plain, Field(gt=0, le=1000, allow_inf_nan=False)]
+CapacityBits = Annotated[int, Field(ge=1, le=2**53), Plain]
+Ports = Annotated[int, Field(ge=1, le=16), Plain]
+Banks = Annotated[int, Field(ge=1, le=65536), Plain]
+Millimetres = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False), Plain]
 
 
 class ComponentSchema(Schema):
