@@ -40,6 +40,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("zoo", "dataflow"),
     ("mapspace",),
     ("_lower",),
+    ("sparsity",),
     ("cost",),
     ("mapper",),
     ("report",),
