@@ -46,8 +46,8 @@ def main() -> None:
     )
     print()
     print(
-        f"Images read: {read:.2f}x less, published 1.9x. Images written: at least {written:.2f}x less, published "
-        f"2.6x. All DRAM traffic: {coded / chip - 1:+.1%} of the chip's."
+        f"Images read: {read:.2f}x less, published 1.9x. Images written: at least {written:.2f}x less, "
+        f"published 2.6x. All DRAM traffic: {coded / chip - 1:+.1%} of the chip's."
     )
     needed = " and ".join(f"{zeros_needed(row):.0%} ({row.layer})" for row in ROWS if row.layer in POOLED)
     print()
