@@ -157,7 +157,10 @@ void register_isca16(py::module_& module) {
                                                                     {"array", a.array},
                                                                     {"buffer", a.buffer},
                                                                     {"dram_reads", a.dram_reads},
-                                                                    {"dram_writes", a.dram_writes}};
+                                                                    {"dram_writes", a.dram_writes},
+                                                                    {"rf_sums", a.rf_sums},
+                                                                    {"array_sums", a.array_sums},
+                                                                    {"buffer_sums", a.buffer_sums}};
                              })
       .def_property_readonly("misfit",
                              [](const Result& r) -> MisfitTuple {

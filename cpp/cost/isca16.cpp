@@ -132,31 +132,43 @@ Accesses row_stationary(const Layer& l, const Totals& all, const Mapping& x) {
   const double first_sums = all.outputs * real(l.filter_rows) * passes(l.channels, x.q);
   const double visits = passes(l.channels, x.q * x.r);
   const double strips = in_strips(l, x.e);
-  return {.rf = 4 * all.macs - 2 * first_sums,
+  const double rf_sums = 2 * all.macs - 2 * first_sums;
+  const double array_sums = first_sums - all.outputs * visits;
+  const double buffer_sums = 2 * (visits - 1) * all.outputs;
+  return {.rf = 2 * all.macs + rf_sums,
           .array = all.weights * real(l.out_rows) * passes(l.batch, x.n) +
                    images_and_channels(l) * real(l.in_columns) * real(l.out_rows) *
                        real(l.filter_rows) * passes(l.filters, x.p) +
-                   first_sums - all.outputs * visits,
-          .buffer = strips * passes(l.filters, x.p * x.t) + 2 * (visits - 1) * all.outputs,
+                   array_sums,
+          .buffer = strips * passes(l.filters, x.p * x.t) + buffer_sums,
           .dram_reads = all.weights * passes(l.batch, x.n) * passes(l.out_rows, x.e) +
-                        strips * passes(l.filters, x.held)};
+                        strips * passes(l.filters, x.held),
+          .rf_sums = rf_sums,
+          .array_sums = array_sums,
+          .buffer_sums = buffer_sums};
 }
 
 Accesses weight_stationary(const Layer& l, const Totals& all, const Mapping& x) {
   // Sums meet along one row of the filter and the channels across the array, then in the buffer.
   const double visits = real(l.filter_rows) * passes(l.channels, x.k);
   const double inputs = images_and_channels(l) * real(l.in_rows) * real(l.in_columns);
+  const double array_sums = all.macs - all.outputs * visits;
+  const double buffer_sums = 2 * (visits - 1) * all.outputs;
   return {.rf = all.macs,
-          .array = all.macs + all.macs - all.outputs * visits,
-          .buffer = 2 * (visits - 1) * all.outputs,
-          .dram_reads = all.weights + inputs * passes(l.filters, x.m)};
+          .array = all.macs + array_sums,
+          .buffer = buffer_sums,
+          .dram_reads = all.weights + inputs * passes(l.filters, x.m),
+          .array_sums = array_sums,
+          .buffer_sums = buffer_sums};
 }
 
 Accesses output_stationary(const Totals& all, double weights, double inputs, double dram_inputs) {
-  return {.rf = 2 * all.macs - 2 * all.outputs,
+  const double rf_sums = 2 * all.macs - 2 * all.outputs;
+  return {.rf = rf_sums,
           .array = 2 * all.macs,
           .buffer = weights + inputs,
-          .dram_reads = all.weights + dram_inputs};
+          .dram_reads = all.weights + dram_inputs,
+          .rf_sums = rf_sums};
 }
 
 Accesses output_stationary_a(const Layer& l, const Totals& all, const Mapping& x) {
@@ -183,12 +195,14 @@ Accesses output_stationary_c(const Layer& l, const Totals& all, const Mapping& x
 
 Accesses no_local_reuse(const Layer& l, const Totals& all, const Mapping& x) {
   const double visits = real(l.filter_rows) * real(l.filter_columns) * passes(l.channels, x.k);
-  return {.rf = 0,
-          .array = all.macs + all.macs - all.outputs * visits,
-          .buffer = all.macs + all.macs / real(l.filters) * passes(l.filters, x.m) +
-                    2 * (visits - 1) * all.outputs,
+  const double array_sums = all.macs - all.outputs * visits;
+  const double buffer_sums = 2 * (visits - 1) * all.outputs;
+  return {.array = all.macs + array_sums,
+          .buffer = all.macs + all.macs / real(l.filters) * passes(l.filters, x.m) + buffer_sums,
           .dram_reads = all.weights * passes(l.batch, x.n) * passes(l.out_rows, x.e) +
-                        in_strips(l, x.e) * passes(l.filters, x.held)};
+                        in_strips(l, x.e) * passes(l.filters, x.held),
+          .array_sums = array_sums,
+          .buffer_sums = buffer_sums};
 }
 
 Accesses count(Dataflow dataflow, const Layer& l, const Mapping& x) {

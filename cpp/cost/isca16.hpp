@@ -68,6 +68,9 @@ struct Accesses {
   double buffer = 0;
   double dram_reads = 0;
   double dram_writes = 0;
+  double rf_sums = 0;      ///< those of rf that are for partial sums, the others being for operands
+  double array_sums = 0;   ///< those of array
+  double buffer_sums = 0;  ///< those of buffer
 };
 
 /// Energy of one MAC and of one access at each level, in any unit.

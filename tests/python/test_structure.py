@@ -39,11 +39,12 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("zoo", "dataflow"),
     ("mapspace",),
     ("_lower",),
-    ("cost",),
+    ("cost", "conventions"),
     ("mapper",),
     ("report",),
     ("simulate",),
     ("compare",),
+    ("reproduce",),
     ("cli",),
 )
 RANK = {module: rank for rank, group in enumerate(PYTHON_ORDER) for module in group}
