@@ -72,10 +72,13 @@ class Array:
         forwards: int,
         charge: Sequence[Charge],
         energy: float,
+        bandwidth: Sequence[float | None] | None = None,
     ) -> None: ...
 
 class Architecture:
-    def __init__(self, levels: Sequence[Memory | Array], mac_energy: float) -> None: ...
+    def __init__(
+        self, levels: Sequence[Memory | Array], mac_energy: float, leakage_energy: float = 0.0
+    ) -> None: ...
     @property
     def mac_units(self) -> int: ...
 
@@ -122,6 +125,35 @@ class Counts:
     @property
     def active_macs(self) -> int: ...
 
+class Port:
+    none: ClassVar[Port]
+    read: ClassVar[Port]
+    write: ClassVar[Port]
+    shared: ClassVar[Port]
+    inputs: ClassVar[Port]
+    weights: ClassVar[Port]
+    outputs: ClassVar[Port]
+    __members__: ClassVar[dict[str, Port]]
+    def __init__(self, value: int) -> None: ...
+    def __int__(self) -> int: ...
+    def __index__(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class Sparsity:
+    def __init__(
+        self,
+        *,
+        work: float,
+        steps: float,
+        stored: Sequence[Sequence[float]],
+        finished: float,
+        asked: Sequence[Sequence[float]],
+        crossing: Sequence[float],
+    ) -> None: ...
+
 class Cost:
     @property
     def cycles(self) -> int: ...
@@ -136,8 +168,13 @@ class Cost:
     @property
     def mac_energy(self) -> float: ...
     @property
+    def leakage_energy(self) -> float: ...
+    @property
     def energy(self) -> float: ...
     def level_cycles(self, levels: int, /) -> list[float]: ...
+    def level_ports(self, levels: int, /) -> list[Port]: ...
+    def reads(self, levels: int, /) -> list[list[float]]: ...
+    def writes(self, levels: int, /) -> list[list[float]]: ...
     def memory_energy(self, levels: int, /) -> list[list[float]]: ...
     def network_energy(self, levels: int, /) -> list[list[float]]: ...
 
@@ -149,7 +186,9 @@ class Evaluation:
     @property
     def misfit(self) -> Misfit | None: ...
 
-def evaluate(problem: Problem, architecture: Architecture, mapping: Mapping) -> Evaluation: ...
+def evaluate(
+    problem: Problem, architecture: Architecture, mapping: Mapping, sparsity: Sparsity | None = None
+) -> Evaluation: ...
 
 class Objective:
     energy: ClassVar[Objective]
@@ -204,6 +243,7 @@ def search(
     effort: Effort,
     threads: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    sparsities: Sequence[Sparsity] | None = None,
 ) -> list[Outcome]: ...
 
 class Isca16Layer:

@@ -128,6 +128,12 @@ def _shared_options(command: _Command) -> _Command:
                 help="Inferences per run.",
             ),
             click.option(
+                "--density",
+                metavar="DENSITY",
+                help="Which words are zero: a number for both operands, as in inputs=0.4,weights=0.3, a published "
+                "set such as eyeriss_jssc17, or an .npz file of tensors; by default none.",
+            ),
+            click.option(
                 "--set",
                 "changes",
                 multiple=True,
@@ -188,6 +194,7 @@ Examples:
   dnnaccel simulate alexnet --arch eyeriss --dataflow my_dataflow.yaml
   dnnaccel simulate resnet50 --arch tpu_v1 --batch 8 --output resnet50.html
   dnnaccel simulate alexnet --arch eyeriss --set pe_array.rows=8 --format csv
+  dnnaccel simulate alexnet --arch eyeriss --density eyeriss_jssc17
 """
 )
 @click.argument("network", metavar="NETWORK[:LAYER]", shell_complete=_complete_network)
@@ -214,6 +221,7 @@ def simulate(
     dataflow: str | None,
     objective: str,
     batch: int,
+    density: str | None,
     changes: tuple[str, ...],
     format: str | None,
     output: str | None,
@@ -226,7 +234,15 @@ def simulate(
     _check_output(output, format)
     net, target = _load_network(network, batch), _load_chip(chip, changes)
     with _progress(quiet) as progress:
-        report = job(net, target, dataflow=dataflow, objective=objective, threads=threads, progress=progress)
+        report = job(
+            net,
+            target,
+            dataflow=dataflow,
+            objective=objective,
+            density=_read_density(density),
+            threads=threads,
+            progress=progress,
+        )
     _deliver(report, format, output, quiet)
 
 
@@ -263,6 +279,7 @@ def compare(
     dataflows: str | None,
     objective: str,
     batch: int,
+    density: str | None,
     changes: tuple[str, ...],
     format: str | None,
     output: str | None,
@@ -277,7 +294,15 @@ def compare(
     targets = [_load_chip(name, changes) for name in _split(chips)]
     flows = None if dataflows is None else _split(dataflows)
     with _progress(quiet) as progress:
-        comparison = job(nets, targets, flows, objective=objective, threads=threads, progress=progress)
+        comparison = job(
+            nets,
+            targets,
+            flows,
+            objective=objective,
+            density=_read_density(density),
+            threads=threads,
+            progress=progress,
+        )
     _deliver(comparison, format, output, quiet)
 
 
@@ -341,6 +366,26 @@ def _read_changes(changes: tuple[str, ...]) -> dict[str, Any]:
         if key in read:
             raise DnnAccelError(f"--set {key} is given twice; give it once")
         read[key] = _read_value(value)
+    return read
+
+
+def _read_density(text: str | None) -> float | str | dict[str, float] | None:
+    """Return what --density says: a number, densities by tensor, or the name of a set or a file."""
+    if text is None:
+        return None
+    with contextlib.suppress(ValueError):
+        return float(text)
+    if "=" not in text:
+        return text
+    read: dict[str, float] = {}
+    for part in _split(text):
+        tensor, _, value = (piece.strip() for piece in part.partition("="))
+        try:
+            read[tensor] = float(value)
+        except ValueError:
+            raise DnnAccelError(
+                f"--density {part!r} is not TENSOR=NUMBER, for instance inputs=0.4,weights=0.3"
+            ) from None
     return read
 
 

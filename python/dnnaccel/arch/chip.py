@@ -242,7 +242,9 @@ def _level_to_dict(level: Level, word_bits: int) -> dict[str, Any]:
 
 
 def _unit_to_dict(unit: Mac | Vector) -> dict[str, Any]:
-    return {f.name: getattr(unit, f.name) for f in fields(unit) if getattr(unit, f.name) != ""}
+    return {
+        f.name: _plain_value(value) for f in fields(unit) if (value := getattr(unit, f.name)) != f.default
+    }
 
 
 def _with_word_bits(level: Level, word_bits: int) -> Level:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dnnaccel.arch.chip import Chip
 from dnnaccel.arch.levels import Array, Memory
 from dnnaccel.problem import ROLES
 
 __all__ = ["draw"]
+
+WIDTH = 100
 
 _BUFFERING = {"single": "", "double": "double buffered", "stream": "streamed"}
 
@@ -21,7 +25,7 @@ def draw(chip: Chip) -> str:
             indent += "  │ "
         else:
             lines += _memory(level, indent, chip)
-    lines.append(f"{indent}└─ mac: {chip.mac.energy:.4g} {chip.energy_unit} each")
+    lines += _mac(chip, indent)
     vector = chip.vector
     lines.append(
         f"vector unit at {vector.memory}: {vector.lanes} operations per cycle, "
@@ -64,9 +68,13 @@ def _memory(memory: Memory, indent: str, chip: Chip) -> list[str]:
     if memory.write_bytes_per_cycle is not None:
         costs.append(f"{memory.write_bytes_per_cycle:.4g} B written per cycle")
     facts = [size, _BUFFERING[memory.buffering], "* may bypass it" if memory.may_bypass else ""]
+    zeros = [f"{role} in {name}" for role, name in memory.formats.items()]
+    if memory.gated_by:
+        zeros.append(f"zeros of {' and '.join(memory.gated_by)} save accesses")
     return [
         f"{indent}├─ {memory.name} [{', '.join(kept)}]  {', '.join(fact for fact in facts if fact)}",
-        f"{indent}│    {', '.join(costs)}",
+        *_wrapped(costs, f"{indent}│    "),
+        *_wrapped(zeros, f"{indent}│    "),
     ]
 
 
@@ -81,6 +89,32 @@ def _array(array: Array, indent: str, unit: str) -> list[str]:
     charged = [f"{role} by {how}" for role, how in array.charge.items() if how != "none"]
     if charged and array.energy:
         lines.append(f"{indent}  │  {array.energy:.4g} {unit} per word: {', '.join(charged)}")
+    rates = [f"{role} {rate:.4g}" for role, rate in array.words_per_cycle.items()]
+    if rates:
+        lines.append(f"{indent}  │  words per cycle into one instance: {', '.join(rates)}")
+    return lines
+
+
+def _mac(chip: Chip, indent: str) -> list[str]:
+    mac = chip.mac
+    facts = [f"mac: {mac.energy:.4g} {chip.energy_unit} each"]
+    if mac.gates:
+        facts.append(f"zeros of {' and '.join(mac.gates)} save its energy")
+    if mac.skips:
+        facts.append(f"zeros of {' and '.join(mac.skips)} are skipped")
+    return _wrapped(facts, f"{indent}└─ ", f"{indent}   ")
+
+
+def _wrapped(facts: Sequence[str], first: str, rest: str | None = None) -> list[str]:
+    """Return `facts` with commas between, as many to a line as fit, behind `first` and then `rest`."""
+    lines: list[str] = []
+    for fact in facts:
+        if lines and len(lines[-1]) + len(fact) + 3 <= WIDTH:
+            lines[-1] += f", {fact}"
+        else:
+            if lines:
+                lines[-1] += ","
+            lines.append((first if rest is None or not lines else rest) + fact)
     return lines
 
 

@@ -55,6 +55,11 @@ class Memory:
     read_bytes_per_cycle, write_bytes_per_cycle, bytes_per_cycle : float or None
         Bandwidth of one instance: of its read port and its write port, or of one port shared by both.
         None never limits.
+    formats : dict of str
+        Compressed format of the tensors that are not kept word by word here, by role: "rlc", "csc",
+        "bitmask" or "coordinate".
+    gated_by : tuple of str
+        Operand roles whose zeros save the accesses between this memory and compute.
     sources : dict of str
         Where each number comes from, by key.
 
@@ -72,6 +77,8 @@ class Memory:
     read_bytes_per_cycle: float | None = None
     write_bytes_per_cycle: float | None = None
     bytes_per_cycle: float | None = None
+    formats: Mapping[str, str] = field(default_factory=FrozenDict)
+    gated_by: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=FrozenDict)
 
     def __post_init__(self) -> None:
@@ -130,6 +137,9 @@ class Array:
         neighbours.
     energy : float
         Energy of one charged word, in the chip's energy unit.
+    words_per_cycle : dict of float
+        Bandwidth of the network per role: words in a cycle into one instance of the array. A role that is
+        not named never limits.
     sources : dict of str
         Where each number comes from, by key.
 
@@ -144,6 +154,7 @@ class Array:
     forwards: tuple[str, ...] = ()
     charge: Mapping[str, str] = field(default_factory=FrozenDict)
     energy: float = 0.0
+    words_per_cycle: Mapping[str, float] = field(default_factory=FrozenDict)
     sources: Mapping[str, str] = field(default_factory=FrozenDict)
 
     def __post_init__(self) -> None:
@@ -177,9 +188,24 @@ Level = Memory | Array
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mac:
-    """The multiply-accumulate unit of each processing element: energy of one MAC, and its source."""
+    """The multiply-accumulate unit of each processing element.
+
+    Attributes
+    ----------
+    energy : float
+        Energy of one MAC, in the chip's energy unit.
+    gates, skips : tuple of str
+        Operand roles whose zeros save the energy of a MAC, and those whose zeros save its energy and its
+        time.
+    source : str
+        Where the numbers come from.
+
+    Raises `ArchitectureError` for a value that makes no sense.
+    """
 
     energy: float
+    gates: tuple[str, ...] = ()
+    skips: tuple[str, ...] = ()
     source: str = ""
 
     def __post_init__(self) -> None:

@@ -37,14 +37,16 @@ FORMAT = 1
 MAX_LEVELS = 16
 MAX_PES = 2**20
 MAX_TEXT = 4000
+MAX_RATE = 1e12
 CHARGES = ("none", "delivery", "hop")
 REDUCTION_DIMS = ("C", "R", "S")
+FORMATS = ("rlc", "csc", "bitmask", "coordinate")
 # These words already mean something where a level's name may stand: in a mapping or an energy split.
 RESERVED_NAMES = ("mac", "vector", "for", "par")
 
 
-class FrozenDict(dict[str, str]):
-    """A dict of strings that does not change, so that what holds it can be hashed and shared."""
+class FrozenDict(dict[str, Any]):
+    """A dict of plain values that does not change, so that what holds it can be hashed and shared."""
 
     __slots__ = ()
 
@@ -57,7 +59,7 @@ class FrozenDict(dict[str, str]):
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))
 
-    def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[str, str]]]:
+    def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[str, Any]]]:
         return FrozenDict, (dict(self),)
 
 
@@ -122,10 +124,17 @@ def _roles(value: object) -> tuple[str, ...]:
     return _words(value, ROLES, "tensor")
 
 
-def _operands(value: object) -> tuple[str, ...]:
+def _forwarded(value: object) -> tuple[str, ...]:
     roles = _roles(value)
     if "outputs" in roles:
         raise wrong("neighbours hand on inputs and weights; partial sums meet where `reduce` says")
+    return roles
+
+
+def _operands(value: object) -> tuple[str, ...]:
+    roles = _roles(value)
+    if "outputs" in roles:
+        raise wrong("outputs are no operand of a MAC; only zeros among inputs and weights save anything")
     return roles
 
 
@@ -156,6 +165,31 @@ def _charge(value: object) -> FrozenDict:
     return FrozenDict({role: value.get(role, "none") for role in ROLES})
 
 
+def _formats(value: object) -> FrozenDict:
+    if not isinstance(value, Mapping):
+        raise wrong(f"must give the compressed format of each tensor, not {shown(value)}")
+    for role, name in value.items():
+        if role not in ROLES:
+            raise wrong(f"unknown tensor {shown(role)}; {nearest_key(role, ROLES)}")
+        if name not in FORMATS:
+            raise wrong(f"unknown format {shown(name)} of {role}; {nearest_key(name, FORMATS)}")
+    return FrozenDict({role: value[role] for role in ROLES if role in value})
+
+
+def _rates(value: object) -> FrozenDict:
+    if not isinstance(value, Mapping):
+        raise wrong(f"must give the words per cycle of each tensor, not {shown(value)}")
+    rates = {}
+    for role, given in value.items():
+        rate = _plain(given)
+        if role not in ROLES:
+            raise wrong(f"unknown tensor {shown(role)}; {nearest_key(role, ROLES)}")
+        if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 < rate <= MAX_RATE:
+            raise wrong(f"{role} must be a number of words per cycle greater than 0, not {shown(rate)}")
+        rates[role] = float(rate)
+    return FrozenDict({role: rates[role] for role in ROLES if role in rates})
+
+
 def _sources(value: object) -> FrozenDict:
     if not isinstance(value, Mapping):
         raise wrong(f"must give the source of each key as text, not {shown(value)}")
@@ -171,11 +205,12 @@ Text = Annotated[str, PlainValidator(_text)]
 LevelName = Annotated[str, PlainValidator(_level_name)]
 ChipName = Annotated[str, PlainValidator(_chip_name)]
 Roles = Annotated[tuple[str, ...], PlainValidator(_roles)]
+Operands = Annotated[tuple[str, ...], PlainValidator(_operands)]
 Bits = Annotated[int, Plain, Field(ge=1, le=4096)]
 Bytes = Annotated[int, Plain, Field(ge=1, le=2**50)]
 Count = Annotated[int, Plain, Field(ge=1, le=MAX_PES)]
 Energy = Annotated[float, Plain, Field(ge=0, le=1e12, allow_inf_nan=False)]
-Rate = Annotated[float, Plain, Field(gt=0, le=1e12, allow_inf_nan=False)]
+Rate = Annotated[float, Plain, Field(gt=0, le=MAX_RATE, allow_inf_nan=False)]
 Megahertz = Annotated[float, Plain, Field(gt=0, le=1e6, allow_inf_nan=False)]
 Nanometres = Annotated[float, Plain, Field(gt=0, le=1e5, allow_inf_nan=False)]
 
@@ -202,6 +237,8 @@ class MemorySchema(_LevelSchema):
     read_bytes_per_cycle: Rate | None = None
     write_bytes_per_cycle: Rate | None = None
     bytes_per_cycle: Rate | None = None
+    formats: Annotated[FrozenDict, PlainValidator(_formats)] = FrozenDict()
+    gated_by: Operands = ()
 
 
 class ArraySchema(_LevelSchema):
@@ -212,15 +249,18 @@ class ArraySchema(_LevelSchema):
     columns: Count = 1
     multicast: Annotated[str | tuple[str, ...], PlainValidator(_dims)] = "all"
     reduce: Annotated[str | tuple[str, ...], PlainValidator(_reduction_dims)] = "none"
-    forwards: Annotated[tuple[str, ...], PlainValidator(_operands)] = ()
+    forwards: Annotated[tuple[str, ...], PlainValidator(_forwarded)] = ()
     charge: Annotated[FrozenDict, PlainValidator(_charge)] = NO_CHARGE
     energy: Energy = 0.0
+    words_per_cycle: Annotated[FrozenDict, PlainValidator(_rates)] = FrozenDict()
 
 
 class MacSchema(_Schema):
     """Keys of the multiply-accumulate unit."""
 
     energy: Energy
+    gates: Operands = ()
+    skips: Operands = ()
     source: Text = ""
 
 
@@ -348,7 +388,9 @@ def find_faults(schema: type[BaseModel], data: object) -> tuple[dict[str, Any], 
         if key not in schema.model_fields or key == "sources":
             known = [name for name in schema.model_fields if name != "sources"]
             return {}, [(("sources", key), f"unknown key; {nearest_key(key, known)}")]
-    return fields, _memory_faults(fields) if schema is MemorySchema else []
+    if schema is MemorySchema:
+        return fields, _memory_faults(fields)
+    return fields, _mac_faults(fields) if schema is MacSchema else []
 
 
 def _memory_faults(memory: Mapping[str, Any]) -> list[Fault]:
@@ -360,8 +402,20 @@ def _memory_faults(memory: Mapping[str, Any]) -> list[Fault]:
         faults.append(
             (("may_bypass",), f"{strangers[0]} are not among what it keeps; only those can bypass it")
         )
+    faults += [
+        (("formats", role), f"{role} are not among what it keeps; only those have a format here")
+        for role in memory["formats"]
+        if role not in memory["keeps"]
+    ]
     if memory["bytes_per_cycle"] is not None:
         sentence = "bytes_per_cycle is a port shared by reads and writes; state it or the other two"
         own = ("read_bytes_per_cycle", "write_bytes_per_cycle")
         faults += [((key,), sentence) for key in own if memory[key] is not None]
     return faults
+
+
+def _mac_faults(mac: Mapping[str, Any]) -> list[Fault]:
+    both = [role for role in mac["skips"] if role in mac["gates"]]
+    if not both:
+        return []
+    return [(("skips",), f"{both[0]} are in gates too; skipping saves the energy as well, so state one")]
