@@ -34,6 +34,7 @@ _LEVEL_OF = {
     "rf": "rf",
     "mac": "mac",
     "vector": "mac",
+    "leakage": "mac",
 }
 _PART_OF = {"dram": "DRAM", "buffer": "buffer", "array": "array", "rf": "RF"}
 
