@@ -1,6 +1,7 @@
 """Types of the compiled core, by hand; tests/python/test_stub.py holds them against the module."""
 
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as MappingOf
 from typing import ClassVar
 
 from numpy.typing import ArrayLike
@@ -297,3 +298,45 @@ def encoded_bits(
     format: Format, words: int, nonzeros: int, entries: int, word_bits: int
 ) -> tuple[float, float]: ...
 def effectual_macs(problem: Problem, inputs: ArrayLike | None, weights: ArrayLike | None) -> int: ...
+
+class Isca16Layer:
+    def __init__(
+        self,
+        *,
+        batch: int,
+        groups: int,
+        filters: int,
+        channels: int,
+        out_size: tuple[int, int],
+        filter_size: tuple[int, int],
+        stride: tuple[int, int],
+        in_size: tuple[int, int],
+    ) -> None: ...
+
+class Isca16Job:
+    def __init__(
+        self,
+        dataflow: str,
+        layer: Isca16Layer,
+        storage: Sequence[int],
+        objective: Sequence[float],
+    ) -> None: ...
+
+class Isca16Result:
+    @property
+    def mapping(self) -> dict[str, int] | None: ...
+    @property
+    def accesses(self) -> dict[str, float]: ...
+    @property
+    def misfit(self) -> tuple[str, int, int] | None: ...
+    @property
+    def elements(self) -> int: ...
+    @property
+    def evaluated(self) -> int: ...
+
+def isca16_evaluate(job: Isca16Job, mapping: MappingOf[str, int]) -> Isca16Result: ...
+def isca16_search(
+    jobs: Sequence[Isca16Job],
+    threads: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Isca16Result]: ...

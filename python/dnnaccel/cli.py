@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 from click.shell_completion import CompletionItem
@@ -360,6 +360,111 @@ def show(name: str) -> None:
     from dnnaccel.report.listing import describe
 
     click.echo(describe(name))
+
+
+@cli.group(
+    cls=_Commands,
+    epilog="""\b
+Examples:
+  dnnaccel reproduce isca16
+  dnnaccel reproduce isca16 --layers fc --batch 16,64,256 --pes 1024
+""",
+)
+def reproduce() -> None:
+    """Print published results beside ours, with the difference."""
+
+
+def _read_batches(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+    read = click.IntRange(min=1)
+    return tuple(read.convert(part, param, ctx) for part in _split(value))
+
+
+@reproduce.command(short_help="The dataflow comparison of Eyeriss, ISCA 2016.")
+@click.option(
+    "--pes",
+    type=click.Choice(["256", "512", "1024"]),
+    default="256",
+    show_default=True,
+    help="Processing elements; storage follows by the paper's rule of equal area.",
+)
+@click.option(
+    "--batch",
+    "batches",
+    metavar="N,N,...",
+    default="1,16,64",
+    show_default=True,
+    callback=_read_batches,
+    help="Batch sizes.",
+)
+@click.option(
+    "--layers",
+    type=click.Choice(["conv", "fc", "all"]),
+    default="conv",
+    show_default=True,
+    help="Layers to compare.",
+)
+@click.option(
+    "--network",
+    default="alexnet",
+    show_default=True,
+    shell_complete=_complete_network,
+    help="Network of the zoo; published figures are AlexNet's.",
+)
+@click.option(
+    "--honest/--no-honest", default=True, help="Whether to repeat it under this package's own counting."
+)
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="What to print.",
+)
+@click.option("--threads", type=click.IntRange(min=1), help="Threads to search with; default all.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar on stderr.")
+def isca16(
+    pes: str,
+    batches: tuple[int, ...],
+    layers: str,
+    network: str,
+    honest: bool,
+    format: str,
+    threads: int | None,
+    quiet: bool,
+) -> None:
+    """Compare the dataflows RS, WS, OSA, OSB, OSC and NLR as Chen, Emer and Sze did (ISCA 2016).
+
+    First counted as the paper counts, beside its figures; then as this package counts otherwise.
+    """
+    from dnnaccel.reproduce import isca16 as job
+
+    with _progress(quiet) as progress:
+        comparison = job(
+            pes=int(pes),
+            batches=batches,
+            layers=layers,
+            network=network,
+            honest=honest,
+            threads=threads,
+            progress=progress,
+        )
+    _print(comparison, format)
+
+
+class _Printable(Protocol):
+    def to_text(self, *, width: int) -> str: ...
+
+    def to_json(self) -> str: ...
+
+    def to_csv(self) -> str: ...
+
+
+def _print(result: _Printable, format: str) -> None:
+    if format == "table":
+        click.echo(result.to_text(width=_width()))
+    else:
+        click.echo(result.to_json() if format == "json" else result.to_csv(), nl=False)
 
 
 def _load_network(name: str, batch: int) -> Network | Layer:

@@ -44,11 +44,12 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("_lower",),
     ("sparsity",),
     ("_zeros",),
-    ("cost",),
+    ("cost", "conventions"),
     ("mapper",),
     ("report",),
     ("simulate",),
     ("compare",),
+    ("reproduce",),
     ("cli",),
 )
 RANK = {module: rank for rank, group in enumerate(PYTHON_ORDER) for module in group}
