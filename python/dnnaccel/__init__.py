@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from dnnaccel import dataflow, layers, zoo
+from dnnaccel import dataflow, layers, sparsity, zoo
 from dnnaccel._core import __version__, build_config
 from dnnaccel.compare import Comparison, compare
 from dnnaccel.cost import LayerReport, evaluate
@@ -16,6 +16,7 @@ from dnnaccel.dataflow import Dataflow
 from dnnaccel.errors import (
     ArchitectureError,
     DataflowError,
+    DensityError,
     DnnAccelError,
     LayerError,
     MappingError,
@@ -40,6 +41,7 @@ __all__ = [
     "Comparison",
     "Dataflow",
     "DataflowError",
+    "DensityError",
     "DnnAccelError",
     "LayerError",
     "LayerReport",
@@ -63,6 +65,7 @@ __all__ = [
     "layers",
     "search",
     "simulate",
+    "sparsity",
     "zoo",
 ]
 

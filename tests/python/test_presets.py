@@ -92,7 +92,8 @@ def test_eyeriss() -> None:
     chip = arch.load("eyeriss")
     assert sizes(chip) == {
         "dram": None,
-        "glb": 55296,
+        "glb": 51200,
+        "filter_buffer": 4096,
         "ifmap_spad": 12,
         "filter_spad": 224,
         "psum_spad": 24,
@@ -108,7 +109,9 @@ def test_eyeriss() -> None:
     assert chip.memory("dram").read_energy == 512 / 4
     assert chip.memory("glb").read_energy == pytest.approx(18.183829 / 4)
     assert chip.memory("glb").write_energy == pytest.approx(14.137929 / 4)
-    assert chip.memory("glb").may_bypass == ("weights",)
+    on_chip = sum(chip.memory(name).size_bytes or 0 for name in ("glb", "filter_buffer"))
+    assert on_chip == 108 * 1024
+    assert dict(array.words_per_cycle) == {"inputs": 1, "weights": 4, "outputs": 4}
     assert chip.mac.energy == pytest.approx((0.8 + 0.1) / 0.52)
     assert array.energy == pytest.approx(2 * chip.mac.energy)
     for name, words in (("psum_spad", 24), ("filter_spad", 224)):

@@ -27,7 +27,8 @@ CPP_MAY_INCLUDE = {
     "mapper": COST_AND_BELOW,
     "sim": COST_AND_BELOW,
     "kernels": {"base"},
-    "bindings": COST_AND_BELOW | {"mapper", "sim", "kernels"},
+    "sparsity": {"base", "problem"},
+    "bindings": COST_AND_BELOW | {"mapper", "sim", "kernels", "sparsity"},
 }
 
 # What a module of the package may import, left before right; modules in one group may not import each other.
@@ -41,11 +42,14 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("zoo", "dataflow"),
     ("mapspace",),
     ("_lower",),
-    ("cost",),
+    ("sparsity",),
+    ("_zeros",),
+    ("cost", "conventions"),
     ("mapper",),
     ("report",),
     ("simulate",),
     ("compare",),
+    ("reproduce",),
     ("cli",),
 )
 RANK = {module: rank for rank, group in enumerate(PYTHON_ORDER) for module in group}
