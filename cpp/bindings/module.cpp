@@ -24,5 +24,6 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   register_mapping(module);
   register_cost(module);
   register_mapper(module);
+  register_isca16(module);
   register_sparsity(module);
 }

@@ -1,7 +1,10 @@
 """Types of the compiled core, by hand; tests/python/test_stub.py holds them against the module."""
 
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as MappingOf
 from typing import ClassVar
+
+from numpy.typing import ArrayLike
 
 __version__: str
 
@@ -110,6 +113,12 @@ class MemoryCount:
     def writes(self) -> int: ...
     @property
     def tile(self) -> int: ...
+    @property
+    def filled(self) -> int: ...
+    @property
+    def drained(self) -> int: ...
+    @property
+    def sent(self) -> int: ...
 
 class NetworkCount:
     @property
@@ -120,6 +129,14 @@ class NetworkCount:
     def hops(self) -> int: ...
     @property
     def returned(self) -> int: ...
+
+class RampCount:
+    @property
+    def sent(self) -> int: ...
+    @property
+    def received(self) -> int: ...
+    @property
+    def parent(self) -> int: ...
 
 class Misfit:
     @property
@@ -134,6 +151,8 @@ class Misfit:
 class Counts:
     def memories(self, levels: int, /) -> list[list[MemoryCount]]: ...
     def networks(self, levels: int, /) -> list[list[NetworkCount]]: ...
+    def ramps(self, levels: int, /) -> list[list[RampCount]]: ...
+    def instances(self, levels: int, /) -> list[int]: ...
     @property
     def macs(self) -> int: ...
     @property
@@ -205,6 +224,7 @@ class Evaluation:
 def evaluate(
     problem: Problem, architecture: Architecture, mapping: Mapping, sparsity: Sparsity | None = None
 ) -> Evaluation: ...
+def walk(problem: Problem, architecture: Architecture, mapping: Mapping) -> Counts: ...
 
 class Objective:
     energy: ClassVar[Objective]
@@ -261,3 +281,79 @@ def search(
     progress: Callable[[int, int], None] | None = None,
     sparsities: Sequence[Sparsity] | None = None,
 ) -> list[Outcome]: ...
+
+class FormatKind:
+    rlc: ClassVar[FormatKind]
+    csc: ClassVar[FormatKind]
+    bitmask: ClassVar[FormatKind]
+    coordinate: ClassVar[FormatKind]
+    __members__: ClassVar[dict[str, FormatKind]]
+    def __init__(self, value: int) -> None: ...
+    def __int__(self) -> int: ...
+    def __index__(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class Format:
+    def __init__(
+        self,
+        *,
+        kind: FormatKind,
+        run_bits: int,
+        packed_bits: int,
+        address_bits: int,
+        column_words: int,
+        index_bits: int,
+    ) -> None: ...
+
+def expected_entries(format: Format, density: float, words: int) -> float: ...
+def expected_bits(format: Format, density: float, words: int, word_bits: int) -> tuple[float, float]: ...
+def exact_entries(format: Format, nonzero: ArrayLike) -> int: ...
+def encoded_bits(
+    format: Format, words: int, nonzeros: int, entries: int, word_bits: int
+) -> tuple[float, float]: ...
+def effectual_macs(problem: Problem, inputs: ArrayLike | None, weights: ArrayLike | None) -> int: ...
+
+class Isca16Layer:
+    def __init__(
+        self,
+        *,
+        batch: int,
+        groups: int,
+        filters: int,
+        channels: int,
+        out_size: tuple[int, int],
+        filter_size: tuple[int, int],
+        stride: tuple[int, int],
+        in_size: tuple[int, int],
+    ) -> None: ...
+
+class Isca16Job:
+    def __init__(
+        self,
+        dataflow: str,
+        layer: Isca16Layer,
+        storage: Sequence[int],
+        objective: Sequence[float],
+    ) -> None: ...
+
+class Isca16Result:
+    @property
+    def mapping(self) -> dict[str, int] | None: ...
+    @property
+    def accesses(self) -> dict[str, float]: ...
+    @property
+    def misfit(self) -> tuple[str, int, int] | None: ...
+    @property
+    def elements(self) -> int: ...
+    @property
+    def evaluated(self) -> int: ...
+
+def isca16_evaluate(job: Isca16Job, mapping: MappingOf[str, int]) -> Isca16Result: ...
+def isca16_search(
+    jobs: Sequence[Isca16Job],
+    threads: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Isca16Result]: ...

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnnaccel import _core
 from dnnaccel._lower import lower_chip, lower_mapping, lower_problem
+from dnnaccel._zeros import effectual_fraction, lower_density
 from dnnaccel.errors import DnnAccelError, LayerError, MappingError, unknown_name
 from dnnaccel.mapping import Mapping
 from dnnaccel.problem import ROLES
@@ -15,6 +16,7 @@ from dnnaccel.problem import ROLES
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip
     from dnnaccel.layers import Layer
+    from dnnaccel.sparsity import Density
 
 __all__ = ["LayerReport", "LevelCount", "NetworkCount", "evaluate"]
 
@@ -145,7 +147,8 @@ class LayerReport:
     def traffic(self, level: str, tensor: str | None = None, unit: str = "words") -> int:
         """Reads + writes of memory `level`, of one tensor role or of all, in "words" or "bytes".
 
-        Words are counted as if none were zero; bytes are those that really move. Raises `UnknownNameError` for a level or tensor that the chip has not, or another unit.
+        Words are counted as if none were zero; bytes are those that really move. Raises `UnknownNameError`
+        for a level or tensor that the chip has not, or another unit.
         """
         if unit not in ("words", "bytes"):
             raise unknown_name("unit", unit, ("words", "bytes"))
@@ -215,24 +218,35 @@ def in_picojoules(energy: float, unit: str) -> float:
     return energy
 
 
-def evaluate(layer: Layer, chip: Chip, mapping: Mapping | str) -> LayerReport:
+def evaluate(
+    layer: Layer, chip: Chip, mapping: Mapping | str, *, density: Density | None = None
+) -> LayerReport:
     """Cost one mapping of one layer on a chip: closed form, a fraction of a millisecond.
 
-    `mapping` is a `Mapping` or its text. Raises `MappingError` if it does not belong to the layer and the
-    chip, or if a tile does not fit (naming level, tensors, words needed and words there), and `LayerError`
-    for a layer without MACs.
+    `mapping` is a `Mapping` or its text. `density` says which words are zero; None takes none to be, and
+    leaves the chip's gating, skipping and compressed formats out of the count. Raises `MappingError` if it
+    does not belong to the layer and the chip, or if a tile does not fit (naming level, tensors, words needed
+    and words there), and `LayerError` for a layer without MACs.
     """
     problem = layer.problem
     if problem is None:
         raise LayerError(f"layer {layer.name!r} ({layer.kind}) has no MACs and so no mapping to cost")
     nest = Mapping.parse(mapping) if isinstance(mapping, str) else mapping
     try:
-        found = _core.evaluate(lower_problem(problem), lower_chip(chip), lower_mapping(nest, chip, problem))
+        found = _core.evaluate(
+            lower_problem(problem),
+            lower_chip(chip),
+            lower_mapping(nest, chip, problem),
+            None if density is None else lower_density(density, chip, problem),
+        )
     except (ValueError, MappingError) as error:
         raise MappingError(f"layer {layer.name!r} on {chip.name}: {error}") from None
     if found.misfit is not None:
         raise MappingError(f"layer {layer.name!r} on {chip.name}: {describe_misfit(found.misfit, chip)}")
-    return _layer_report(layer, chip, nest, found.counts, found.cost)
+    spent = 1.0
+    if density is not None:
+        spent = effectual_fraction(density, problem, {*chip.mac.gates, *chip.mac.skips})
+    return _layer_report(layer, chip, nest, found.counts, found.cost, spent)
 
 
 def describe_misfit(misfit: _core.Misfit, chip: Chip) -> str:
@@ -249,7 +263,7 @@ def describe_misfit(misfit: _core.Misfit, chip: Chip) -> str:
 
 
 def _layer_report(
-    layer: Layer, chip: Chip, mapping: Mapping, counts: _core.Counts, cost: _core.Cost
+    layer: Layer, chip: Chip, mapping: Mapping, counts: _core.Counts, cost: _core.Cost, spent: float
 ) -> LayerReport:
     depth = len(chip.levels)
     memory_counts, memory_energy = counts.memories(depth), cost.memory_energy(depth)
@@ -306,7 +320,7 @@ def _layer_report(
         bound_port="" if cost.bound_by < 0 else ports[cost.bound_by].name,
         levels=tuple(levels),
         networks=tuple(networks),
-        effectual_macs=float(counts.macs),
+        effectual_macs=counts.macs * spent,
         mac_energy=cost.mac_energy,
         vector_energy=0.0,
         leakage_energy=cost.leakage_energy,

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import functools
 import os
-from pathlib import Path
 
 from dnnaccel._yaml import is_path
 from dnnaccel.arch.chip import Chip
+
+# Behind what loads the module of the same name: this binds the function over it.
+from dnnaccel.arch.editors import schema
 from dnnaccel.arch.files import parse_value, read_chip
 from dnnaccel.arch.host import HOST, HostFigures, HostMemory, host_chip, measure_host
+from dnnaccel.arch.inherit import PRESETS, preset_names
 from dnnaccel.arch.levels import Array, Level, Mac, Memory, Vector
 from dnnaccel.errors import UnknownNameError, did_you_mean
 
@@ -31,14 +34,13 @@ __all__ = [
     "measure_host",
     "names",
     "parse_value",
+    "schema",
 ]
-
-_PRESETS = Path(__file__).with_name("presets")
 
 
 def names() -> list[str]:
     """Return the names of the presets, sorted; `host_cpu`, this machine, is among them."""
-    return sorted([HOST, *(path.stem for path in _PRESETS.glob("*.yaml"))])
+    return sorted([HOST, *preset_names()])
 
 
 def load(name_or_path: str | os.PathLike[str]) -> Chip:
@@ -62,4 +64,4 @@ def load(name_or_path: str | os.PathLike[str]) -> Chip:
 def _load_preset(name: str) -> Chip:
     if name == HOST:
         return host_chip()
-    return read_chip(_PRESETS / f"{name}.yaml")
+    return read_chip(PRESETS / f"{name}.yaml")
