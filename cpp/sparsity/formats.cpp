@@ -1,7 +1,9 @@
 #include "sparsity/formats.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstring>
 #include <stdexcept>
 #include <type_traits>
 
@@ -77,18 +79,54 @@ double stretch_entries(double density, std::uint64_t words, std::uint64_t period
 
 std::uint64_t period_of(const Format& format) { return std::uint64_t{1} << format.run_bits; }
 
-std::uint64_t stretch_entries(std::span<const std::uint8_t> nonzero, std::uint64_t period,
-                              bool keep_end) {
+/// Bit i says whether byte i is not 0, of at most 64 bytes.
+std::uint64_t bits_of(std::span<const std::uint8_t> bytes) {
+  std::uint64_t bits = 0;
+  std::size_t i = 0;
+  if constexpr (std::endian::native == std::endian::little) {
+    constexpr std::uint64_t kLow = 0x7f7f7f7f7f7f7f7f;
+    for (; i + 8 <= bytes.size(); i += 8) {
+      std::uint64_t eight = 0;
+      std::memcpy(&eight, bytes.data() + i, sizeof eight);
+      eight = ((((eight & kLow) + kLow) | eight) & ~kLow) >> 7;  // 1 in each byte that is not 0
+      bits |= ((eight * 0x0102040810204080) >> 56) << i;         // the product collects them on top
+    }
+  }
+  for (; i < bytes.size(); ++i) bits |= static_cast<std::uint64_t>(bytes[i] != 0) << i;
+  return bits;
+}
+
+/// Levels of zero between the values of 64 words.
+std::uint64_t inner_levels(std::uint64_t bits, int run_bits) {
+  std::uint64_t zeros = ~bits;
+  for (int r = 0; r < run_bits && r < 6; ++r) zeros &= zeros >> (1 << r);
+  if (zeros == 0) return 0;  // as nearly always: no run is that long
+  std::uint64_t levels = 0;
+  int last = std::countr_zero(bits);
+  for (bits &= bits - 1; bits != 0; bits &= bits - 1) {
+    const int next = std::countr_zero(bits);
+    levels += static_cast<std::uint64_t>(next - last - 1) >> run_bits;
+    last = next;
+  }
+  return levels;
+}
+
+std::uint64_t stretch_entries(std::span<const std::uint8_t> nonzero, int run_bits, bool keep_end) {
   std::uint64_t entries = 0;
   std::uint64_t zeros = 0;  // since the last value
-  for (const std::uint8_t word : nonzero) {
-    if (word == 0) {
-      ++zeros;
+  for (std::size_t at = 0; at < nonzero.size(); at += 64) {
+    const auto some = nonzero.subspan(at, std::min<std::size_t>(64, nonzero.size() - at));
+    const std::uint64_t bits = bits_of(some);
+    if (bits == 0) {
+      zeros += some.size();
       continue;
     }
-    entries += zeros / period + 1;
-    zeros = 0;
+    const auto before = zeros + static_cast<std::uint64_t>(std::countr_zero(bits));
+    entries += (before >> run_bits) + static_cast<std::uint64_t>(std::popcount(bits)) +
+               inner_levels(bits, run_bits);
+    zeros = some.size() - static_cast<std::uint64_t>(std::bit_width(bits));
   }
+  const std::uint64_t period = std::uint64_t{1} << run_bits;
   return keep_end ? entries + (zeros + period - 1) / period : entries;
 }
 
@@ -143,12 +181,12 @@ double expected_entries(const Format& format, double density, std::uint64_t word
 
 std::uint64_t exact_entries(const Format& format, std::span<const std::uint8_t> nonzero) {
   check(format, nonzero.size());
-  if (format.kind == Kind::rlc) return stretch_entries(nonzero, period_of(format), true);
+  if (format.kind == Kind::rlc) return stretch_entries(nonzero, format.run_bits, true);
   if (format.kind == Kind::csc) {
     std::uint64_t entries = 0;
     while (!nonzero.empty()) {
       const auto column = nonzero.first(std::min<std::size_t>(format.column_words, nonzero.size()));
-      entries += stretch_entries(column, period_of(format), false);
+      entries += stretch_entries(column, format.run_bits, false);
       nonzero = nonzero.subspan(column.size());
     }
     return entries;

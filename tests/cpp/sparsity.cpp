@@ -262,6 +262,23 @@ TEST_SUITE("sparsity") {
     CHECK(effectual_macs(product, rows, {}) == product.macs());
   }
 
+  TEST_CASE("overlapping windows of up to 255 rows and of more") {
+    base::Random random(5);
+    for (const std::int64_t rows : {3, 254, 255, 256, 257, 511}) {
+      Problem image{.dim_names = {"P", "Q", "R", "S"}, .bounds = {rows, 4, 5, 3}};
+      image.tensors[0] = {.role = Role::inputs,
+                          .axes = {window(0, 1, 2, 1, 2, rows), window(1, 1, 3, 1, 1, 4)}};
+      image.tensors[1] = {.role = Role::weights, .axes = {plain(2, 5), plain(3, 3)}};
+      image.tensors[2] = {.role = Role::outputs, .axes = {plain(0, rows), plain(1, 4)}};
+      image.validate();
+      CAPTURE(rows);
+      const Bytes ones(image.tensor(Role::inputs).words(), 1);
+      const Bytes taps(15, 1);
+      CHECK(effectual_macs(image, ones, taps) == walked_macs(image, &ones, &taps));
+      check_against_walk(image, random);
+    }
+  }
+
   TEST_CASE("masks of another size than their tensor are refused") {
     const Problem problem = convolution(2, 3, 8, 3);
     const Bytes wrong(5);
