@@ -24,6 +24,12 @@ void check_range(const char* what, T value, std::type_identity_t<T> least,
   }
 }
 
+void check_share(const char* what, double value) {
+  if (!(value >= 0 && value <= 1)) {
+    refuse(std::string(what) + " must be from 0 to 1, given " + std::to_string(value));
+  }
+}
+
 void check(const Format& format, std::uint64_t words) {
   check_range("run_bits", format.run_bits, 1, 16);
   check_range("packed_bits", format.packed_bits, 1, 1 << 16);
@@ -158,13 +164,39 @@ double unpacked_bits(const Format& format, double words, double entries, int wor
   }
 }
 
+/// p ln(p / q), which tends to 0 with p.
+double weighed_log(double p, double q) { return p <= 0 ? 0 : p * std::log(p / q); }
+
+/// Values among `words` words that only a share `chance` of tiles exceeds, by Chernoff's bound.
+std::uint64_t most_values(double density, std::uint64_t words, double chance) {
+  if (density <= 0) return 0;
+  if (density >= 1 || chance <= 0) return words;
+  const double length = static_cast<double>(words);
+  const double enough = -std::log(chance);
+  const auto is_rare = [&](std::uint64_t values) {  // to have more than so many
+    const double share = static_cast<double>(values + 1) / length;
+    if (share <= density) return false;
+    if (share > 1) return true;
+    return length * (weighed_log(share, density) + weighed_log(1 - share, 1 - density)) >= enough;
+  };
+  std::uint64_t low = 0;
+  std::uint64_t high = words;
+  while (low < high) {
+    const std::uint64_t middle = low + (high - low) / 2;
+    if (is_rare(middle)) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return low;
+}
+
 }  // namespace
 
 double expected_entries(const Format& format, double density, std::uint64_t words) {
   check(format, words);
-  if (!(density >= 0 && density <= 1)) {
-    refuse("density must be from 0 to 1, given " + std::to_string(density));
-  }
+  check_share("density", density);
   const double length = static_cast<double>(words);
   double entries = density * length;
   if (format.kind == Kind::rlc) {
@@ -226,6 +258,20 @@ Bits encoded_bits(const Format& format, std::uint64_t words, std::uint64_t nonze
         unpacked_bits(format, static_cast<double>(words), static_cast<double>(entries), word_bits);
   }
   return {.data = data, .metadata = bits - data};
+}
+
+Bits tile_bits(const Format& format, double density, std::uint64_t words, int word_bits,
+               double chance) {
+  check(format, words);
+  check_share("density", density);
+  check_share("chance", chance);
+  const std::uint64_t values = most_values(density, words, chance);
+  const std::uint64_t zeros = words - values;
+  const std::uint64_t period = std::uint64_t{1} << format.run_bits;
+  std::uint64_t entries = values;
+  if (format.kind == Kind::rlc) entries += (zeros + period - 1) / period;
+  if (format.kind == Kind::csc) entries += zeros / period;
+  return encoded_bits(format, words, values, entries, word_bits);
 }
 
 }  // namespace dnnaccel::sparsity
