@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingOf
 from typing import ClassVar
 
+from numpy.typing import ArrayLike
+
 __version__: str
 
 def build_config() -> dict[str, str]: ...
@@ -287,3 +289,37 @@ def isca16_search(
     threads: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Isca16Result]: ...
+
+class FormatKind:
+    rlc: ClassVar[FormatKind]
+    csc: ClassVar[FormatKind]
+    bitmask: ClassVar[FormatKind]
+    coordinate: ClassVar[FormatKind]
+    __members__: ClassVar[dict[str, FormatKind]]
+    def __init__(self, value: int) -> None: ...
+    def __int__(self) -> int: ...
+    def __index__(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class Format:
+    def __init__(
+        self,
+        *,
+        kind: FormatKind,
+        run_bits: int,
+        packed_bits: int,
+        address_bits: int,
+        column_words: int,
+        index_bits: int,
+    ) -> None: ...
+
+def expected_entries(format: Format, density: float, words: int) -> float: ...
+def expected_bits(format: Format, density: float, words: int, word_bits: int) -> tuple[float, float]: ...
+def exact_entries(format: Format, nonzero: ArrayLike) -> int: ...
+def encoded_bits(
+    format: Format, words: int, nonzeros: int, entries: int, word_bits: int
+) -> tuple[float, float]: ...
+def effectual_macs(problem: Problem, inputs: ArrayLike | None, weights: ArrayLike | None) -> int: ...

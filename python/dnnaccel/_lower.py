@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dnnaccel import _core
 from dnnaccel.errors import MappingError, did_you_mean
 from dnnaccel.mapping import LevelMapping, Loop, Mapping
 from dnnaccel.problem import ROLES, Problem
-from dnnaccel.sparsity import interior_fraction
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Array, Chip, Memory
     from dnnaccel.mapspace import LevelRule
-    from dnnaccel.sparsity import Density
 
-__all__ = [
-    "effectual_fraction",
-    "lift_mapping",
-    "lower_chip",
-    "lower_density",
-    "lower_mapping",
-    "lower_problem",
-    "lower_rules",
-]
+__all__ = ["lift_mapping", "lower_chip", "lower_mapping", "lower_problem", "lower_rules"]
 
 
 @functools.lru_cache(maxsize=256)
@@ -92,67 +82,6 @@ def _lower_array(array: Array) -> _core.Array:
 
 def _mask(roles: Sequence[str] | frozenset[str]) -> int:
     return sum(1 << ROLES.index(role) for role in roles)
-
-
-def effectual_fraction(density: Density, problem: Problem, operands: Iterable[str]) -> float:
-    """Return the share of a problem's MACs that have no zero among `operands`, a zero of padding included.
-
-    Exact where the tensors were measured; else the product of their densities and, if inputs are among them,
-    of the share of MACs that are not on padding.
-    """
-    wanted = frozenset(operands)
-    fraction = density.effectual_fraction(wanted)
-    measured = density.measured is not None and density.measured.inputs is not None
-    if "inputs" in wanted and not measured:
-        fraction *= interior_fraction(problem)
-    return fraction
-
-
-@functools.lru_cache(maxsize=1024)
-def lower_density(density: Density | None, chip: Chip, problem: Problem) -> _core.Sparsity:
-    """Return what zeros do on a chip, as the core's factors; None stands for a layer without zeros.
-
-    The MACs skip and gate on the operands that the chip's `mac` names; a level's `gated_by` saves what the
-    MACs would ask it for; `formats` shrink what is kept, and what is asked for brings its metadata along. A
-    tensor that a format would make larger stays as it is.
-    """
-    from dnnaccel.arch import Memory
-
-    if density is None:
-        return _core.Sparsity(work=1, steps=1, stored=[], finished=1, asked=[], crossing=[1, 1, 1])
-    skips = frozenset(chip.mac.skips)
-    interior = interior_fraction(problem)
-
-    def asked(role: str, zeros: frozenset[str]) -> float:
-        fraction = effectual_fraction(density, problem, zeros)
-        # The counts have no reads of padding to save.
-        return fraction / interior if role == "inputs" and "inputs" in zeros else fraction
-
-    def stored(level: Memory | Array, role: str) -> float:
-        if not isinstance(level, Memory) or role not in level.formats:
-            return 1.0
-        bits = sum(density.bits_per_word(role, level.formats[role], level.word_bits))
-        return min(1.0, bits / level.word_bits)
-
-    def form_asked(level: Memory | Array, role: str) -> float:
-        zeros = skips | frozenset(level.gated_by if isinstance(level, Memory) else ())
-        fraction = asked(role, zeros)
-        if role == "outputs" or not isinstance(level, Memory) or role not in level.formats:
-            return fraction
-        # Only words that are not zero are asked for, and each brings its metadata: a share of all that is kept.
-        return fraction * stored(level, role) / (density.of(role) if role in zeros else 1.0)
-
-    top = chip.levels[0]
-    return _core.Sparsity(
-        work=effectual_fraction(density, problem, skips | frozenset(chip.mac.gates)),
-        steps=effectual_fraction(density, problem, skips),
-        stored=[
-            [1.0 if role == "outputs" else stored(level, role) for role in ROLES] for level in chip.levels
-        ],
-        finished=stored(top, "outputs"),
-        asked=[[form_asked(level, role) for role in ROLES] for level in chip.levels],
-        crossing=[asked(role, skips) for role in ROLES],
-    )
 
 
 def lower_rules(rules: Sequence[LevelRule], problem: Problem) -> _core.Mapspace:

@@ -130,7 +130,7 @@ def _shared_options(command: _Command) -> _Command:
             click.option(
                 "--density",
                 metavar="DENSITY",
-                help="Which words are zero: a number for both operands, as in inputs=0.4,weights=0.3, a published "
+                help="Which words are zero: a number for both operands, inputs=0.4,weights=0.3, a published "
                 "set such as eyeriss_jssc17, or an .npz file of tensors; by default none.",
             ),
             click.option(

@@ -160,8 +160,9 @@ def compare(
     """Simulate every network on every chip under every dataflow.
 
     A single one is accepted wherever several are, and one layer wherever a network is. `dataflows=None` takes
-    each chip's own; `density` says which words are zero, as in `simulate`. A combination that cannot run (`DataflowError`, `MappingError`) is a row with its reason;
-    any other mistake, such as an unknown name, raises its `DnnAccelError` before anything runs.
+    each chip's own; `density` says which words are zero, as in `simulate`. A combination that cannot run
+    (`DataflowError`, `MappingError`) is a row with its reason; any other mistake, such as an unknown name,
+    raises its `DnnAccelError` before anything runs.
     """
     from dnnaccel import arch, dataflow, zoo
     from dnnaccel.simulate import simulate

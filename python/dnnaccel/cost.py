@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dnnaccel import _core
-from dnnaccel._lower import effectual_fraction, lower_chip, lower_density, lower_mapping, lower_problem
+from dnnaccel._lower import lower_chip, lower_mapping, lower_problem
+from dnnaccel._zeros import effectual_fraction, lower_density
 from dnnaccel.errors import DnnAccelError, LayerError, MappingError, unknown_name
 from dnnaccel.mapping import Mapping
 from dnnaccel.problem import ROLES
@@ -146,7 +147,8 @@ class LayerReport:
     def traffic(self, level: str, tensor: str | None = None, unit: str = "words") -> int:
         """Reads + writes of memory `level`, of one tensor role or of all, in "words" or "bytes".
 
-        Words are counted as if none were zero; bytes are those that really move. Raises `UnknownNameError` for a level or tensor that the chip has not, or another unit.
+        Words are counted as if none were zero; bytes are those that really move. Raises `UnknownNameError`
+        for a level or tensor that the chip has not, or another unit.
         """
         if unit not in ("words", "bytes"):
             raise unknown_name("unit", unit, ("words", "bytes"))
@@ -222,9 +224,9 @@ def evaluate(
     """Cost one mapping of one layer on a chip: closed form, a fraction of a millisecond.
 
     `mapping` is a `Mapping` or its text. `density` says which words are zero; None takes none to be, and
-    leaves the chip's gating, skipping and compressed formats out of the count. Raises `MappingError` if it does not belong to the layer and the
-    chip, or if a tile does not fit (naming level, tensors, words needed and words there), and `LayerError`
-    for a layer without MACs.
+    leaves the chip's gating, skipping and compressed formats out of the count. Raises `MappingError` if it
+    does not belong to the layer and the chip, or if a tile does not fit (naming level, tensors, words needed
+    and words there), and `LayerError` for a layer without MACs.
     """
     problem = layer.problem
     if problem is None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dnnaccel import _core
-from dnnaccel._lower import lift_mapping, lower_chip, lower_density, lower_problem, lower_rules
+from dnnaccel._lower import lift_mapping, lower_chip, lower_problem, lower_rules
+from dnnaccel._zeros import lower_density
 from dnnaccel.cost import LayerReport, describe_misfit, evaluate
 from dnnaccel.dataflow import Dataflow, get
 from dnnaccel.errors import DataflowError, DnnAccelError, LayerError, MappingError, unknown_name
@@ -98,9 +99,10 @@ def search(
     """Find the best mapping of a layer on a chip that the search can.
 
     `dataflow` is a name, the path of a YAML file, a `Dataflow`, or None for the chip's own; `objective` is
-    one of `OBJECTIVES`; `density` says which words are zero (None: none). Same inputs give the same answer, whatever the number of `threads` (None: all).
-    Ctrl-C stops it. Raises `MappingError` if nothing fits, saying where the smallest tiles fail,
-    `DataflowError` if the chip cannot run the dataflow, `LayerError` for a layer without MACs.
+    one of `OBJECTIVES`; `density` says which words are zero (None: none). Same inputs give the same answer,
+    whatever the number of `threads` (None: all). Ctrl-C stops it. Raises `MappingError` if nothing fits,
+    saying where the smallest tiles fail, `DataflowError` if the chip cannot run the dataflow, `LayerError`
+    for a layer without MACs.
     """
     if layer.problem is None:
         raise LayerError(f"layer {layer.name!r} ({layer.kind}) has no MACs and so nothing to map")

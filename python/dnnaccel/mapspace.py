@@ -148,7 +148,7 @@ def _kept(flow: Dataflow, chip: Chip) -> list[tuple[frozenset[str], frozenset[st
 def _levels_with_loops(
     chip: Chip, kept: list[tuple[frozenset[str], frozenset[str]]], innermost: int
 ) -> set[int]:
-    """Levels whose memory gets temporal loops: of a PE's neighbours that keep different tensors, only the last.
+    """Levels whose memory gets temporal loops: of a PE's memories that keep different tensors, only the last.
 
     Such memories (Eyeriss's three scratchpads) stand one after the other in the list, and one controller
     steps them all: loops between them would be a depth that the chip has not. Buffers outside the innermost

@@ -17,7 +17,8 @@ from dnnaccel.mapping import Mapping
 from dnnaccel.network import Network
 from dnnaccel.problem import ROLES
 from dnnaccel.report import Report
-from dnnaccel.sparsity import DENSE, Density, resolve
+from dnnaccel.sparsity import Density, resolve
+from dnnaccel.sparsity.density import DENSE
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip
@@ -121,9 +122,7 @@ def simulate(
     )
 
 
-def _densities(
-    density: DensityLike | None, layers: tuple[Layer, ...], network: str
-) -> dict[str, Density]:
+def _densities(density: DensityLike | None, layers: tuple[Layer, ...], network: str) -> dict[str, Density]:
     """Return the densities of the layers that have zeros; the others are costed as if there were none."""
     if density is None:
         return {}

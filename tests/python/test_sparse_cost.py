@@ -39,7 +39,7 @@ def make_chip(
             Array(name="pes", rows=2, columns=2, reduce=("C",)),
             Memory(
                 name="rf",
-                size_bytes=64,
+                size_bytes=128,
                 buffering="stream",
                 read_energy=1,
                 write_energy=1,
@@ -61,8 +61,9 @@ def evaluate(chip: Chip, density: sparsity.Density | None) -> da.LayerReport:
 
 
 def test_a_dot_product_a_quarter_dense_gated_takes_as_long_and_a_quarter_of_the_mac_energy() -> None:
-    dense, gated = evaluate(make_chip(), None), evaluate(
-        make_chip(gates=("inputs",)), sparsity.uniform(inputs=0.25)
+    dense, gated = (
+        evaluate(make_chip(), None),
+        evaluate(make_chip(gates=("inputs",)), sparsity.uniform(inputs=0.25)),
     )
     assert dense.compute_cycles == gated.compute_cycles == 16
     assert gated.mac_energy == dense.mac_energy / 4 == 4
@@ -89,7 +90,9 @@ def test_skipping_on_both_operands_multiplies() -> None:
     both = make_chip(skips=("inputs", "weights"))
     skipped = evaluate(both, sparsity.uniform(inputs=0.5, weights=0.5))
     assert skipped.compute_cycles == 4
-    mixed = evaluate(make_chip(skips=("weights",), gates=("inputs",)), sparsity.uniform(inputs=0.5, weights=0.5))
+    mixed = evaluate(
+        make_chip(skips=("weights",), gates=("inputs",)), sparsity.uniform(inputs=0.5, weights=0.5)
+    )
     assert (mixed.compute_cycles, mixed.mac_energy) == (8, 4)
 
 

@@ -40,6 +40,8 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("zoo", "dataflow"),
     ("mapspace",),
     ("_lower",),
+    ("sparsity",),
+    ("_zeros",),
     ("cost", "conventions"),
     ("mapper",),
     ("report",),

@@ -133,7 +133,8 @@ class Report:
     def traffic(self, level: str, tensor: str | None = None, unit: str = "words") -> int:
         """Reads + writes of memory `level` in all layers, of one tensor role or all, in "words" or "bytes".
 
-        Words are counted as if none were zero; bytes are those that really move. Raises `UnknownNameError` for a memory that the chip has not, or another tensor role or unit.
+        Words are counted as if none were zero; bytes are those that really move. Raises `UnknownNameError`
+        for a memory that the chip has not, or another tensor role or unit.
         """
         if unit not in ("words", "bytes"):
             raise unknown_name("unit", unit, ("words", "bytes"))

@@ -115,11 +115,10 @@ def honest_bar(
     def refusal(reason: str) -> HonestBar:
         return HonestBar(batch=batch, dataflow=dataflow, papers=(), best=(), parts={}, refused=reason)
 
-    problems = [layer.problem for layer in layers]
-    mapped = [problem for problem in problems if problem is not None]
+    tasks = [(layer.problem, None) for layer in layers if layer.problem is not None]
     try:
         found = search_problems(
-            mapped,
+            tasks,
             machine,
             FLOWS[dataflow],
             names=[layer.name for layer in layers],
@@ -129,10 +128,7 @@ def honest_bar(
     except MappingError as error:
         return refusal(str(error))
     papers = _papers(layers, counted, machine, dataflow)
-    searched = [
-        evaluate(layer, machine, found[problem].mapping)
-        for layer, problem in zip(layers, mapped, strict=True)
-    ]
+    searched = [evaluate(layer, machine, each.mapping) for layer, each in zip(layers, found, strict=True)]
     # The paper's mappings obey its dataflows, so they are among the candidates.
     best = tuple(
         min(pair, key=lambda report: report.energy) for pair in zip(searched, papers or searched, strict=True)
