@@ -74,4 +74,16 @@ Bits expected_bits(const Format& format, double density, std::uint64_t words, in
 Bits encoded_bits(const Format& format, std::uint64_t words, std::uint64_t nonzeros,
                   std::uint64_t entries, int word_bits);
 
+/// Bits that a tile of `words` words takes at most, but for a probability of `chance`: what a
+/// memory must have that does not spill. Words are zero independently, so the number n that are not
+/// is binomial, and by Chernoff's bound, with a = (n + 1) / L,
+///
+///   P(more than n) <= exp(-L (a ln(a / d) + (1 - a) ln((1 - a) / q)));
+///
+/// the least n for which this is at most `chance` is taken, and the arrangement of the zeros that
+/// needs most entries: n + ceil((L - n) / K) in rlc, floor in csc. A chance of 0 is the tile
+/// without a zero. Throws std::invalid_argument as above, and for a chance outside 0..1.
+Bits tile_bits(const Format& format, double density, std::uint64_t words, int word_bits,
+               double chance);
+
 }  // namespace dnnaccel::sparsity

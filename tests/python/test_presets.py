@@ -26,7 +26,7 @@ NUMBERS = {
 
 
 def test_names() -> None:
-    wanted = {"example", "eyeriss", "eyeriss_isca16", "nvdla_large", "shidiannao", "tpu_v1"}
+    wanted = {"example", "eyeriss", "eyeriss_isca16_rs", "nvdla_large", "shidiannao", "tpu_v1"}
     assert wanted <= set(arch.names())
     assert arch.names() == sorted(arch.names())
 
@@ -130,8 +130,8 @@ def test_eyeriss_holds_the_tiles_of_the_papers_alexnet_mapping() -> None:
     assert any((inputs + sums) * 1024 / 2 > glb.tile_words / 2 for inputs, sums in table)
 
 
-def test_eyeriss_isca16() -> None:
-    chip = arch.load("eyeriss_isca16")
+def test_eyeriss_isca16_rs() -> None:
+    chip = arch.load("eyeriss_isca16_rs")
     assert sizes(chip) == {"dram": None, "glb": 65536, "rf": 256}
     assert chip.pe_count == 256
     assert (chip.energy_unit, chip.clock_mhz, chip.dataflow) == ("MAC", None, "rs")
