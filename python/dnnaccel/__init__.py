@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from dnnaccel import dataflow, layers, zoo
+from dnnaccel import dataflow, layers, sparsity, zoo
 from dnnaccel._core import __version__, build_config
 from dnnaccel.compare import Comparison, compare
 from dnnaccel.cost import LayerReport, evaluate
@@ -16,6 +16,7 @@ from dnnaccel.dataflow import Dataflow
 from dnnaccel.errors import (
     ArchitectureError,
     DataflowError,
+    DensityError,
     DnnAccelError,
     LayerError,
     MappingError,
@@ -33,13 +34,14 @@ from dnnaccel.report import Report
 from dnnaccel.simulate import simulate
 
 if TYPE_CHECKING:
-    from dnnaccel import arch
+    from dnnaccel import arch, energy, reproduce
 
 __all__ = [
     "ArchitectureError",
     "Comparison",
     "Dataflow",
     "DataflowError",
+    "DensityError",
     "DnnAccelError",
     "LayerError",
     "LayerReport",
@@ -58,18 +60,21 @@ __all__ = [
     "build_config",
     "compare",
     "dataflow",
+    "energy",
     "evaluate",
     "layers",
+    "reproduce",
     "search",
     "simulate",
+    "sparsity",
     "zoo",
 ]
 
 
 def __getattr__(name: str) -> Any:
     # Chips bring the YAML and validation libraries with them, so they are loaded when first asked for.
-    if name == "arch":
-        return importlib.import_module("dnnaccel.arch")
+    if name in ("arch", "energy", "reproduce"):
+        return importlib.import_module(f"dnnaccel.{name}")
     raise AttributeError(f"module 'dnnaccel' has no attribute {name!r}")
 
 

@@ -1,11 +1,31 @@
 """Types of the compiled core, by hand; tests/python/test_stub.py holds them against the module."""
 
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as MappingOf
 from typing import ClassVar
+
+from numpy.typing import ArrayLike
 
 __version__: str
 
 def build_config() -> dict[str, str]: ...
+
+class HostFigures:
+    @property
+    def variant(self) -> str: ...
+    @property
+    def lanes(self) -> int: ...
+    @property
+    def clock_hz(self) -> float: ...
+    @property
+    def macs_per_second(self) -> float: ...
+    @property
+    def bandwidths(self) -> list[tuple[float, float]]: ...
+
+def host_variants() -> list[str]: ...
+def measure_host(
+    working_sets: Sequence[tuple[int, int]], seconds: float, variant: str = ""
+) -> HostFigures: ...
 
 class Problem:
     def __init__(
@@ -71,10 +91,13 @@ class Array:
         forwards: int,
         charge: Sequence[Charge],
         energy: float,
+        bandwidth: Sequence[float | None] | None = None,
     ) -> None: ...
 
 class Architecture:
-    def __init__(self, levels: Sequence[Memory | Array], mac_energy: float) -> None: ...
+    def __init__(
+        self, levels: Sequence[Memory | Array], mac_energy: float, leakage_energy: float = 0.0
+    ) -> None: ...
     @property
     def mac_units(self) -> int: ...
 
@@ -137,6 +160,35 @@ class Counts:
     @property
     def active_macs(self) -> int: ...
 
+class Port:
+    none: ClassVar[Port]
+    read: ClassVar[Port]
+    write: ClassVar[Port]
+    shared: ClassVar[Port]
+    inputs: ClassVar[Port]
+    weights: ClassVar[Port]
+    outputs: ClassVar[Port]
+    __members__: ClassVar[dict[str, Port]]
+    def __init__(self, value: int) -> None: ...
+    def __int__(self) -> int: ...
+    def __index__(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class Sparsity:
+    def __init__(
+        self,
+        *,
+        work: float,
+        steps: float,
+        stored: Sequence[Sequence[float]],
+        finished: float,
+        asked: Sequence[Sequence[float]],
+        crossing: Sequence[float],
+    ) -> None: ...
+
 class Cost:
     @property
     def cycles(self) -> int: ...
@@ -151,8 +203,13 @@ class Cost:
     @property
     def mac_energy(self) -> float: ...
     @property
+    def leakage_energy(self) -> float: ...
+    @property
     def energy(self) -> float: ...
     def level_cycles(self, levels: int, /) -> list[float]: ...
+    def level_ports(self, levels: int, /) -> list[Port]: ...
+    def reads(self, levels: int, /) -> list[list[float]]: ...
+    def writes(self, levels: int, /) -> list[list[float]]: ...
     def memory_energy(self, levels: int, /) -> list[list[float]]: ...
     def network_energy(self, levels: int, /) -> list[list[float]]: ...
 
@@ -164,7 +221,9 @@ class Evaluation:
     @property
     def misfit(self) -> Misfit | None: ...
 
-def evaluate(problem: Problem, architecture: Architecture, mapping: Mapping) -> Evaluation: ...
+def evaluate(
+    problem: Problem, architecture: Architecture, mapping: Mapping, sparsity: Sparsity | None = None
+) -> Evaluation: ...
 def walk(problem: Problem, architecture: Architecture, mapping: Mapping) -> Counts: ...
 
 class Objective:
@@ -220,4 +279,84 @@ def search(
     effort: Effort,
     threads: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    sparsities: Sequence[Sparsity] | None = None,
 ) -> list[Outcome]: ...
+
+class FormatKind:
+    rlc: ClassVar[FormatKind]
+    csc: ClassVar[FormatKind]
+    bitmask: ClassVar[FormatKind]
+    coordinate: ClassVar[FormatKind]
+    __members__: ClassVar[dict[str, FormatKind]]
+    def __init__(self, value: int) -> None: ...
+    def __int__(self) -> int: ...
+    def __index__(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class Format:
+    def __init__(
+        self,
+        *,
+        kind: FormatKind,
+        run_bits: int,
+        packed_bits: int,
+        address_bits: int,
+        column_words: int,
+        index_bits: int,
+    ) -> None: ...
+
+def expected_entries(format: Format, density: float, words: int) -> float: ...
+def expected_bits(format: Format, density: float, words: int, word_bits: int) -> tuple[float, float]: ...
+def exact_entries(format: Format, nonzero: ArrayLike) -> int: ...
+def encoded_bits(
+    format: Format, words: int, nonzeros: int, entries: int, word_bits: int
+) -> tuple[float, float]: ...
+def tile_bits(
+    format: Format, density: float, words: int, word_bits: int, chance: float
+) -> tuple[float, float]: ...
+def effectual_macs(problem: Problem, inputs: ArrayLike | None, weights: ArrayLike | None) -> int: ...
+
+class Isca16Layer:
+    def __init__(
+        self,
+        *,
+        batch: int,
+        groups: int,
+        filters: int,
+        channels: int,
+        out_size: tuple[int, int],
+        filter_size: tuple[int, int],
+        stride: tuple[int, int],
+        in_size: tuple[int, int],
+    ) -> None: ...
+
+class Isca16Job:
+    def __init__(
+        self,
+        dataflow: str,
+        layer: Isca16Layer,
+        storage: Sequence[int],
+        objective: Sequence[float],
+    ) -> None: ...
+
+class Isca16Result:
+    @property
+    def mapping(self) -> dict[str, int] | None: ...
+    @property
+    def accesses(self) -> dict[str, float]: ...
+    @property
+    def misfit(self) -> tuple[str, int, int] | None: ...
+    @property
+    def elements(self) -> int: ...
+    @property
+    def evaluated(self) -> int: ...
+
+def isca16_evaluate(job: Isca16Job, mapping: MappingOf[str, int]) -> Isca16Result: ...
+def isca16_search(
+    jobs: Sequence[Isca16Job],
+    threads: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Isca16Result]: ...

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 __all__ = [
     "ArchitectureError",
     "DataflowError",
+    "DensityError",
     "DnnAccelError",
     "LayerError",
     "MappingError",
@@ -46,6 +47,10 @@ class MappingError(DnnAccelError, ValueError):
 
 class DataflowError(DnnAccelError, ValueError):
     """A dataflow that contradicts itself, or that a chip cannot run; says why."""
+
+
+class DensityError(DnnAccelError, ValueError):
+    """A density out of range, a compressed format that makes no sense, or a tensor of another shape."""
 
 
 class MissingExtraError(DnnAccelError, ImportError):
