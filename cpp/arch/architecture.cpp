@@ -30,6 +30,9 @@ void validate_level(const Memory& memory) {
 void validate_level(const Array& array) {
   if (array.rows < 1 || array.columns < 1) refuse(array.name + ": rows and columns are at least 1");
   if (!sane(array.energy)) refuse(array.name + ": negative energy");
+  for (double bandwidth : array.bandwidth) {
+    if (!(bandwidth > 0)) refuse(array.name + ": a bandwidth must be above 0");
+  }
 }
 
 }  // namespace
@@ -74,6 +77,7 @@ void Architecture::validate() const {
     }
   }
   if (!sane(mac_energy)) refuse("negative MAC energy");
+  if (!sane(leakage_energy)) refuse("negative leakage");
 }
 
 }  // namespace dnnaccel::arch

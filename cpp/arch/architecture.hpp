@@ -56,6 +56,9 @@ struct Array {
   std::uint32_t forwards = 0;  ///< roles whose words an instance may take from a sibling
   std::array<Charge, kRoles> charge = {Charge::none, Charge::none, Charge::none};
   double energy = 0;  ///< per charged word
+  /// Words per cycle of each role that one instance of the array's network carries, each way.
+  std::array<double, kRoles> bandwidth = {kUnlimitedBandwidth, kUnlimitedBandwidth,
+                                          kUnlimitedBandwidth};
 };
 
 using Level = std::variant<Memory, Array>;
@@ -64,6 +67,7 @@ using Level = std::variant<Memory, Array>;
 struct Architecture {
   std::vector<Level> levels;
   double mac_energy = 0;
+  double leakage_energy = 0;  ///< of the whole chip, per cycle
 
   [[nodiscard]] const Memory* memory(int level) const {
     return std::get_if<Memory>(&levels[static_cast<std::size_t>(level)]);

@@ -2,14 +2,17 @@
 
 #include <pybind11/pybind11.h>
 
-// One function per folder of cpp/, in a file of the same name; nothing here but translation.
+// One function per folder of cpp/, and per convention of counting, in a file of the same name;
+// nothing here but translation.
 namespace dnnaccel::bindings {
 
+void register_base(pybind11::module_& module);
 void register_problem(pybind11::module_& module);
 void register_arch(pybind11::module_& module);
 void register_mapping(pybind11::module_& module);
 void register_cost(pybind11::module_& module);
 void register_mapper(pybind11::module_& module);
+void register_isca16(pybind11::module_& module);
 void register_sparsity(pybind11::module_& module);
 
 }  // namespace dnnaccel::bindings

@@ -1,5 +1,6 @@
 #include "cost/cost.hpp"
 #include "cost/counter.hpp"
+#include "cost/walker.hpp"
 
 #include <pybind11/stl.h>
 
@@ -20,13 +21,14 @@ struct Evaluation {
 };
 
 Evaluation evaluate(const problem::Problem& problem, const arch::Architecture& architecture,
-                    const mapping::Mapping& mapping) {
+                    const mapping::Mapping& mapping, const std::optional<cost::Sparsity>& zeros) {
+  const cost::Sparsity sparsity = zeros.value_or(cost::Sparsity{});
   const mapping::Nest nest = mapping::flatten(problem, architecture, mapping);
   const cost::Counter counter(problem, architecture, mapping, nest);
   Evaluation out;
-  out.misfit = counter.misfit();
+  out.misfit = counter.misfit(sparsity);
   out.counts = counter.count();
-  out.cost = cost::price(architecture, out.counts);
+  out.cost = cost::Pricer(problem, architecture, sparsity).price(out.counts);
   return out;
 }
 
@@ -41,15 +43,47 @@ py::list leading(const T& per_level, int levels) {
 }  // namespace
 
 void register_cost(py::module_& module) {
+  py::enum_<cost::Port>(module, "Port")
+      .value("none", cost::Port::none)
+      .value("read", cost::Port::read)
+      .value("write", cost::Port::write)
+      .value("shared", cost::Port::shared)
+      .value("inputs", cost::Port::inputs)
+      .value("weights", cost::Port::weights)
+      .value("outputs", cost::Port::outputs);
+  using Factors = std::vector<cost::PerRole<double>>;
+  py::class_<cost::Sparsity>(module, "Sparsity", "What zeros do to counts, as factors, lowered.")
+      .def(
+          py::init([](double work, double steps, const Factors& stored, double finished,
+                      const Factors& asked, const cost::PerRole<double>& crossing) {
+            cost::Sparsity out{
+                .work = work, .steps = steps, .finished = finished, .crossing = crossing};
+            for (const auto& [from, to] : {std::pair(&stored, &out.stored), {&asked, &out.asked}}) {
+              if (from->size() > to->size())
+                throw std::invalid_argument("sparsity: too many levels");
+              std::copy(from->begin(), from->end(), to->begin());
+            }
+            out.validate();
+            return out;
+          }),
+          py::kw_only(), py::arg("work"), py::arg("steps"), py::arg("stored"), py::arg("finished"),
+          py::arg("asked"), py::arg("crossing"));
   py::class_<cost::MemoryCount>(module, "MemoryCount", "Words one memory moved for one tensor.")
       .def_readonly("reads", &cost::MemoryCount::reads)
       .def_readonly("writes", &cost::MemoryCount::writes)
-      .def_readonly("tile", &cost::MemoryCount::tile);
+      .def_readonly("tile", &cost::MemoryCount::tile)
+      .def_readonly("filled", &cost::MemoryCount::filled)
+      .def_readonly("drained", &cost::MemoryCount::drained)
+      .def_readonly("sent", &cost::MemoryCount::sent);
   py::class_<cost::NetworkCount>(module, "NetworkCount", "Words one array moved for one tensor.")
       .def_readonly("sent", &cost::NetworkCount::sent)
       .def_readonly("delivered", &cost::NetworkCount::delivered)
       .def_readonly("hops", &cost::NetworkCount::hops)
       .def_readonly("returned", &cost::NetworkCount::returned);
+  py::class_<cost::RampCount>(module, "RampCount", "First tile in and last tile out of a memory.")
+      .def_readonly("sent", &cost::RampCount::sent)
+      .def_readonly("received", &cost::RampCount::received)
+      .def_readonly("parent", &cost::RampCount::parent);
   py::class_<cost::Misfit>(module, "Misfit", "A tile that does not fit its memory.")
       .def_readonly("level", &cost::Misfit::level)
       .def_readonly("words_needed", &cost::Misfit::words_needed)
@@ -60,6 +94,9 @@ void register_cost(py::module_& module) {
            [](const cost::Counts& c, int levels) { return leading(c.memories, levels); })
       .def("networks",
            [](const cost::Counts& c, int levels) { return leading(c.networks, levels); })
+      .def("ramps", [](const cost::Counts& c, int levels) { return leading(c.ramps, levels); })
+      .def("instances",
+           [](const cost::Counts& c, int levels) { return leading(c.instances, levels); })
       .def_readonly("macs", &cost::Counts::macs)
       .def_readonly("steps", &cost::Counts::steps)
       .def_readonly("active_macs", &cost::Counts::active_macs);
@@ -70,7 +107,12 @@ void register_cost(py::module_& module) {
       .def_readonly("ramp_cycles", &cost::Cost::ramp_cycles)
       .def_readonly("bound_by", &cost::Cost::bound_by)
       .def_readonly("mac_energy", &cost::Cost::mac_energy)
+      .def_readonly("leakage_energy", &cost::Cost::leakage_energy)
       .def_readonly("energy", &cost::Cost::energy)
+      .def("level_ports",
+           [](const cost::Cost& c, int levels) { return leading(c.level_ports, levels); })
+      .def("reads", [](const cost::Cost& c, int levels) { return leading(c.reads, levels); })
+      .def("writes", [](const cost::Cost& c, int levels) { return leading(c.writes, levels); })
       .def("level_cycles",
            [](const cost::Cost& c, int levels) { return leading(c.level_cycles, levels); })
       .def("memory_energy",
@@ -83,8 +125,14 @@ void register_cost(py::module_& module) {
       .def_readonly("misfit", &Evaluation::misfit);
   module.def(
       "evaluate", &evaluate, py::arg("problem"), py::arg("architecture"), py::arg("mapping"),
-      py::call_guard<py::gil_scoped_release>(),
+      py::arg("sparsity") = py::none(), py::call_guard<py::gil_scoped_release>(),
       "Cost one mapping. ValueError if it does not belong to the problem and the architecture.");
+  module.def(
+      "walk", &cost::walk, py::arg("problem"), py::arg("architecture"), py::arg("mapping"),
+      py::call_guard<py::gil_scoped_release>(),
+      "Count one mapping by walking its nest: slow, and the reference of evaluate. ValueError "
+      "if the mapping does not belong to the problem and the architecture, or the walk is too "
+      "long.");
 }
 
 }  // namespace dnnaccel::bindings

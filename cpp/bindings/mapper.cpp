@@ -34,11 +34,14 @@ std::vector<mapper::Outcome> search(const arch::Architecture& architecture,
                                     const std::vector<const problem::Problem*>& problems,
                                     const std::vector<const mapping::Mapspace*>& spaces,
                                     mapper::Objective objective, const mapper::Effort& effort,
-                                    unsigned threads, const Progress& progress) {
-  if (problems.size() != spaces.size())
-    throw std::invalid_argument("one mapspace for each problem");
+                                    unsigned threads, const Progress& progress,
+                                    const std::optional<std::vector<cost::Sparsity>>& sparsities) {
+  if (problems.size() != spaces.size() || (sparsities && problems.size() != sparsities->size()))
+    throw std::invalid_argument("one mapspace and one sparsity for each problem");
   std::vector<mapper::Job> jobs;
-  for (std::size_t i = 0; i < problems.size(); ++i) jobs.push_back({problems[i], spaces[i]});
+  for (std::size_t i = 0; i < problems.size(); ++i) {
+    jobs.push_back({problems[i], spaces[i], sparsities ? (*sparsities)[i] : cost::Sparsity{}});
+  }
   const py::gil_scoped_release release;
   return mapper::search(architecture, jobs, objective, effort, threads,
                         [&](std::size_t done, std::size_t total) {
@@ -77,9 +80,9 @@ void register_mapper(py::module_& module) {
       .def_readonly("pareto", &mapper::Outcome::pareto)
       .def_readonly("misfit", &mapper::Outcome::misfit)
       .def_readonly("refused", &mapper::Outcome::refused);
-  module.def("search", &search, py::arg("architecture"), py::arg("problems"), py::arg("spaces"),
-             py::arg("objective"), py::arg("effort"), py::arg("threads") = 0,
+  module.def("search", &search, py::arg("architecture"), py::arg("problems"), py::arg("spaces"), py::arg("objective"), py::arg("effort"), py::arg("threads") = 0,
              py::arg("progress") = py::none(),
+             py::arg("sparsities") = py::none(),
              "Find a good mapping for each problem. Ctrl-C stops it; progress(done, total) is "
              "called meanwhile.");
 }

@@ -2,130 +2,282 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 namespace dnnaccel::cost {
+
+using problem::Role;
 
 namespace {
 
 constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
+constexpr std::size_t at(Role role) { return static_cast<std::size_t>(problem::index(role)); }
 
-/// Cycles that one instance of a memory needs for words spread evenly over the working ones.
-double busy(const arch::Memory& memory, double reads, double writes, std::uint64_t instances) {
-  const double share = instances == 0 ? 0.0 : 1.0 / static_cast<double>(instances);
-  return share * std::max({reads / memory.read_bandwidth, writes / memory.write_bandwidth,
-                           (reads + writes) / memory.shared_bandwidth});
+/// Cycles per word; 0 for an unlimited bandwidth.
+double rate(double bandwidth) { return 1.0 / bandwidth; }
+
+double share(double words, std::uint64_t instances) {
+  return instances == 0 ? 0.0 : words / static_cast<double>(instances);
 }
 
-/// Words that go down and up between a memory and its parents.
-struct Transfer {
-  PerLevel<double> down{};  ///< by parent
-  PerLevel<double> up{};
+/// How many times over a memory's first tile of a role it was filled.
+double fills(const Counts& counts, int level, std::size_t role) {
+  const MemoryCount& memory = counts.memories[at(level)][role];
+  const RampCount& ramp = counts.ramps[at(level)][role];
+  if (ramp.parent < 0 || ramp.received == 0) return 0;
+  const std::uint64_t words = role == at(Role::outputs) ? memory.drained : memory.filled;
+  return static_cast<double>(words) / static_cast<double>(ramp.received);
+}
+
+}  // namespace
+
+void Sparsity::validate() const {
+  const auto check = [](double factor) {
+    if (!(factor >= 0) || !std::isfinite(factor)) {
+      throw std::invalid_argument("sparsity: a factor must be a number of at least 0");
+    }
+  };
+  for (double factor : {work, steps, finished}) check(factor);
+  for (double factor : crossing) check(factor);
+  for (const auto* factors : {&stored, &asked}) {
+    for (const auto& roles : *factors) {
+      for (double factor : roles) check(factor);
+    }
+  }
+}
+
+std::uint64_t Sparsity::stored_words(int level, int role, std::uint64_t words) const {
+  const double factor = stored[at(level)][at(role)];
+  if (factor == 1) return words;
+  return static_cast<std::uint64_t>(std::ceil(static_cast<double>(words) * factor));
+}
+
+struct Pricer::Transfer {
+  PerLevel<double> down{};  ///< words read at a parent, by level
+  PerLevel<double> up{};    ///< words written at a parent
+  PerRole<double> crossing_down{};
+  PerRole<double> crossing_up{};
+  PerRole<int> parent = {-1, -1, -1};
   double received = 0;
   double drained = 0;
 };
 
-double transfer_cycles(const arch::Architecture& architecture, const Counts& counts, int level,
-                       const Transfer& transfer) {
-  double cycles = busy(*architecture.memory(level), transfer.drained, transfer.received,
-                       counts.instances[at(level)]);
-  for (int parent = 0; parent < level; ++parent) {
-    const arch::Memory* memory = architecture.memory(parent);
-    if (memory == nullptr) continue;
-    cycles = std::max(cycles, busy(*memory, transfer.down[at(parent)], transfer.up[at(parent)],
-                                   counts.instances[at(parent)]));
+Pricer::Pricer(const problem::Problem& problem, const arch::Architecture& architecture,
+               const Sparsity& sparsity)
+    : architecture_(architecture),
+      sparsity_(sparsity),
+      outputs_(static_cast<double>(problem.tensor(Role::outputs).words())) {
+  sparsity_.validate();
+  int arrays = 0;
+  for (int level = 0; level < architecture.size(); ++level) {
+    pe_group_[at(level)] = arrays;
+    if (const arch::Memory* memory = architecture.memory(level)) {
+      ports_[at(level)] = {.read = rate(memory->read_bandwidth),
+                           .write = rate(memory->write_bandwidth),
+                           .shared = rate(memory->shared_bandwidth)};
+      continue;
+    }
+    ++arrays;
+    for (Role role : problem::kEveryRole) {
+      network_[at(level)][at(role)] = rate(architecture.array(level)->bandwidth[at(role)]);
+    }
   }
-  return cycles;
+}
+
+double Pricer::busy(int level, double reads, double writes, const Counts& counts) const {
+  const Ports& ports = ports_[at(level)];
+  const double cycles =
+      std::max({reads * ports.read, writes * ports.write, (reads + writes) * ports.shared});
+  return share(cycles, counts.instances[at(level)]);
+}
+
+double Pricer::network_busy(int level, Role role, double words, const Counts& counts) const {
+  return share(words * network_[at(level)][at(role)], counts.instances[at(level)]);
 }
 
 /// All refills of a memory, or only the first tile in and the last one out.
-Transfer transfer_of(const Counts& counts, int level, bool ramp_only) {
+Pricer::Transfer Pricer::transfer_of(const Counts& counts, int level, bool ramp_only) const {
   Transfer transfer;
-  for (int r = 0; r < kRoles; ++r) {
-    const RampCount& ramp = counts.ramps[at(level)][at(r)];
+  for (Role role : problem::kEveryRole) {
+    const RampCount& ramp = counts.ramps[at(level)][at(role)];
     if (ramp.parent < 0) continue;
-    const MemoryCount& memory = counts.memories[at(level)][at(r)];
-    const bool outputs = r == problem::index(problem::Role::outputs);
-    const auto parent = at(ramp.parent);
-    if (ramp_only) {
-      (outputs ? transfer.up : transfer.down)[parent] += static_cast<double>(ramp.sent);
-      (outputs ? transfer.drained : transfer.received) += static_cast<double>(ramp.received);
-      continue;
+    const MemoryCount& memory = counts.memories[at(level)][at(role)];
+    const double here = sparsity_.stored[at(level)][at(role)];
+    const double there = sparsity_.stored[at(ramp.parent)][at(role)];
+    const bool outputs = role == Role::outputs;
+    double in = static_cast<double>(outputs || !ramp_only ? memory.filled : ramp.received);
+    double out = static_cast<double>(memory.drained);
+    double sent = static_cast<double>(ramp_only ? ramp.sent : memory.sent);
+    if (ramp_only && outputs) {
+      in = 0;
+      out = static_cast<double>(ramp.received);
     }
-    transfer.received += static_cast<double>(memory.filled);
-    transfer.drained += static_cast<double>(memory.drained);
-    transfer.down[parent] += static_cast<double>(outputs ? memory.filled : memory.sent);
-    if (outputs) transfer.up[parent] += static_cast<double>(memory.sent);
+    transfer.parent[at(role)] = ramp.parent;
+    transfer.received += in * here;
+    transfer.drained += out * here;
+    transfer.down[at(ramp.parent)] += (outputs ? in : sent) * there;
+    transfer.crossing_down[at(role)] = outputs ? in : sent * here;
+    if (outputs) {
+      transfer.up[at(ramp.parent)] += sent * there;
+      transfer.crossing_up[at(role)] = sent;
+    }
   }
   return transfer;
 }
 
-void price_latency(const arch::Architecture& architecture, const Counts& counts, Cost& cost) {
-  cost.compute_cycles = static_cast<double>(counts.steps);
-  double slowest = 0;
-  for (int level = 0; level < architecture.size(); ++level) {
-    const arch::Memory* memory = architecture.memory(level);
-    if (memory == nullptr) continue;
-    double reads = 0;
-    double writes = 0;
-    for (const MemoryCount& count : counts.memories[at(level)]) {
-      reads += static_cast<double>(count.reads);
-      writes += static_cast<double>(count.writes);
+double Pricer::cycles_of(const Transfer& transfer, int level, const Counts& counts) const {
+  double cycles = busy(level, transfer.drained, transfer.received, counts);
+  for (int above = 0; above < level; ++above) {
+    if (architecture_.memory(above) != nullptr) {
+      cycles =
+          std::max(cycles, busy(above, transfer.down[at(above)], transfer.up[at(above)], counts));
+      continue;
     }
-    const double cycles = busy(*memory, reads, writes, counts.instances[at(level)]);
-    cost.level_cycles[at(level)] = cycles;
-    if (cycles > slowest) {
-      slowest = cycles;
+    for (Role role : problem::kEveryRole) {
+      if (transfer.parent[at(role)] < 0 || transfer.parent[at(role)] > above) continue;
+      const double words =
+          std::max(transfer.crossing_down[at(role)], transfer.crossing_up[at(role)]);
+      cycles = std::max(cycles, network_busy(above, role, words, counts));
+    }
+  }
+  return cycles;
+}
+
+/// Cycles in which the streamed operands of a PE fill their first tiles again, because a
+/// single-buffered memory beside them (`level`) stopped the MACs to refill.
+double Pricer::restarts(const Counts& counts, int level) const {
+  double stops = 0;
+  for (Role role : problem::kEveryRole) stops = std::max(stops, fills(counts, level, at(role)));
+  double slowest = 0;
+  for (int beside = 1; beside < architecture_.size(); ++beside) {
+    const arch::Memory* memory = architecture_.memory(beside);
+    if (memory == nullptr || memory->buffering != arch::Buffering::stream ||
+        pe_group_[at(beside)] != pe_group_[at(level)]) {
+      continue;
+    }
+    // A tile that stays need not come again.
+    const double comings =
+        std::max(fills(counts, beside, at(Role::inputs)), fills(counts, beside, at(Role::weights)));
+    if (comings == 0) continue;
+    Transfer first = transfer_of(counts, beside, true);
+    first.parent[at(Role::outputs)] = -1;
+    first.drained = 0;
+    first.up = {};
+    slowest = std::max(slowest, std::min(stops, comings) * cycles_of(first, beside, counts));
+  }
+  return slowest;
+}
+
+void Pricer::price_words(const Counts& counts, Cost& cost) const {
+  for (int level = 0; level < architecture_.size(); ++level) {
+    const arch::Memory* memory = architecture_.memory(level);
+    if (memory == nullptr) continue;
+    double all_reads = 0;
+    double all_writes = 0;
+    for (Role role : problem::kEveryRole) {
+      const MemoryCount& count = counts.memories[at(level)][at(role)];
+      const double stored = sparsity_.stored[at(level)][at(role)];
+      const double asked = sparsity_.asked[at(level)][at(role)];
+      const double reads = static_cast<double>(count.reads - count.computed_reads) * stored +
+                           static_cast<double>(count.computed_reads) * asked;
+      double writes = static_cast<double>(count.writes - count.computed_writes) * stored +
+                      static_cast<double>(count.computed_writes) * asked;
+      if (level == 0 && role == Role::outputs) writes -= outputs_ * (1 - sparsity_.finished);
+      cost.reads[at(level)][at(role)] = reads;
+      cost.writes[at(level)][at(role)] = writes;
+      cost.memory_energy[at(level)][at(role)] =
+          reads * memory->read_energy + writes * memory->write_energy;
+      all_reads += reads;
+      all_writes += writes;
+    }
+    const Ports& ports = ports_[at(level)];
+    const double read = all_reads * ports.read;
+    const double write = all_writes * ports.write;
+    const double shared = (all_reads + all_writes) * ports.shared;
+    const double cycles = std::max({read, write, shared});
+    cost.level_cycles[at(level)] = share(cycles, counts.instances[at(level)]);
+    cost.level_ports[at(level)] = cycles == 0        ? Port::none
+                                  : cycles == shared ? Port::shared
+                                  : cycles == read   ? Port::read
+                                                     : Port::write;
+  }
+}
+
+void Pricer::price_networks(const Counts& counts, Cost& cost) const {
+  static constexpr PerRole<Port> kPorts = {Port::inputs, Port::weights, Port::outputs};
+  // What a word is worth on the way to the nearest keeper below, by role.
+  PerRole<double> form = sparsity_.crossing;
+  for (int level = architecture_.size() - 1; level >= 0; --level) {
+    const arch::Array* array = architecture_.array(level);
+    for (Role role : problem::kEveryRole) {
+      if (array == nullptr) {
+        if (counts.ramps[at(level)][at(role)].parent >= 0) {
+          form[at(role)] = role == Role::outputs ? 1 : sparsity_.stored[at(level)][at(role)];
+        }
+        continue;
+      }
+      const NetworkCount& count = counts.networks[at(level)][at(role)];
+      double charged = 0;
+      switch (array->charge[at(role)]) {
+        case arch::Charge::none:
+          break;
+        case arch::Charge::delivery:
+          charged = static_cast<double>(count.delivered + count.returned);
+          break;
+        case arch::Charge::hop:
+          charged = static_cast<double>(count.hops);
+          break;
+      }
+      cost.network_energy[at(level)][at(role)] = charged * form[at(role)] * array->energy;
+      const auto most = static_cast<double>(std::max(count.sent, count.returned));
+      const double cycles = network_busy(level, role, most * form[at(role)], counts);
+      if (cycles > cost.level_cycles[at(level)]) {
+        cost.level_cycles[at(level)] = cycles;
+        cost.level_ports[at(level)] = kPorts[at(role)];
+      }
+    }
+  }
+}
+
+void Pricer::price_waits(const Counts& counts, Cost& cost) const {
+  double restart = 0;
+  for (int level = 1; level < architecture_.size(); ++level) {
+    const arch::Memory* memory = architecture_.memory(level);
+    if (memory == nullptr || memory->buffering == arch::Buffering::stream) continue;
+    const bool twofold = memory->buffering == arch::Buffering::twofold;
+    const double waits = cycles_of(transfer_of(counts, level, twofold), level, counts);
+    (twofold ? cost.ramp_cycles : cost.exposed_cycles) += waits;
+    if (!twofold) restart = std::max(restart, restarts(counts, level));
+  }
+  cost.exposed_cycles += restart;
+}
+
+Cost Pricer::price(const Counts& counts) const {
+  Cost cost;
+  price_words(counts, cost);
+  price_networks(counts, cost);
+  price_waits(counts, cost);
+  cost.compute_cycles = static_cast<double>(counts.steps) * sparsity_.steps;
+  double slowest = 0;
+  for (int level = 0; level < architecture_.size(); ++level) {
+    if (cost.level_cycles[at(level)] > slowest) {
+      slowest = cost.level_cycles[at(level)];
       cost.bound_by = level;
     }
-    if (level == 0 || memory->buffering == arch::Buffering::stream) continue;
-    const bool twofold = memory->buffering == arch::Buffering::twofold;
-    const double waits =
-        transfer_cycles(architecture, counts, level, transfer_of(counts, level, twofold));
-    (twofold ? cost.ramp_cycles : cost.exposed_cycles) += waits;
   }
   const double working = cost.compute_cycles + cost.exposed_cycles;
   if (slowest <= working) cost.bound_by = -1;
   cost.cycles =
       static_cast<std::uint64_t>(std::ceil(std::max(working, slowest) + cost.ramp_cycles));
-}
-
-void price_energy(const arch::Architecture& architecture, const Counts& counts, Cost& cost) {
-  cost.mac_energy = static_cast<double>(counts.macs) * architecture.mac_energy;
-  cost.energy = cost.mac_energy;
-  for (int level = 0; level < architecture.size(); ++level) {
-    for (int r = 0; r < kRoles; ++r) {
-      if (const arch::Memory* memory = architecture.memory(level)) {
-        const MemoryCount& count = counts.memories[at(level)][at(r)];
-        double& energy = cost.memory_energy[at(level)][at(r)];
-        energy = static_cast<double>(count.reads) * memory->read_energy +
-                 static_cast<double>(count.writes) * memory->write_energy;
-        cost.energy += energy;
-        continue;
-      }
-      const arch::Array& array = *architecture.array(level);
-      const NetworkCount& count = counts.networks[at(level)][at(r)];
-      double& energy = cost.network_energy[at(level)][at(r)];
-      switch (array.charge[at(r)]) {
-        case arch::Charge::none:
-          break;
-        case arch::Charge::delivery:
-          energy = static_cast<double>(count.delivered + count.returned) * array.energy;
-          break;
-        case arch::Charge::hop:
-          energy = static_cast<double>(count.hops) * array.energy;
-          break;
-      }
-      cost.energy += energy;
+  cost.mac_energy = static_cast<double>(counts.macs) * sparsity_.work * architecture_.mac_energy;
+  cost.leakage_energy = static_cast<double>(cost.cycles) * architecture_.leakage_energy;
+  cost.energy = cost.mac_energy + cost.leakage_energy;
+  for (int level = 0; level < architecture_.size(); ++level) {
+    for (int role = 0; role < kRoles; ++role) {
+      cost.energy += cost.memory_energy[at(level)][at(role)];
+      cost.energy += cost.network_energy[at(level)][at(role)];
     }
   }
-}
-
-}  // namespace
-
-Cost price(const arch::Architecture& architecture, const Counts& counts) {
-  Cost cost;
-  price_latency(architecture, counts, cost);
-  price_energy(architecture, counts, cost);
   return cost;
 }
 

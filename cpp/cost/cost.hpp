@@ -1,32 +1,79 @@
 #pragma once
 
 #include "cost/counts.hpp"
+#include "cost/sparsity.hpp"
 
 /// What counts cost: latency and energy.
 namespace dnnaccel::cost {
 
+/// The way into or out of a level that keeps it busy longest.
+enum class Port : std::uint8_t { none, read, write, shared, inputs, weights, outputs };
+
 /// Latency and energy of one mapping. Cycles are real numbers here and rounded up once, in
-/// `cycles`.
+/// `cycles`. Words are those that really move, zeros and formats taken into account.
 struct Cost {
   std::uint64_t cycles = 0;
   double compute_cycles = 0;  ///< steps of the nest: one MAC per unit and step
   double exposed_cycles = 0;  ///< refills of single-buffered memories, which compute waits for
   double ramp_cycles = 0;     ///< first fill and last drain of double-buffered memories
-  PerLevel<double> level_cycles{};  ///< how long each memory's ports are busy
-  int bound_by = -1;                ///< level of the slowest memory, or -1 for compute
+  PerLevel<double> level_cycles{};  ///< how long a memory's ports, or an array's network, are busy
+  PerLevel<Port> level_ports{};     ///< which port, or tensor, that is
+  int bound_by = -1;                ///< slowest level, or -1 for compute
+  PerLevel<PerRole<double>> reads{};
+  PerLevel<PerRole<double>> writes{};
   PerLevel<PerRole<double>> memory_energy{};
   PerLevel<PerRole<double>> network_energy{};
   double mac_energy = 0;
+  double leakage_energy = 0;
   double energy = 0;  ///< all of the above
 };
 
-/// Price counts on an architecture.
+/// Prices counts of one problem on one architecture.
 ///
-/// cycles = max(compute + exposed, busiest memory) + ramp, where a memory is busy for reads / read
+/// cycles = max(compute + exposed, busiest level) + ramp. A memory is busy for reads / read
 /// bandwidth or writes / write bandwidth, whichever is longer, or (reads + writes) / shared
-/// bandwidth, spread over the instances that work; exposed is, for every single-buffered memory
-/// below the top, the time its refills take through the parent's ports and its own; ramp is the
-/// same for the first tile in and the last tile out of every double-buffered one.
-Cost price(const arch::Architecture& architecture, const Counts& counts);
+/// bandwidth, spread over the instances that work; an array's network for the words of the slowest
+/// tensor / its bandwidth. Exposed is, for every single-buffered memory below the top, the time its
+/// refills take through the parent's ports, the networks between and its own port; and, since
+/// compute stops meanwhile, the first tiles of the streamed operands beside it in the PE, anew
+/// after each such stop. Ramp is the first tile in and the last tile out of every double-buffered
+/// memory.
+class Pricer {
+ public:
+  /// Throws std::invalid_argument if `sparsity` is malformed. The architecture must outlive it.
+  Pricer(const problem::Problem& problem, const arch::Architecture& architecture,
+         const Sparsity& sparsity = {});
+
+  [[nodiscard]] Cost price(const Counts& counts) const;
+
+ private:
+  /// Cycles per word of a memory's ports; 0 where a port never limits.
+  struct Ports {
+    double read = 0;
+    double write = 0;
+    double shared = 0;
+  };
+
+  /// What crosses to refill a memory, by level, and how it is bounded.
+  struct Transfer;
+
+  [[nodiscard]] double busy(int level, double reads, double writes, const Counts& counts) const;
+  [[nodiscard]] double network_busy(int level, problem::Role role, double words,
+                                    const Counts& counts) const;
+  [[nodiscard]] Transfer transfer_of(const Counts& counts, int level, bool ramp_only) const;
+  [[nodiscard]] double cycles_of(const Transfer& transfer, int level, const Counts& counts) const;
+  [[nodiscard]] double restarts(const Counts& counts, int level) const;
+
+  void price_words(const Counts& counts, Cost& cost) const;
+  void price_networks(const Counts& counts, Cost& cost) const;
+  void price_waits(const Counts& counts, Cost& cost) const;
+
+  const arch::Architecture& architecture_;
+  Sparsity sparsity_;
+  double outputs_ = 0;  ///< words of the output tensor
+  PerLevel<Ports> ports_{};
+  PerLevel<PerRole<double>> network_{};  ///< cycles per word; 0 where it never limits
+  PerLevel<int> pe_group_{};  ///< arrays around a level: levels of one group are beside each other
+};
 
 }  // namespace dnnaccel::cost

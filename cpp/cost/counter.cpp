@@ -210,7 +210,7 @@ void Counter::count_pair(const Pair& pair, SumsAbove& sums, Counts& out) const {
   }
 }
 
-std::optional<Misfit> Counter::misfit() const {
+std::optional<Misfit> Counter::misfit(const Sparsity& sparsity) const {
   for (int level = 0; level < architecture_.size(); ++level) {
     const arch::Memory* memory = architecture_.memory(level);
     if (memory == nullptr || memory->capacity_words == arch::kUnlimitedWords) continue;
@@ -218,7 +218,8 @@ std::optional<Misfit> Counter::misfit() const {
     const std::uint64_t copies = memory->buffering == arch::Buffering::twofold ? 2 : 1;
     for (Role role : problem::kEveryRole) {
       if (!keeps(level, role)) continue;
-      misfit.tiles[at(role)] = largest_tile(role, nest_.above[at(level)]);
+      misfit.tiles[at(role)] = sparsity.stored_words(level, problem::index(role),
+                                                     largest_tile(role, nest_.above[at(level)]));
       misfit.words_needed += copies * misfit.tiles[at(role)];
     }
     if (misfit.words_needed > misfit.words_there) return misfit;

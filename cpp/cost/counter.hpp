@@ -4,6 +4,7 @@
 
 #include "cost/axis_plan.hpp"
 #include "cost/counts.hpp"
+#include "cost/sparsity.hpp"
 #include "mapping/mapping.hpp"
 
 /// How many words every memory and network moves: the closed form of DESIGN.md section 4.
@@ -25,8 +26,8 @@ class Counter {
   Counter(const problem::Problem& problem, const arch::Architecture& architecture,
           const mapping::Mapping& mapping, const mapping::Nest& nest);
 
-  /// The first memory, from the outside in, whose tiles do not fit.
-  [[nodiscard]] std::optional<Misfit> misfit() const;
+  /// The first memory, from the outside in, whose tiles do not fit, compressed as `sparsity` says.
+  [[nodiscard]] std::optional<Misfit> misfit(const Sparsity& sparsity = {}) const;
 
   /// Count everything. Does not look at capacities.
   [[nodiscard]] Counts count() const;

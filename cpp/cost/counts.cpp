@@ -8,8 +8,12 @@ constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
 void enter_operand(const Keepers& keepers, const Flow& flow, Counts& out) {
   const auto role = at(problem::index(keepers.role));
-  out.memories[at(keepers.parent)][role].reads += flow.sent;
-  if (keepers.compute) return;
+  MemoryCount& parent = out.memories[at(keepers.parent)][role];
+  parent.reads += flow.sent;
+  if (keepers.compute) {
+    parent.computed_reads = flow.sent;
+    return;
+  }
   MemoryCount& child = out.memories[at(keepers.child)][role];
   child.writes += flow.received;
   child.filled = flow.received;
@@ -27,7 +31,10 @@ void enter_outputs(const Keepers& keepers, const Flow& flow, SumsAbove& sums, Co
   MemoryCount& parent = out.memories[at(keepers.parent)][role];
   parent.writes += flow.sent;
   parent.reads += flow.sent - first_visits;
-  if (!keepers.compute) {
+  if (keepers.compute) {
+    parent.computed_reads = flow.sent - first_visits;
+    parent.computed_writes = flow.sent;
+  } else {
     MemoryCount& child = out.memories[at(keepers.child)][role];
     child.reads += flow.received;
     child.writes += seeds;

@@ -24,6 +24,10 @@ struct MemoryCount {
   std::uint64_t reads = 0;
   std::uint64_t writes = 0;
   std::uint64_t tile = 0;
+  /// The part of the reads and writes that the MACs ask for, when this is the tensor's innermost
+  /// memory: what gating and skipping save.
+  std::uint64_t computed_reads = 0;
+  std::uint64_t computed_writes = 0;
   /// What refilling takes: words written here from the parent (begun sums included), sums read here
   /// to drain, and the words that the parent reads (operands) or writes (outputs) for it.
   std::uint64_t filled = 0;

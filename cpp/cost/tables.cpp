@@ -20,10 +20,11 @@ StepSpan span_of(const Steps& steps) { return {steps.data(), steps.size()}; }
 }  // namespace
 
 Tables::Tables(const problem::Problem& problem, const arch::Architecture& architecture,
-               const mapping::Layout& layout)
+               const mapping::Layout& layout, const Sparsity& sparsity)
     : problem_(problem),
       architecture_(architecture),
       layout_(layout),
+      sparsity_(sparsity),
       plans_(axis_plans(problem)),
       shared_dims_(shared_dims(problem, architecture)) {
   for (const mapping::Slot& slot : layout_.slots()) {
@@ -302,7 +303,8 @@ bool Tables::fits(const ChainedMapping& mapping) {
     std::uint64_t needed = 0;
     for (Role role : problem::kEveryRole) {
       if ((config_->keeps[at(level)] & problem::bit(role)) == 0) continue;
-      needed += copies * tile_words(role, level);
+      needed +=
+          copies * sparsity_.stored_words(level, problem::index(role), tile_words(role, level));
     }
     if (needed > memory->capacity_words) return false;
   }

@@ -9,6 +9,7 @@
 
 #include "cost/axis_plan.hpp"
 #include "cost/counts.hpp"
+#include "cost/sparsity.hpp"
 #include "mapping/mapspace.hpp"
 
 /// The counts of `Counter`, looked up: what a search costs millions of mappings with.
@@ -38,7 +39,7 @@ struct ChainedMapping {
 class Tables {
  public:
   Tables(const problem::Problem& problem, const arch::Architecture& architecture,
-         const mapping::Layout& layout);
+         const mapping::Layout& layout, const Sparsity& sparsity = {});
 
   /// How many chains, and pairs of chains of a window, are tabulated: a few kilobytes each. They
   /// are never forgotten; who costs mappings without end starts afresh now and then.
@@ -136,6 +137,7 @@ class Tables {
   const problem::Problem& problem_;
   const arch::Architecture& architecture_;
   const mapping::Layout& layout_;
+  Sparsity sparsity_;
   PerRole<AxisPlan> plans_;
   PerLevel<PerRole<std::uint32_t>> shared_dims_;
   int temporal_slots_ = 0;

@@ -47,12 +47,14 @@ void add_to_front(std::vector<Point>& front, Point added) {
 }  // namespace
 
 Judge::Judge(const problem::Problem& problem, const arch::Architecture& architecture,
-             const mapping::Layout& layout, Objective objective)
+             const mapping::Layout& layout, const cost::Sparsity& sparsity, Objective objective)
     : problem_(problem),
       architecture_(architecture),
       layout_(layout),
+      sparsity_(sparsity),
+      pricer_(problem, architecture, sparsity),
       objective_(objective),
-      tables_(std::in_place, problem, architecture, layout) {}
+      tables_(std::in_place, problem, architecture, layout, sparsity) {}
 
 mapping::Mapping Judge::to_mapping(const Candidate& candidate) const {
   mapping::Mapping mapping;
@@ -113,14 +115,14 @@ bool Judge::spread_fits(const Candidate& candidate) const {
 std::optional<cost::Misfit> Judge::misfit(const Candidate& candidate) const {
   const mapping::Mapping mapping = to_mapping(candidate);
   const mapping::Nest nest = mapping::flatten(problem_, architecture_, mapping);
-  return cost::Counter(problem_, architecture_, mapping, nest).misfit();
+  return cost::Counter(problem_, architecture_, mapping, nest).misfit(sparsity_);
 }
 
 /// Give the changed chains of a candidate their numbers, in new tables if these have grown too
 /// large.
 void Judge::number(Candidate& candidate) {
   if (tables_->size() > kMaxTables) {
-    tables_.emplace(problem_, architecture_, layout_);
+    tables_.emplace(problem_, architecture_, layout_, sparsity_);
     ++generation_;
   }
   if (candidate.generation != generation_) candidate.changed = ~0U;
@@ -143,7 +145,7 @@ Score Judge::judge(Candidate& candidate) {
     return {};
   }
   tables_->count(candidate.mapping, counts_);
-  const cost::Cost cost = cost::price(architecture_, counts_);
+  const cost::Cost cost = pricer_.price(counts_);
   ++evaluated_;
   const Score score = score_of(objective_, cost);
   if (improves(front_, cost.energy, cost.cycles)) {

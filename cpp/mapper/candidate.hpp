@@ -44,7 +44,7 @@ struct Score {
 class Judge {
  public:
   Judge(const problem::Problem& problem, const arch::Architecture& architecture,
-        const mapping::Layout& layout, Objective objective);
+        const mapping::Layout& layout, const cost::Sparsity& sparsity, Objective objective);
 
   /// Score of a candidate, lower is better; infinite if it does not fit.
   Score judge(Candidate& candidate);
@@ -68,6 +68,8 @@ class Judge {
   const problem::Problem& problem_;
   const arch::Architecture& architecture_;
   const mapping::Layout& layout_;
+  cost::Sparsity sparsity_;
+  cost::Pricer pricer_;
   Objective objective_;
   std::optional<cost::Tables> tables_;
   std::uint32_t generation_ = 0;

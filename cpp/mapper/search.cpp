@@ -53,7 +53,8 @@ std::vector<Outcome> search(const arch::Architecture& architecture, const std::v
     const Task& task = tasks[t];
     const problem::Problem& problem = *jobs[task.job].problem;
     Plan& plan = plans[task.job];
-    auto judge = std::make_unique<Judge>(problem, architecture, *plan.layout, objective);
+    auto judge = std::make_unique<Judge>(problem, architecture, *plan.layout,
+                                         jobs[task.job].sparsity, objective);
     if (plan.small) {
       plan.saw_all = enumerate(problem, *plan.layout, *judge, stop);
     } else {

@@ -28,6 +28,7 @@ struct Effort {
 struct Job {
   const problem::Problem* problem = nullptr;
   const mapping::Mapspace* space = nullptr;
+  cost::Sparsity sparsity;
 };
 
 struct Point {

@@ -34,7 +34,7 @@ from dnnaccel.report import Report
 from dnnaccel.simulate import simulate
 
 if TYPE_CHECKING:
-    from dnnaccel import arch
+    from dnnaccel import arch, energy, reproduce
 
 __all__ = [
     "ArchitectureError",
@@ -60,8 +60,10 @@ __all__ = [
     "build_config",
     "compare",
     "dataflow",
+    "energy",
     "evaluate",
     "layers",
+    "reproduce",
     "search",
     "simulate",
     "sparsity",
@@ -71,8 +73,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Chips bring the YAML and validation libraries with them, so they are loaded when first asked for.
-    if name == "arch":
-        return importlib.import_module("dnnaccel.arch")
+    if name in ("arch", "energy", "reproduce"):
+        return importlib.import_module(f"dnnaccel.{name}")
     raise AttributeError(f"module 'dnnaccel' has no attribute {name!r}")
 
 

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 from click.shell_completion import CompletionItem
@@ -128,6 +128,12 @@ def _shared_options(command: _Command) -> _Command:
                 help="Inferences per run.",
             ),
             click.option(
+                "--density",
+                metavar="DENSITY",
+                help="Which words are zero: a number for both operands, inputs=0.4,weights=0.3, a published "
+                "set such as eyeriss_jssc17, or an .npz file of tensors; by default none.",
+            ),
+            click.option(
                 "--set",
                 "changes",
                 multiple=True,
@@ -188,6 +194,7 @@ Examples:
   dnnaccel simulate alexnet --arch eyeriss --dataflow my_dataflow.yaml
   dnnaccel simulate resnet50 --arch tpu_v1 --batch 8 --output resnet50.html
   dnnaccel simulate alexnet --arch eyeriss --set pe_array.rows=8 --format csv
+  dnnaccel simulate alexnet --arch eyeriss --density eyeriss_jssc17
 """
 )
 @click.argument("network", metavar="NETWORK[:LAYER]", shell_complete=_complete_network)
@@ -214,6 +221,7 @@ def simulate(
     dataflow: str | None,
     objective: str,
     batch: int,
+    density: str | None,
     changes: tuple[str, ...],
     format: str | None,
     output: str | None,
@@ -226,7 +234,15 @@ def simulate(
     _check_output(output, format)
     net, target = _load_network(network, batch), _load_chip(chip, changes)
     with _progress(quiet) as progress:
-        report = job(net, target, dataflow=dataflow, objective=objective, threads=threads, progress=progress)
+        report = job(
+            net,
+            target,
+            dataflow=dataflow,
+            objective=objective,
+            density=_read_density(density),
+            threads=threads,
+            progress=progress,
+        )
     _deliver(report, format, output, quiet)
 
 
@@ -263,6 +279,7 @@ def compare(
     dataflows: str | None,
     objective: str,
     batch: int,
+    density: str | None,
     changes: tuple[str, ...],
     format: str | None,
     output: str | None,
@@ -277,7 +294,15 @@ def compare(
     targets = [_load_chip(name, changes) for name in _split(chips)]
     flows = None if dataflows is None else _split(dataflows)
     with _progress(quiet) as progress:
-        comparison = job(nets, targets, flows, objective=objective, threads=threads, progress=progress)
+        comparison = job(
+            nets,
+            targets,
+            flows,
+            objective=objective,
+            density=_read_density(density),
+            threads=threads,
+            progress=progress,
+        )
     _deliver(comparison, format, output, quiet)
 
 
@@ -298,6 +323,26 @@ def archs() -> None:
 
 
 @cli.command(
+    short_help="Print the JSON schema of chip files, for editors.",
+    epilog="""\b
+Example:
+  dnnaccel schema > chip.schema.json
+
+\b
+First line of a chip file, for editors that know YAML schemas:
+  # yaml-language-server: $schema=chip.schema.json
+""",
+)
+def schema() -> None:
+    """Print the JSON schema of chip files: which keys there are and what each may hold."""
+    import json
+
+    from dnnaccel import arch
+
+    click.echo(json.dumps(arch.schema(), indent=2))
+
+
+@cli.command(
     short_help="Show a network, a layer, a chip or a dataflow.",
     epilog="""\b
 Examples:
@@ -315,6 +360,111 @@ def show(name: str) -> None:
     from dnnaccel.report.listing import describe
 
     click.echo(describe(name))
+
+
+@cli.group(
+    cls=_Commands,
+    epilog="""\b
+Examples:
+  dnnaccel reproduce isca16
+  dnnaccel reproduce isca16 --layers fc --batch 16,64,256 --pes 1024
+""",
+)
+def reproduce() -> None:
+    """Print published results beside ours, with the difference."""
+
+
+def _read_batches(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+    read = click.IntRange(min=1)
+    return tuple(int(read(part, param, ctx)) for part in _split(value))
+
+
+@reproduce.command(short_help="The dataflow comparison of Eyeriss, ISCA 2016.")
+@click.option(
+    "--pes",
+    type=click.Choice(["256", "512", "1024"]),
+    default="256",
+    show_default=True,
+    help="Processing elements; storage follows by the paper's rule of equal area.",
+)
+@click.option(
+    "--batch",
+    "batches",
+    metavar="N,N,...",
+    default="1,16,64",
+    show_default=True,
+    callback=_read_batches,
+    help="Batch sizes.",
+)
+@click.option(
+    "--layers",
+    type=click.Choice(["conv", "fc", "all"]),
+    default="conv",
+    show_default=True,
+    help="Layers to compare.",
+)
+@click.option(
+    "--network",
+    default="alexnet",
+    show_default=True,
+    shell_complete=_complete_network,
+    help="Network of the zoo; published figures are AlexNet's.",
+)
+@click.option(
+    "--honest/--no-honest", default=True, help="Whether to repeat it under this package's own counting."
+)
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="What to print.",
+)
+@click.option("--threads", type=click.IntRange(min=1), help="Threads to search with; default all.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar on stderr.")
+def isca16(
+    pes: str,
+    batches: tuple[int, ...],
+    layers: str,
+    network: str,
+    honest: bool,
+    format: str,
+    threads: int | None,
+    quiet: bool,
+) -> None:
+    """Compare the dataflows RS, WS, OSA, OSB, OSC and NLR as Chen, Emer and Sze did (ISCA 2016).
+
+    First counted as the paper counts, beside its figures; then as this package counts otherwise.
+    """
+    from dnnaccel.reproduce import isca16 as job
+
+    with _progress(quiet) as progress:
+        comparison = job(
+            pes=int(pes),
+            batches=batches,
+            layers=layers,
+            network=network,
+            honest=honest,
+            threads=threads,
+            progress=progress,
+        )
+    _print(comparison, format)
+
+
+class _Printable(Protocol):
+    def to_text(self, *, width: int) -> str: ...
+
+    def to_json(self) -> str: ...
+
+    def to_csv(self) -> str: ...
+
+
+def _print(result: _Printable, format: str) -> None:
+    if format == "table":
+        click.echo(result.to_text(width=_width()))
+    else:
+        click.echo(result.to_json() if format == "json" else result.to_csv(), nl=False)
 
 
 def _load_network(name: str, batch: int) -> Network | Layer:
@@ -341,6 +491,26 @@ def _read_changes(changes: tuple[str, ...]) -> dict[str, Any]:
         if key in read:
             raise DnnAccelError(f"--set {key} is given twice; give it once")
         read[key] = _read_value(value)
+    return read
+
+
+def _read_density(text: str | None) -> float | str | dict[str, float] | None:
+    """Return what --density says: a number, densities by tensor, or the name of a set or a file."""
+    if text is None:
+        return None
+    with contextlib.suppress(ValueError):
+        return float(text)
+    if "=" not in text:
+        return text
+    read: dict[str, float] = {}
+    for part in _split(text):
+        tensor, _, value = (piece.strip() for piece in part.partition("="))
+        try:
+            read[tensor] = float(value)
+        except ValueError:
+            raise DnnAccelError(
+                f"--density {part!r} is not TENSOR=NUMBER, for instance inputs=0.4,weights=0.3"
+            ) from None
     return read
 
 

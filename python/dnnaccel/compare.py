@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dnnaccel.dataflow import Dataflow
     from dnnaccel.layers import Layer
     from dnnaccel.network import Network
+    from dnnaccel.sparsity import DensityLike
 
 __all__ = ["Comparison", "ComparisonRow", "compare"]
 
@@ -152,14 +153,16 @@ def compare(
     dataflows: Dataflow | str | os.PathLike[str] | Iterable[Dataflow | str | os.PathLike[str]] | None = None,
     *,
     objective: str = "energy",
+    density: DensityLike | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Simulate every network on every chip under every dataflow.
 
     A single one is accepted wherever several are, and one layer wherever a network is. `dataflows=None` takes
-    each chip's own. A combination that cannot run (`DataflowError`, `MappingError`) is a row with its reason;
-    any other mistake, such as an unknown name, raises its `DnnAccelError` before anything runs.
+    each chip's own; `density` says which words are zero, as in `simulate`. A combination that cannot run
+    (`DataflowError`, `MappingError`) is a row with its reason; any other mistake, such as an unknown name,
+    raises its `DnnAccelError` before anything runs.
     """
     from dnnaccel import arch, dataflow, zoo
     from dnnaccel.simulate import simulate
@@ -184,6 +187,7 @@ def compare(
                         chip,
                         dataflow=flow,
                         objective=objective,
+                        density=density,
                         threads=threads,
                         progress=_within(progress, len(rows), total, label),
                     )

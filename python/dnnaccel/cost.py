@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnnaccel import _core
 from dnnaccel._lower import lower_chip, lower_mapping, lower_problem
+from dnnaccel._zeros import effectual_fraction, lower_density
 from dnnaccel.errors import DnnAccelError, LayerError, MappingError, unknown_name
 from dnnaccel.mapping import Mapping
 from dnnaccel.problem import ROLES
@@ -15,6 +16,7 @@ from dnnaccel.problem import ROLES
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip
     from dnnaccel.layers import Layer
+    from dnnaccel.sparsity import Density
 
 __all__ = ["LayerReport", "LevelCount", "NetworkCount", "evaluate"]
 
@@ -23,8 +25,10 @@ __all__ = ["LayerReport", "LevelCount", "NetworkCount", "evaluate"]
 class LevelCount:
     """What one memory level did for one tensor in one layer, summed over its instances.
 
-    `reads` and `writes` are words of `word_bits` bits; `tile_words` is the largest tile that one instance
-    holds; `energy` is in the chip's unit.
+    `reads` and `writes` are words of `word_bits` bits, as if no word were zero; `tile_words` is the largest
+    tile that one instance holds. `effective_reads` and `effective_writes` are what really passes the ports,
+    in words' worth of bits: expected values where zeros are skipped, gated or compressed away (metadata
+    included), else equal to `reads` and `writes`. `energy` is theirs, in the chip's unit.
     """
 
     level: str
@@ -33,6 +37,8 @@ class LevelCount:
     writes: int
     tile_words: int
     word_bits: int
+    effective_reads: float
+    effective_writes: float
     energy: float
 
 
@@ -60,12 +66,14 @@ class LayerReport:
     """What one layer costs on one chip.
 
     `cycles` is the latency; `compute_cycles` what it would be with free memories; `level_cycles` the time
-    each memory's ports are busy; `exposed_cycles` what single-buffered memories make compute wait for their
-    refills; `ramp_cycles` the first fill and last drain that double buffering cannot hide; `bound_by` names
-    the slowest ("compute", "vector" or a memory level). `utilization` is MACs / (cycles x MAC units),
-    `active_pes` the number of MAC units that ever work. Energies are in `energy_unit`; `seconds` needs the
-    chip's clock. `ops` are operations of the chip's vector unit. `note` says what was done to a layer without
-    MACs ("fused into conv1", "no words move").
+    each memory's ports and each array's network are busy; `exposed_cycles` what single-buffered memories make
+    compute wait for their refills; `ramp_cycles` the first fill and last drain that double buffering cannot
+    hide; `bound_by` names the slowest ("compute", "vector", a memory or an array), `bound_port` which of its
+    ports that is ("read", "write", "shared", or the tensor on a network) and `bound_margin` by how much.
+    `utilization` is MACs / (cycles x MAC units), `active_pes` the number of MAC units that ever work,
+    `effectual_macs` how many MACs spend energy, those on zeros left out where the chip gates or skips them.
+    Energies are in `energy_unit`; `seconds` needs the chip's clock. `ops` are operations of the chip's vector
+    unit. `note` says what was done to a layer without MACs ("fused into conv1", "no words move").
     """
 
     name: str
@@ -81,10 +89,13 @@ class LayerReport:
     utilization: float
     active_pes: int
     bound_by: str
+    bound_port: str = ""
     levels: tuple[LevelCount, ...]
     networks: tuple[NetworkCount, ...]
+    effectual_macs: float
     mac_energy: float
     vector_energy: float
+    leakage_energy: float = 0.0
     energy_unit: str
     mapping: Mapping | None
     note: str = ""
@@ -95,8 +106,14 @@ class LayerReport:
         return None if self.clock_mhz is None else self.cycles / (self.clock_mhz * 1e6)
 
     @property
+    def bound_margin(self) -> float | None:
+        """How many times as long the slowest part is busy as the next; None if there is nothing beside it."""
+        parts = sorted((self.compute_cycles + self.exposed_cycles, *(busy for _, busy in self.level_cycles)))
+        return parts[-1] / parts[-2] if len(parts) > 1 and parts[-2] else None
+
+    @property
     def energy(self) -> float:
-        """Total energy in `energy_unit`: memories, networks, MACs and vector operations."""
+        """Total energy in `energy_unit`: memories, networks, MACs, vector operations and leakage."""
         return sum(self.energy_by_level().values())
 
     @property
@@ -105,7 +122,7 @@ class LayerReport:
         return in_picojoules(self.energy, self.energy_unit)
 
     def energy_by_level(self) -> dict[str, float]:
-        """Energy by where it was spent: each memory, each array's network, "mac" and "vector"."""
+        """Energy by where it was spent: each memory, each array's network, "mac", "vector" and "leakage"."""
         split: dict[str, float] = {}
         for level in self.levels:
             split[level.level] = split.get(level.level, 0.0) + level.energy
@@ -113,22 +130,25 @@ class LayerReport:
             split[network.array] = split.get(network.array, 0.0) + network.energy
         split["mac"] = self.mac_energy
         split["vector"] = self.vector_energy
+        split["leakage"] = self.leakage_energy
         return split
 
     def energy_by_tensor(self) -> dict[str, float]:
-        """Energy by what it was spent on: each tensor, "mac" and "vector"."""
+        """Energy by what it was spent on: each tensor, "mac", "vector" and "leakage"."""
         split: dict[str, float] = {}
         counts: tuple[LevelCount | NetworkCount, ...] = (*self.levels, *self.networks)
         for count in counts:
             split[count.tensor] = split.get(count.tensor, 0.0) + count.energy
         split["mac"] = self.mac_energy
         split["vector"] = self.vector_energy
+        split["leakage"] = self.leakage_energy
         return split
 
     def traffic(self, level: str, tensor: str | None = None, unit: str = "words") -> int:
         """Reads + writes of memory `level`, of one tensor role or of all, in "words" or "bytes".
 
-        Raises `UnknownNameError` for a level or tensor that the chip has not, or another unit.
+        Words are counted as if none were zero; bytes are those that really move. Raises `UnknownNameError`
+        for a level or tensor that the chip has not, or another unit.
         """
         if unit not in ("words", "bytes"):
             raise unknown_name("unit", unit, ("words", "bytes"))
@@ -141,9 +161,12 @@ class LayerReport:
         total = 0
         for count in self.levels:
             if count.level == level and tensor in (None, count.tensor):
-                words = count.reads + count.writes
+                if unit == "words":
+                    total += count.reads + count.writes
+                    continue
                 # A word need not be whole bytes (a 4-bit code, a 20-bit sum): round each count up once.
-                total += words if unit == "words" else -(-words * count.word_bits // 8)
+                moved = count.effective_reads + count.effective_writes
+                total += math.ceil(moved * count.word_bits / 8)
         return total
 
     def to_dict(self) -> dict[str, Any]:
@@ -162,6 +185,9 @@ class LayerReport:
             "utilization": self.utilization,
             "active_pes": self.active_pes,
             "bound_by": self.bound_by,
+            "bound_port": self.bound_port,
+            "bound_margin": self.bound_margin,
+            "effectual_macs": self.effectual_macs,
             "energy": self.energy,
             "energy_unit": self.energy_unit,
             "energy_by_level": self.energy_by_level(),
@@ -192,24 +218,35 @@ def in_picojoules(energy: float, unit: str) -> float:
     return energy
 
 
-def evaluate(layer: Layer, chip: Chip, mapping: Mapping | str) -> LayerReport:
+def evaluate(
+    layer: Layer, chip: Chip, mapping: Mapping | str, *, density: Density | None = None
+) -> LayerReport:
     """Cost one mapping of one layer on a chip: closed form, a fraction of a millisecond.
 
-    `mapping` is a `Mapping` or its text. Raises `MappingError` if it does not belong to the layer and the
-    chip, or if a tile does not fit (naming level, tensors, words needed and words there), and `LayerError`
-    for a layer without MACs.
+    `mapping` is a `Mapping` or its text. `density` says which words are zero; None takes none to be, and
+    leaves the chip's gating, skipping and compressed formats out of the count. Raises `MappingError` if it
+    does not belong to the layer and the chip, or if a tile does not fit (naming level, tensors, words needed
+    and words there), and `LayerError` for a layer without MACs.
     """
     problem = layer.problem
     if problem is None:
         raise LayerError(f"layer {layer.name!r} ({layer.kind}) has no MACs and so no mapping to cost")
     nest = Mapping.parse(mapping) if isinstance(mapping, str) else mapping
     try:
-        found = _core.evaluate(lower_problem(problem), lower_chip(chip), lower_mapping(nest, chip, problem))
+        found = _core.evaluate(
+            lower_problem(problem),
+            lower_chip(chip),
+            lower_mapping(nest, chip, problem),
+            None if density is None else lower_density(density, chip, problem),
+        )
     except (ValueError, MappingError) as error:
         raise MappingError(f"layer {layer.name!r} on {chip.name}: {error}") from None
     if found.misfit is not None:
         raise MappingError(f"layer {layer.name!r} on {chip.name}: {describe_misfit(found.misfit, chip)}")
-    return _layer_report(layer, chip, nest, found.counts, found.cost)
+    spent = 1.0
+    if density is not None:
+        spent = effectual_fraction(density, problem, {*chip.mac.gates, *chip.mac.skips})
+    return _layer_report(layer, chip, nest, found.counts, found.cost, spent)
 
 
 def describe_misfit(misfit: _core.Misfit, chip: Chip) -> str:
@@ -226,16 +263,17 @@ def describe_misfit(misfit: _core.Misfit, chip: Chip) -> str:
 
 
 def _layer_report(
-    layer: Layer, chip: Chip, mapping: Mapping, counts: _core.Counts, cost: _core.Cost
+    layer: Layer, chip: Chip, mapping: Mapping, counts: _core.Counts, cost: _core.Cost, spent: float
 ) -> LayerReport:
     depth = len(chip.levels)
     memory_counts, memory_energy = counts.memories(depth), cost.memory_energy(depth)
     network_counts, network_energy = counts.networks(depth), cost.network_energy(depth)
-    busy = cost.level_cycles(depth)
+    reads, writes = cost.reads(depth), cost.writes(depth)
+    busy, ports = cost.level_cycles(depth), cost.level_ports(depth)
     levels, networks, level_cycles = [], [], []
     for i, level in enumerate(chip.levels):
+        level_cycles.append((level.name, math.ceil(busy[i])))
         if level in chip.memories:
-            level_cycles.append((level.name, math.ceil(busy[i])))
             for r, role in enumerate(ROLES):
                 count = memory_counts[i][r]
                 levels.append(
@@ -246,6 +284,8 @@ def _layer_report(
                         writes=count.writes,
                         tile_words=count.tile,
                         word_bits=chip.memory(level.name).word_bits,
+                        effective_reads=reads[i][r],
+                        effective_writes=writes[i][r],
                         energy=memory_energy[i][r],
                     )
                 )
@@ -277,10 +317,13 @@ def _layer_report(
         utilization=counts.macs / (cost.cycles * chip.peak_macs_per_cycle),
         active_pes=counts.active_macs,
         bound_by="compute" if cost.bound_by < 0 else chip.levels[cost.bound_by].name,
+        bound_port="" if cost.bound_by < 0 else ports[cost.bound_by].name,
         levels=tuple(levels),
         networks=tuple(networks),
+        effectual_macs=counts.macs * spent,
         mac_energy=cost.mac_energy,
         vector_energy=0.0,
+        leakage_energy=cost.leakage_energy,
         energy_unit=chip.energy_unit,
         mapping=mapping,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dnnaccel import _core
 from dnnaccel._lower import lift_mapping, lower_chip, lower_problem, lower_rules
+from dnnaccel._zeros import lower_density
 from dnnaccel.cost import LayerReport, describe_misfit, evaluate
 from dnnaccel.dataflow import Dataflow, get
 from dnnaccel.errors import DataflowError, DnnAccelError, LayerError, MappingError, unknown_name
@@ -19,6 +20,7 @@ from dnnaccel.problem import Problem
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip
     from dnnaccel.layers import Layer
+    from dnnaccel.sparsity import Density
 
 __all__ = ["OBJECTIVES", "ParetoPoint", "SearchResult", "search", "search_problems"]
 
@@ -69,6 +71,9 @@ class SearchResult:
         )
 
 
+_Task = tuple[Problem, "Density | None"]
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     """A mapping found for a problem, before it is costed for a layer."""
@@ -87,24 +92,32 @@ def search(
     dataflow: str | os.PathLike[str] | Dataflow | None = None,
     objective: str = "energy",
     *,
+    density: Density | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> SearchResult:
     """Find the best mapping of a layer on a chip that the search can.
 
     `dataflow` is a name, the path of a YAML file, a `Dataflow`, or None for the chip's own; `objective` is
-    one of `OBJECTIVES`. Same inputs give the same answer, whatever the number of `threads` (None: all).
-    Ctrl-C stops it. Raises `MappingError` if nothing fits, saying where the smallest tiles fail,
-    `DataflowError` if the chip cannot run the dataflow, `LayerError` for a layer without MACs.
+    one of `OBJECTIVES`; `density` says which words are zero (None: none). Same inputs give the same answer,
+    whatever the number of `threads` (None: all). Ctrl-C stops it. Raises `MappingError` if nothing fits,
+    saying where the smallest tiles fail, `DataflowError` if the chip cannot run the dataflow, `LayerError`
+    for a layer without MACs.
     """
     if layer.problem is None:
         raise LayerError(f"layer {layer.name!r} ({layer.kind}) has no MACs and so nothing to map")
-    found = search_problems(
-        [layer.problem], chip, dataflow, objective, names=[layer.name], threads=threads, progress=progress
-    )[layer.problem]
+    (found,) = search_problems(
+        [(layer.problem, density)],
+        chip,
+        dataflow,
+        objective,
+        names=[layer.name],
+        threads=threads,
+        progress=progress,
+    )
     return SearchResult(
         mapping=found.mapping,
-        cost=evaluate(layer, chip, found.mapping),
+        cost=evaluate(layer, chip, found.mapping, density=density),
         optimal=found.optimal,
         evaluated=found.evaluated,
         pruned=found.pruned,
@@ -115,7 +128,7 @@ def search(
 
 
 def search_problems(
-    problems: Sequence[Problem],
+    problems: Sequence[_Task],
     chip: Chip,
     dataflow: str | os.PathLike[str] | Dataflow | None = None,
     objective: str = "energy",
@@ -123,8 +136,10 @@ def search_problems(
     names: Sequence[str],
     threads: int | None = None,
     progress: Progress | None = None,
-) -> dict[Problem, _Found]:
-    """Find a mapping for every problem at once; `names` say which layer each belongs to, for messages.
+) -> list[_Found]:
+    """Find a mapping for every problem, with its density or None; equal ones are searched once.
+
+    `names` say which layer each belongs to, for messages.
 
     Raises what `search` does; a `MappingError` names every layer that cannot be mapped.
     """
@@ -146,23 +161,25 @@ def search_problems(
         _core.Effort(**_EFFORT),
         threads or 0,
         report,
+        [job[2] for job in jobs],
     )
-    found: dict[Problem, _Found] = {}
-    scores: dict[Problem, tuple[float, float]] = {}
-    failures: dict[Problem, str] = {}
-    for (problem, variant), outcome in zip(owners, outcomes, strict=True):
+    found: dict[_Task, _Found] = {}
+    scores: dict[_Task, tuple[float, float]] = {}
+    failures: dict[_Task, str] = {}
+    for (task, variant), outcome in zip(owners, outcomes, strict=True):
+        problem = task[0]
         if outcome.best is None:
-            failures.setdefault(problem, _why_nothing(outcome, chip))
+            failures.setdefault(task, _why_nothing(outcome, chip))
             continue
         points = tuple(
             ParetoPoint(point.energy, point.cycles, lift_mapping(point.mapping, chip, problem))
             for point in outcome.pareto
         )
         score = _score(objective, outcome)
-        if problem in scores and scores[problem] <= score:
+        if task in scores and scores[task] <= score:
             continue
-        scores[problem] = score
-        found[problem] = _Found(
+        scores[task] = score
+        found[task] = _Found(
             lift_mapping(outcome.best, chip, problem),
             variant.name,
             outcome.optimal,
@@ -171,9 +188,9 @@ def search_problems(
             points,
         )
     missing = {
-        name: failures.get(problem, "; ".join(refusals))
-        for name, problem in zip(names, problems, strict=True)
-        if problem not in found
+        name: failures.get(task, "; ".join(refusals))
+        for name, task in zip(names, problems, strict=True)
+        if task not in found
     }
     if missing:
         flow = "/".join(variant.name for variant in variants)
@@ -181,22 +198,26 @@ def search_problems(
             f"{chip.name} under {flow}: "
             + "; ".join(f"layer {name!r}: {why}" for name, why in missing.items())
         )
-    return found
+    return [found[task] for task in problems]
 
 
 def _jobs(
-    variants: Sequence[Dataflow], chip: Chip, problems: Sequence[Problem]
-) -> tuple[list[tuple[_core.Problem, _core.Mapspace]], list[tuple[Problem, Dataflow]], list[str]]:
+    variants: Sequence[Dataflow], chip: Chip, tasks: Sequence[_Task]
+) -> tuple[
+    list[tuple[_core.Problem, _core.Mapspace, _core.Sparsity]], list[tuple[_Task, Dataflow]], list[str]
+]:
     jobs, owners, refusals = [], [], []
-    for problem in problems:
+    for task in tasks:
+        problem, density = task
+        zeros = lower_density(density, chip, problem)
         for variant in variants:
             try:
                 rules = constrain(variant, chip, problem)
             except DataflowError as error:
                 refusals.append(str(error))
                 continue
-            jobs.append((lower_problem(problem), lower_rules(rules, problem)))
-            owners.append((problem, variant))
+            jobs.append((lower_problem(problem), lower_rules(rules, problem), zeros))
+            owners.append((task, variant))
     return jobs, owners, refusals
 
 

@@ -43,7 +43,7 @@ def constrain(flow: Dataflow, chip: Chip, problem: Problem) -> tuple[LevelRule, 
             )
     kept = _kept(flow, chip)
     innermost = max((i for i, level in enumerate(chip.levels) if not _is_memory(level)), default=-1)
-    loops = _levels_with_loops(chip, kept)
+    loops = _levels_with_loops(chip, kept, innermost)
     above = max((i for i in loops if i < innermost), default=0)
     every = frozenset(problem.dims)
     whole = frozenset(
@@ -145,11 +145,14 @@ def _kept(flow: Dataflow, chip: Chip) -> list[tuple[frozenset[str], frozenset[st
     return kept
 
 
-def _levels_with_loops(chip: Chip, kept: list[tuple[frozenset[str], frozenset[str]]]) -> set[int]:
-    """Levels whose memory gets temporal loops: of neighbours that keep different tensors, only the last does.
+def _levels_with_loops(
+    chip: Chip, kept: list[tuple[frozenset[str], frozenset[str]]], innermost: int
+) -> set[int]:
+    """Levels whose memory gets temporal loops: of a PE's memories that keep different tensors, only the last.
 
-    Memories at one depth (Eyeriss's three scratchpads, TPU's buffer and accumulators) stand one after the
-    other in the list; loops between them would be a depth that the chip has not.
+    Such memories (Eyeriss's three scratchpads) stand one after the other in the list, and one controller
+    steps them all: loops between them would be a depth that the chip has not. Buffers outside the innermost
+    array have address generators of their own, and each may go round its own loops.
     """
     loops: set[int] = set()
     group: frozenset[str] = frozenset()
@@ -161,7 +164,7 @@ def _levels_with_loops(chip: Chip, kept: list[tuple[frozenset[str], frozenset[st
         roles = kept[i][0] | kept[i][1]
         if not roles:
             continue
-        if last > 0 and not group & roles:
+        if last > innermost >= 0 and not group & roles:
             loops.discard(last)
             group |= roles
         else:

@@ -8,6 +8,7 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dnnaccel._lower import leakage_per_cycle
 from dnnaccel.cost import LayerReport, LevelCount, evaluate
 from dnnaccel.dataflow import Dataflow, get
 from dnnaccel.errors import MappingError, unknown_name
@@ -17,9 +18,12 @@ from dnnaccel.mapping import Mapping
 from dnnaccel.network import Network
 from dnnaccel.problem import ROLES
 from dnnaccel.report import Report
+from dnnaccel.sparsity import Density, resolve
+from dnnaccel.sparsity.density import DENSE
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip
+    from dnnaccel.sparsity import DensityLike
 
 __all__ = ["FIDELITIES", "simulate"]
 
@@ -35,6 +39,7 @@ def simulate(
     objective: str = "energy",
     fidelity: str = "analytical",
     mapping: Mapping | str | MappingOf[str, Mapping | str] | None = None,
+    density: DensityLike | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
     fuse: bool = True,
@@ -56,6 +61,10 @@ def simulate(
     mapping
         Mappings to use instead of searching: one, if the network has one layer with MACs, or one by layer
         name.
+    density
+        Which words are zero: anything that `dnnaccel.sparsity.resolve` takes, such as
+        ``{"inputs": 0.4}`` or the name of a published set. The chip then gates, skips and compresses as it
+        can. None: no word is, and nothing of that counts.
     threads
         Threads of the search; None for all cores. The answer does not depend on it.
     progress
@@ -79,14 +88,17 @@ def simulate(
     machine = arch.load(chip) if isinstance(chip, str | os.PathLike) else chip
     flow = get(machine.dataflow if dataflow is None else dataflow)
     layers = network.layers if isinstance(network, Network) else (network,)
-    mappings = _mappings(layers, machine, flow, objective, mapping, threads, progress)
+    densities = _densities(density, layers, network.name)
+    mappings = _mappings(layers, machine, flow, objective, mapping, densities, threads, progress)
     reports: dict[str, LayerReport] = {}
     sources = _fusion(network) if fuse and isinstance(network, Network) else {}
     # Vector operations that the producing layer has hidden so far, by producer.
     hidden: dict[str, int] = {}
     for layer in layers:
         if layer.problem is not None:
-            reports[layer.name] = evaluate(layer, machine, mappings[layer.name])
+            reports[layer.name] = evaluate(
+                layer, machine, mappings[layer.name], density=densities.get(layer.name)
+            )
         elif layer.is_view or (fuse and layer.kind == "concat"):
             why = "no words move: a view" if layer.is_view else "no words move: written in place"
             reports[layer.name] = _idle(layer, machine, why)
@@ -111,12 +123,21 @@ def simulate(
     )
 
 
+def _densities(density: DensityLike | None, layers: tuple[Layer, ...], network: str) -> dict[str, Density]:
+    """Return the densities of the layers that have zeros; the others are costed as if there were none."""
+    if density is None:
+        return {}
+    resolved = resolve(density, layers, network=network)
+    return {name: one for name, one in resolved.items() if one != DENSE}
+
+
 def _mappings(
     layers: tuple[Layer, ...],
     chip: Chip,
     flow: Dataflow,
     objective: str,
     mapping: Mapping | str | MappingOf[str, Mapping | str] | None,
+    densities: MappingOf[str, Density],
     threads: int | None,
     progress: Progress | None,
 ) -> dict[str, Mapping | str]:
@@ -137,7 +158,7 @@ def _mappings(
     wanted = {name: problem for name, problem in mapped.items() if name not in given}
     if wanted:
         found = search_problems(
-            list(wanted.values()),
+            [(problem, densities.get(name)) for name, problem in wanted.items()],
             chip,
             flow,
             objective,
@@ -145,7 +166,7 @@ def _mappings(
             threads=threads,
             progress=progress,
         )
-        given |= {name: found[problem].mapping for name, problem in wanted.items()}
+        given |= {name: one.mapping for name, one in zip(wanted, found, strict=True)}
     return given
 
 
@@ -183,6 +204,8 @@ def _counts(chip: Chip, moved: MappingOf[tuple[str, str], tuple[int, int]]) -> t
                     writes=writes,
                     tile_words=0,
                     word_bits=memory.word_bits,
+                    effective_reads=float(reads),
+                    effective_writes=float(writes),
                     energy=reads * memory.read_energy + writes * memory.write_energy,
                 )
             )
@@ -215,8 +238,10 @@ def _without_macs(
         bound_by=bound_by,
         levels=_counts(chip, moved),
         networks=(),
+        effectual_macs=0.0,
         mac_energy=0.0,
         vector_energy=layer.ops * chip.vector.op_energy,
+        leakage_energy=cycles * leakage_per_cycle(chip),
         energy_unit=chip.energy_unit,
         mapping=None,
         note=note,

@@ -509,7 +509,7 @@ TEST_SUITE("cost") {
     CHECK(counts.memories[0][kInputs].reads == 2 * 3 * 10);
     CHECK(counts.memories[0][kOutputs].writes == 72);
     CHECK(counts.memories[0][kOutputs].reads == 72 - 8);
-    const Cost cost = price(chip, counts);
+    const Cost cost = Pricer(layer, chip).price(counts);
     CHECK(cost.cycles == 72);
     CHECK(cost.bound_by == -1);
     CHECK(cost.mac_energy == 144);
@@ -580,8 +580,9 @@ TEST_SUITE("cost") {
     auto& array = std::get<arch::Array>(chip.levels[1]);
     array.energy = 10;
     array.charge = {arch::Charge::delivery, arch::Charge::none, arch::Charge::delivery};
-    const Counts counts = count(convolution(2, 1, 4, 3), chip, example_mapping(kM));
-    const Cost cost = price(chip, counts);
+    const problem::Problem layer = convolution(2, 1, 4, 3);
+    const Counts counts = count(layer, chip, example_mapping(kM));
+    const Cost cost = Pricer(layer, chip).price(counts);
     CHECK(cost.memory_energy[0][kInputs] == 14 * 100);
     CHECK(cost.memory_energy[2][kInputs] == 18 + 24);
     CHECK(cost.network_energy[1][kInputs] == 180);
@@ -602,14 +603,14 @@ TEST_SUITE("cost") {
     arch::Architecture chip = example_chip(true, false);
     std::get<arch::Memory>(chip.levels[2]).buffering = arch::Buffering::stream;
     const Counts counts = count(layer, chip, example_mapping(kM));
-    CHECK(price(chip, counts).cycles == 12);
+    CHECK(Pricer(layer, chip).price(counts).cycles == 12);
     // ram reads 14 inputs and 6 weights and writes 8 sums.
     std::get<arch::Memory>(chip.levels[0]).read_bandwidth = 0.5;
-    CHECK(price(chip, counts).cycles == 40);
-    CHECK(price(chip, counts).bound_by == 0);
+    CHECK(Pricer(layer, chip).price(counts).cycles == 40);
+    CHECK(Pricer(layer, chip).price(counts).bound_by == 0);
     std::get<arch::Memory>(chip.levels[0]).read_bandwidth = arch::kUnlimitedBandwidth;
     std::get<arch::Memory>(chip.levels[0]).shared_bandwidth = 0.5;
-    CHECK(price(chip, counts).cycles == 56);
+    CHECK(Pricer(layer, chip).price(counts).cycles == 56);
   }
 
   TEST_CASE("what double buffering cannot hide is added, what single buffering exposes too") {
@@ -618,9 +619,9 @@ TEST_SUITE("cost") {
     std::get<arch::Memory>(chip.levels[0]).read_bandwidth = 2;
     auto& registers = std::get<arch::Memory>(chip.levels[2]);
     registers.buffering = arch::Buffering::single;
-    const Cost single = price(chip, count(layer, chip, example_mapping(kM)));
+    const Cost single = Pricer(layer, chip).price(count(layer, chip, example_mapping(kM)));
     registers.buffering = arch::Buffering::twofold;
-    const Cost twofold = price(chip, count(layer, chip, example_mapping(kM)));
+    const Cost twofold = Pricer(layer, chip).price(count(layer, chip, example_mapping(kM)));
     // All 20 words pass before compute goes on; or only the first tiles, 5 inputs and 3 weights.
     CHECK(single.exposed_cycles == 10);
     CHECK(single.ramp_cycles == 0);
@@ -628,5 +629,86 @@ TEST_SUITE("cost") {
     CHECK(twofold.exposed_cycles == 0);
     CHECK(twofold.ramp_cycles == 4);
     CHECK(twofold.cycles == 16);
+  }
+
+  TEST_CASE("a network is as busy as its slowest tensor keeps it") {
+    const problem::Problem layer = convolution(2, 1, 4, 3);
+    arch::Architecture chip = example_chip(true, false);
+    std::get<arch::Memory>(chip.levels[2]).buffering = arch::Buffering::stream;
+    const Counts counts = count(layer, chip, example_mapping(kM));
+    auto& array = std::get<arch::Array>(chip.levels[1]);
+    array.bandwidth[kInputs] = 0.5;  // 14 words sent
+    const Cost cost = Pricer(layer, chip).price(counts);
+    CHECK(cost.level_cycles[1] == 28);
+    CHECK(cost.level_ports[1] == Port::inputs);
+    CHECK(cost.bound_by == 1);
+    CHECK(cost.cycles == 28);
+    array.bandwidth[kWeights] = 0.125;  // 6 words sent
+    CHECK(Pricer(layer, chip).price(counts).level_ports[1] == Port::weights);
+    CHECK(Pricer(layer, chip).price(counts).cycles == 48);
+  }
+
+  TEST_CASE("what is streamed beside a single-buffered memory starts again after each stop") {
+    const problem::Problem layer = convolution(2, 1, 4, 3);
+    arch::Architecture chip = example_chip(true, false);
+    chip.levels = {chip.levels[0], chip.levels[1],
+                   arch::Memory{.name = "filters", .keeps = problem::bit(problem::Role::weights)},
+                   arch::Memory{.name = "rest",
+                                .keeps = problem::bit(problem::Role::inputs) | problem::bit(problem::Role::outputs),
+                                .buffering = arch::Buffering::stream}};
+    mapping::Mapping nest = example_mapping(kM);
+    nest.levels.push_back(nest.levels[2]);
+    nest.levels[2] = {.loops = {}, .keeps = problem::bit(problem::Role::weights)};
+    nest.levels[3].keeps = problem::bit(problem::Role::inputs) | problem::bit(problem::Role::outputs);
+    auto& array = std::get<arch::Array>(chip.levels[1]);
+    array.bandwidth = {1, 2, 1};
+    const Cost cost = Pricer(layer, chip).price(count(layer, chip, nest));
+    // 6 weights at 2 a cycle, in two fills; after each the first tile of inputs, 5 words.
+    CHECK(cost.exposed_cycles == 3 + 2 * 5);
+    CHECK(cost.cycles == 12 + 13);
+  }
+
+  TEST_CASE("leakage is paid for every cycle") {
+    const problem::Problem layer = convolution(2, 1, 4, 3);
+    arch::Architecture chip = example_chip(true, false);
+    const Counts counts = count(layer, chip, example_mapping(kM));
+    const Cost tight = Pricer(layer, chip).price(counts);
+    chip.leakage_energy = 3;
+    const Cost leaky = Pricer(layer, chip).price(counts);
+    CHECK(leaky.leakage_energy == 3.0 * static_cast<double>(tight.cycles));
+    CHECK(leaky.energy == tight.energy + leaky.leakage_energy);
+  }
+
+  TEST_CASE("zeros: gating saves energy, skipping time too, formats words") {
+    const problem::Problem layer = convolution(2, 1, 4, 3);
+    arch::Architecture chip = example_chip(true, false);
+    std::get<arch::Memory>(chip.levels[2]).buffering = arch::Buffering::stream;
+    const Counts counts = count(layer, chip, example_mapping(kM));
+    const Cost dense = Pricer(layer, chip).price(counts);
+    const Cost gated = Pricer(layer, chip, {.work = 0.25}).price(counts);
+    CHECK(gated.mac_energy == dense.mac_energy / 4);
+    CHECK(gated.cycles == dense.cycles);
+    const Cost skipped = Pricer(layer, chip, {.work = 0.25, .steps = 0.25}).price(counts);
+    CHECK(skipped.mac_energy == dense.mac_energy / 4);
+    CHECK(skipped.cycles == dense.cycles / 4);
+    Sparsity coded{.finished = 0.5};
+    coded.stored[0][kInputs] = 0.5;
+    const Cost small = Pricer(layer, chip, coded).price(counts);
+    CHECK(small.reads[0][kInputs] == 7);
+    CHECK(small.writes[0][kOutputs] == 4);
+    CHECK(small.reads[2][kInputs] == dense.reads[2][kInputs]);
+  }
+
+  TEST_CASE("a compressed tile needs less room") {
+    const problem::Problem layer = convolution(2, 1, 4, 3);
+    const mapping::Mapping mapping = example_mapping(kM);
+    arch::Architecture chip = example_chip(true, false);
+    std::get<arch::Memory>(chip.levels[2]).capacity_words = 6;
+    const mapping::Nest nest = mapping::flatten(layer, chip, mapping);
+    const Counter counter(layer, chip, mapping, nest);
+    Sparsity coded;
+    coded.stored[2][kInputs] = 0.6;  // three inputs in two words, rounded up
+    CHECK(counter.misfit().has_value());
+    CHECK_FALSE(counter.misfit(coded).has_value());
   }
 }

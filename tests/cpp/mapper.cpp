@@ -52,7 +52,7 @@ cost::Cost cost_of(const problem::Problem& layer, const arch::Architecture& chip
   const mapping::Nest nest = mapping::flatten(layer, chip, mapping);
   const cost::Counter counter(layer, chip, mapping, nest);
   CHECK_FALSE(counter.misfit().has_value());
-  return cost::price(chip, counter.count());
+  return cost::Pricer(layer, chip).price(counter.count());
 }
 
 double value(Objective objective, const cost::Cost& cost) {

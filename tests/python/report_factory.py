@@ -41,6 +41,8 @@ def make_conv(
                 writes=writes * scale,
                 tile_words=8,
                 word_bits=16,
+                effective_reads=float(reads * scale),
+                effective_writes=float(writes * scale),
                 energy=energy * scale,
             )
             for level, tensor, reads, writes, energy in counts
@@ -56,6 +58,7 @@ def make_conv(
                 energy=200.0 * scale,
             ),
         ),
+        effectual_macs=100_000.0 * scale,
         mac_energy=300.0 * scale,
         vector_energy=0.0,
         energy_unit=energy_unit,
@@ -74,7 +77,17 @@ def make_vector_layer(
 ) -> LayerReport:
     """A layer without MACs; if it takes cycles it moves 10 words over dram and spends 50 pJ."""
     levels = (
-        LevelCount(level="dram", tensor="inputs", reads=6, writes=4, tile_words=6, word_bits=16, energy=40.0),
+        LevelCount(
+            level="dram",
+            tensor="inputs",
+            reads=6,
+            writes=4,
+            tile_words=6,
+            word_bits=16,
+            effective_reads=6.0,
+            effective_writes=4.0,
+            energy=40.0,
+        ),
     )
     return LayerReport(
         name=name,
@@ -92,6 +105,7 @@ def make_vector_layer(
         bound_by="vector" if cycles else "",
         levels=levels if cycles else (),
         networks=(),
+        effectual_macs=0.0,
         mac_energy=0.0,
         vector_energy=10.0 if cycles else 0.0,
         energy_unit=energy_unit,

@@ -468,7 +468,7 @@ def test_override_gives_a_changed_chip() -> None:
     assert changed.mac.source.startswith("energy set by override")
     assert chip == arch.load("eyeriss")
     assert chip.override({}) == chip
-    unchanged = {"glb.size_bytes": 110592, "psum_spad.keeps": ("outputs",), "dram.buffering": "single"}
+    unchanged = {"glb.size_bytes": 102400, "psum_spad.keeps": ("outputs",), "dram.buffering": "single"}
     assert chip.override(unchanged) == chip
 
 

@@ -256,8 +256,8 @@ def test_a_mapping_that_does_not_fit_names_level_tensor_and_words() -> None:
         da.evaluate(layer, arch.load("eyeriss"), nest)
     said = str(caught.value)
     one_sentence(said)
-    # 96 x 27 x 27 inputs in 108 kB.
-    for words in ("'conv2'", "eyeriss", "level glb", "inputs 69984", "needs 69984 words", "has 55296"):
+    # 96 x 27 x 27 inputs in 100 kB.
+    for words in ("'conv2'", "eyeriss", "level glb", "inputs 69984", "needs 69984 words", "has 51200"):
         assert words in said
 
 

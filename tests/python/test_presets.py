@@ -26,7 +26,7 @@ NUMBERS = {
 
 
 def test_names() -> None:
-    wanted = {"example", "eyeriss", "eyeriss_isca16", "nvdla_large", "shidiannao", "tpu_v1"}
+    wanted = {"example", "eyeriss", "eyeriss_isca16_rs", "nvdla_large", "shidiannao", "tpu_v1"}
     assert wanted <= set(arch.names())
     assert arch.names() == sorted(arch.names())
 
@@ -92,7 +92,8 @@ def test_eyeriss() -> None:
     chip = arch.load("eyeriss")
     assert sizes(chip) == {
         "dram": None,
-        "glb": 55296,
+        "glb": 51200,
+        "filter_buffer": 4096,
         "ifmap_spad": 12,
         "filter_spad": 224,
         "psum_spad": 24,
@@ -108,7 +109,9 @@ def test_eyeriss() -> None:
     assert chip.memory("dram").read_energy == 512 / 4
     assert chip.memory("glb").read_energy == pytest.approx(18.183829 / 4)
     assert chip.memory("glb").write_energy == pytest.approx(14.137929 / 4)
-    assert chip.memory("glb").may_bypass == ("weights",)
+    on_chip = sum(chip.memory(name).size_bytes or 0 for name in ("glb", "filter_buffer"))
+    assert on_chip == 108 * 1024
+    assert dict(array.words_per_cycle) == {"inputs": 1, "weights": 4, "outputs": 4}
     assert chip.mac.energy == pytest.approx((0.8 + 0.1) / 0.52)
     assert array.energy == pytest.approx(2 * chip.mac.energy)
     for name, words in (("psum_spad", 24), ("filter_spad", 224)):
@@ -127,8 +130,8 @@ def test_eyeriss_holds_the_tiles_of_the_papers_alexnet_mapping() -> None:
     assert any((inputs + sums) * 1024 / 2 > glb.tile_words / 2 for inputs, sums in table)
 
 
-def test_eyeriss_isca16() -> None:
-    chip = arch.load("eyeriss_isca16")
+def test_eyeriss_isca16_rs() -> None:
+    chip = arch.load("eyeriss_isca16_rs")
     assert sizes(chip) == {"dram": None, "glb": 65536, "rf": 256}
     assert chip.pe_count == 256
     assert (chip.energy_unit, chip.clock_mhz, chip.dataflow) == ("MAC", None, "rs")

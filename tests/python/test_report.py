@@ -38,7 +38,7 @@ def test_energy_splits_add_up_to_the_energy() -> None:
     report = make_report()
     assert sum(report.energy_by_level().values()) == pytest.approx(report.energy)
     assert sum(report.energy_by_tensor().values()) == pytest.approx(report.energy)
-    assert list(report.energy_by_level()) == [*MEMORIES, "pe_array", "mac", "vector"]
+    assert list(report.energy_by_level()) == [*MEMORIES, "pe_array", "mac", "vector", "leakage"]
     assert report.energy_by_level()["dram"] == pytest.approx(600 + 40 + 1200)
 
 

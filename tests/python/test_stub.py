@@ -135,10 +135,24 @@ def examples() -> list[Any]:
         evaluation = _core.evaluate(problem, chip, mapping)
         counts, cost = evaluation.counts, evaluation.cost
         found += [chip, evaluation, counts, cost, evaluation.misfit]
-        found += [counts.memories(3)[0][0], counts.networks(3)[1][0]]
+        found += [counts.memories(3)[0][0], counts.networks(3)[1][0], counts.ramps(3)[2][0]]
         outcome = _core.search(chip, [problem], [space], _core.Objective.energy, effort, threads=1)[0]
         found += [outcome, *outcome.pareto]
-    found += [_core.Buffering.single, _core.Charge.hop, _core.Objective.edp, _core.FormatKind.rlc]
+    layer = _core.Isca16Layer(
+        batch=1,
+        groups=1,
+        filters=4,
+        channels=2,
+        out_size=(3, 3),
+        filter_size=(3, 3),
+        stride=(1, 1),
+        in_size=(5, 5),
+    )
+    for elements in (16, 1):
+        job = _core.Isca16Job("ws", layer, (elements, 100, 1), (1, 1, 2, 6, 200))
+        found += [job, *_core.isca16_search([job]), _core.isca16_evaluate(job, {"k": 2})]
+    found += [_core.Buffering.single, _core.Charge.hop, _core.Objective.edp]
+    found += [_core.Port.read, _core.FormatKind.rlc]
     return [example for example in found if example is not None]
 
 
@@ -195,6 +209,7 @@ def test_values_are_of_the_types_that_the_stub_promises() -> None:
     returned = FUNCTIONS["build_config"].returns
     assert returned is not None
     assert matches(_core.build_config(), returned)
-    for enumeration in (_core.Buffering, _core.Charge, _core.Objective, _core.FormatKind):
+    enumerations = (_core.Buffering, _core.Charge, _core.Objective, _core.Port, _core.FormatKind)
+    for enumeration in enumerations:
         assert set(enumeration.__members__) <= set(members(CLASSES[enumeration.__name__]))
         assert all(isinstance(item, enumeration) for item in enumeration.__members__.values())

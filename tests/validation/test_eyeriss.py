@@ -9,8 +9,9 @@ the counting, not the search. What the model leaves out, and which way that pull
 
 - DRAM traffic was measured after run-length coding of inputs and outputs (all but CONV1's input), ours is
   before it. The chip's paper at ISSCC 2016 gives the coding's effect per layer, filters included.
-- Measured processing latency includes filling and draining the array between passes; ours is the array at
-  work.
+- Measured processing latency includes all that happens between passes; ours has the loading of a pass's
+  filters and of its first input windows, at the widths of the networks, and neither configuration nor the
+  depth of the PE's pipeline.
 - Padding: the paper's buffer sizes hold padded rows, ours hold what is fetched.
 """
 
@@ -90,6 +91,7 @@ def nest(row: Measured) -> str:
         f"for C step {row.q * row.r}",
         "glb [inputs, outputs]",
         f"for M step {row.p * row.t}",
+        "filter_buffer [weights]",
         "for N step 1",
         "for Q step 1",
         "pe_array.rows",
@@ -146,16 +148,13 @@ def test_scratchpads_hold_what_the_papers_mapping_puts_there(row: Measured) -> N
 
 
 @every_row
-def test_processing_latency_is_at_most_the_measured_and_within_a_fifth(row: Measured) -> None:
-    report = cost(row)
-    assert report.bound_by == "compute"
-    milliseconds = report.cycles / 200e3
-    assert 0.8 * row.processing_ms <= milliseconds <= row.processing_ms
+def test_processing_latency_is_within_a_tenth_of_the_measured(row: Measured) -> None:
+    assert cost(row).cycles / 200e3 == pytest.approx(row.processing_ms, rel=0.1)
 
 
-def test_processing_latency_of_all_layers() -> None:
-    ratio = sum(cost(row).cycles for row in ROWS) / 200e3 / sum(row.processing_ms for row in ROWS)
-    assert ratio == pytest.approx(0.872, abs=0.005)
+def test_processing_latency_is_within_five_per_cent_on_average() -> None:
+    errors = [abs(cost(row).cycles / 200e3 / row.processing_ms - 1) for row in ROWS]
+    assert sum(errors) / len(errors) < 0.05
 
 
 @every_row

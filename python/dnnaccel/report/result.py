@@ -133,7 +133,8 @@ class Report:
     def traffic(self, level: str, tensor: str | None = None, unit: str = "words") -> int:
         """Reads + writes of memory `level` in all layers, of one tensor role or all, in "words" or "bytes".
 
-        Raises `UnknownNameError` for a memory that the chip has not, or another tensor role or unit.
+        Words are counted as if none were zero; bytes are those that really move. Raises `UnknownNameError`
+        for a memory that the chip has not, or another tensor role or unit.
         """
         if unit not in ("words", "bytes"):
             raise unknown_name("unit", unit, ("words", "bytes"))
@@ -148,16 +149,16 @@ class Report:
         )
 
     def energy_by_level(self) -> dict[str, float]:
-        """Energy by where it was spent: each memory, each array's network, "mac" and "vector"."""
-        split = dict.fromkeys((*self.memories, *self.arrays, "mac", "vector"), 0.0)
+        """Energy by where it was spent: each memory, each array's network, "mac", "vector" and "leakage"."""
+        split = dict.fromkeys((*self.memories, *self.arrays, "mac", "vector", "leakage"), 0.0)
         for layer in self.layers:
             for name, spent in layer.energy_by_level().items():
                 split[name] = split.get(name, 0.0) + spent
         return split
 
     def energy_by_tensor(self) -> dict[str, float]:
-        """Energy by what it was spent on: each tensor role, "mac" and "vector"."""
-        split = dict.fromkeys((*ROLES, "mac", "vector"), 0.0)
+        """Energy by what it was spent on: each tensor role, "mac", "vector" and "leakage"."""
+        split = dict.fromkeys((*ROLES, "mac", "vector", "leakage"), 0.0)
         for layer in self.layers:
             for name, spent in layer.energy_by_tensor().items():
                 split[name] = split.get(name, 0.0) + spent

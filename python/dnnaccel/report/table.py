@@ -144,8 +144,13 @@ def _utilization(layer: LayerReport) -> str:
 
 def _bound_by(layer: LayerReport) -> str:
     if layer.cycles:
-        return layer.bound_by
+        margin = layer.bound_margin
+        return layer.bound_by if margin is None else f"{layer.bound_by} {_times(margin)}"
     return "(fused)" if layer.note.startswith("fused") else NONE
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.2f}x" if ratio < 9.995 else f"{ratio:.0f}x"
 
 
 def _words(layer: LayerReport, memory: str) -> int:
