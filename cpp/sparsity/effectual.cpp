@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "sparsity/formats.hpp"
+
 namespace dnnaccel::sparsity {
 
 namespace {
@@ -177,7 +179,9 @@ class Counter {
       const Run run = rows.run(s);
       std::uint64_t* counts = counts_.data() + point + run.point * row.points;
       if (row.whole) {
-        for (std::int64_t i = 0; i < run.count; ++i) *counts += count_row(word, run, i);
+        for (std::int64_t i = 0; i < run.count; ++i) {
+          *counts += count_nonzero({row_of(word, run, i), static_cast<std::size_t>(row.size)});
+        }
         continue;
       }
       sum_rows(word, run);
@@ -197,19 +201,6 @@ class Counter {
   [[nodiscard]] const std::uint8_t* row_of(std::int64_t word, const Run& run,
                                            std::int64_t i) const {
     return mask_.data() + word + (run.first + i * run.step) * words_[axes_.size() - 1];
-  }
-
-  [[nodiscard]] std::uint64_t count_row(std::int64_t word, const Run& run, std::int64_t i) const {
-    constexpr std::int64_t kPart = 1 << 20;  // summed in 32 bits, which takes half the instructions
-    const std::uint8_t* row = row_of(word, run, i);
-    std::uint64_t sum = 0;
-    for (std::int64_t done = 0; done < axes_.back().size; done += kPart) {
-      const std::int64_t until = std::min(axes_.back().size, done + kPart);
-      std::uint32_t part = 0;
-      for (std::int64_t x = done; x < until; ++x) part += row[x] != 0 ? 1U : 0U;
-      sum += part;
-    }
-    return sum;
   }
 
   /// wide_ = sum of the rows of a run. Bytes hold the sum of up to 255 rows.
