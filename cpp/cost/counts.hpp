@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -60,6 +61,14 @@ struct Counts {
   std::uint64_t macs = 0;
   std::uint64_t steps = 0;        ///< temporal positions of the whole nest, in lockstep
   std::uint64_t active_macs = 0;  ///< MAC units that ever work
+
+  /// Set what is known of the first `levels` levels back to nothing.
+  void clear(int levels) {
+    const auto n = static_cast<std::size_t>(levels);
+    std::fill_n(memories.begin(), n, PerRole<MemoryCount>{});
+    std::fill_n(networks.begin(), n, PerRole<NetworkCount>{});
+    std::fill_n(ramps.begin(), n, PerRole<RampCount>{});
+  }
 };
 
 /// Two consecutive keepers of a tensor, by level; for compute `child` is the number of levels.

@@ -135,16 +135,12 @@ void Judge::number(Candidate& candidate) {
 }
 
 Score Judge::judge(Candidate& candidate) {
-  if (!spread_fits(candidate)) {
-    ++pruned_;
-    return {};
-  }
   number(candidate);
-  if (!tables_->fits(candidate.mapping)) {
+  if (!tables_->adopt(candidate.mapping)) {
     ++pruned_;
     return {};
   }
-  tables_->count(candidate.mapping, counts_);
+  tables_->count(counts_);
   const cost::Cost cost = pricer_.price(counts_);
   ++evaluated_;
   const Score score = score_of(objective_, cost);
