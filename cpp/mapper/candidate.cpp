@@ -154,6 +154,13 @@ Score Judge::judge(Candidate& candidate) {
   return score;
 }
 
+void Judge::forget_verdicts() {
+  best_score_ = {};
+  best_.reset();
+  front_.clear();
+  evaluated_ = pruned_ = 0;
+}
+
 void Judge::merge_into(Outcome& outcome, Score& outcome_score) const {
   outcome.evaluated += evaluated_;
   outcome.pruned += pruned_;
