@@ -56,9 +56,8 @@ std::vector<mapper::Outcome> search(const arch::Architecture& architecture,
 mapper::Rate cost_rate(const problem::Problem& problem, const arch::Architecture& architecture,
                        const mapping::Mapspace& space, std::size_t mappings, int rounds,
                        std::uint64_t seed, bool cold) {
-  return mapper::cost_rate(
-      problem, architecture, space, {},
-      {.mappings = mappings, .rounds = rounds, .seed = seed, .cold = cold});
+  return mapper::cost_rate(problem, architecture, space, {},
+                           {.mappings = mappings, .rounds = rounds, .seed = seed, .cold = cold});
 }
 
 mapper::SearchRates search_rate(const problem::Problem& problem,
@@ -87,9 +86,9 @@ void register_rates(py::module_& module) {
   py::class_<mapper::SearchRates>(module, "SearchRates", "Without tables, and with them.")
       .def_readonly("cold", &mapper::SearchRates::cold)
       .def_readonly("warm", &mapper::SearchRates::warm);
-  module.def("cost_rate", &cost_rate, py::arg("problem"), py::arg("architecture"),
-             py::arg("space"), py::kw_only(), py::arg("mappings"), py::arg("rounds"),
-             py::arg("seed"), py::arg("cold"), py::call_guard<py::gil_scoped_release>(),
+  module.def("cost_rate", &cost_rate, py::arg("problem"), py::arg("architecture"), py::arg("space"),
+             py::kw_only(), py::arg("mappings"), py::arg("rounds"), py::arg("seed"),
+             py::arg("cold"), py::call_guard<py::gil_scoped_release>(),
              "Cost distinct random mappings that fit, `rounds` times, and take the CPU time.");
   module.def("search_rate", &search_rate, py::arg("problem"), py::arg("architecture"),
              py::arg("space"), py::kw_only(), py::arg("proposals"), py::arg("rounds"),
@@ -125,9 +124,9 @@ void register_mapper(py::module_& module) {
       .def_readonly("pareto", &mapper::Outcome::pareto)
       .def_readonly("misfit", &mapper::Outcome::misfit)
       .def_readonly("refused", &mapper::Outcome::refused);
-  module.def("search", &search, py::arg("architecture"), py::arg("problems"), py::arg("spaces"), py::arg("objective"), py::arg("effort"), py::arg("threads") = 0,
-             py::arg("progress") = py::none(),
-             py::arg("sparsities") = py::none(),
+  module.def("search", &search, py::arg("architecture"), py::arg("problems"), py::arg("spaces"),
+             py::arg("objective"), py::arg("effort"), py::arg("threads") = 0,
+             py::arg("progress") = py::none(), py::arg("sparsities") = py::none(),
              "Find a good mapping for each problem. Ctrl-C stops it; progress(done, total) is "
              "called meanwhile.");
   register_rates(module);

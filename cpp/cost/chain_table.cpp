@@ -16,7 +16,10 @@ HeadPlan::HeadPlan(const arch::Architecture& architecture, const mapping::Layout
   int temporal_slots = 0;
   for (std::size_t s = 0; s < layout.slots().size(); ++s) {
     const bool is_spatial = layout.slots()[s].spatial;
-    if (is_spatial) spatial.push_back(static_cast<int>(s));
+    if (is_spatial) {
+      spatial.push_back(static_cast<int>(s));
+      sizes.push_back(static_cast<std::uint64_t>(layout.slots()[s].size));
+    }
     temporal.push_back(is_spatial ? -1 : temporal_slots++);
   }
   for (int level = 0; level <= architecture.size(); ++level) {
@@ -84,8 +87,7 @@ void ChainTable::write_head(ChainId id) {
       head[plan_.instances + at(depth - 1)] = static_cast<Word>(absent(bound_, span));
     }
     if (level < levels) {
-      head[plan_.tile + at(level)] =
-          static_cast<Word>(steps.empty() ? bound_ : steps.back().tile);
+      head[plan_.tile + at(level)] = static_cast<Word>(steps.empty() ? bound_ : steps.back().tile);
     }
   }
   KeeperPair whole;

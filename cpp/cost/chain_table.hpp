@@ -26,10 +26,11 @@ struct HeadPlan {
   std::size_t tile = 0;       ///< above each level
   std::size_t size = 0;
 
-  std::vector<int> spatial;       ///< slots, in the order of kTrips
-  std::vector<int> temporal;      ///< by slot: its number among temporal ones, or -1
-  std::vector<int> arrays_above;  ///< by level, and for compute
-  int depths = 0;                 ///< arrays
+  std::vector<int> spatial;          ///< slots, in the order of kTrips
+  std::vector<std::uint64_t> sizes;  ///< instances that each has room for
+  std::vector<int> temporal;         ///< by slot: its number among temporal ones, or -1
+  std::vector<int> arrays_above;     ///< by level, and for compute
+  int depths = 0;                    ///< arrays
 };
 
 /// The chains of one dim seen so far: a chain is the tiles of the dim, one for each slot of the

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "cost/chain_table.hpp"
@@ -7,20 +8,32 @@
 
 namespace dnnaccel::cost {
 
-/// A window axis whose dims are numbered among the chain tables; `r` is -1 where there is no second
-/// dim. It has a cell for each pair of cuts.
-struct TabledWindow {
-  WindowAxis axis;
-  int p = 0;
-  int r = -1;
-  std::size_t cuts_p = 1;
-  std::size_t cuts_r = 1;
+/// A dim by the number of its chain table, and the cuts that the table has.
+struct TabledDim {
+  std::uint8_t table = 0;
+  std::uint8_t cuts = 1;
 };
 
-/// The axes of a role, by number of the chain table.
+/// Stands for a dim that is not there: it has no loops, so its cut is always 0.
+inline constexpr std::uint8_t kNoTable = problem::kMaxDims;
+
+/// A window axis; its second dim may be missing. It has a cell for each pair of cuts.
+struct TabledWindow {
+  WindowAxis axis;
+  TabledDim p;
+  TabledDim r{.table = kNoTable, .cuts = 1};
+
+  [[nodiscard]] std::size_t fetched_cells() const {
+    return static_cast<std::size_t>(p.cuts) * r.cuts;
+  }
+  /// Of one link: what is fetched, and what is kept when another dim or one of these steps.
+  [[nodiscard]] std::size_t link_cells() const { return 5 * fetched_cells(); }
+};
+
+/// The axes of a role.
 struct TabledAxes {
-  std::vector<int> plain;
-  std::vector<int> absent;
+  std::vector<TabledDim> plain;
+  std::vector<TabledDim> absent;
   std::vector<TabledWindow> windows;
   std::uint64_t plain_positions = 1;  ///< product of the bounds of `plain`
   std::uint64_t standing = 1;         ///< words along axes that no dim moves along: 0 or 1
@@ -28,63 +41,59 @@ struct TabledAxes {
 
 /// The sums of one role over the chains of each dim, with the same memories keeping it.
 ///
-/// A row holds what one chain has to say. Of a plain dim, per pair of keepers but for compute: what
-/// is fetched at each cut, what is kept at each cut, the first cut at which anything is kept (one
-/// past the last if none is), and the last tile. Of an absent dim, per link: positions at each cut,
-/// and at each cut with the loop right there stepping; for compute one number. Rows are filled when
-/// they are first asked for, all at once. A cell holds a sum of a window axis for one pair of
-/// chains; cells are enumerations, and filled one by one.
+/// A row holds what one chain has to say, after a mark that it is filled. Of a plain dim, per pair
+/// of keepers but for compute: what is fetched at each cut, what is kept at each cut, and the last
+/// tile. Of an absent dim, per link: positions at each cut, and at each cut with the loop right
+/// there stepping; for compute one number. Rows are filled when they are first asked for, all at
+/// once. Cells hold the sums of a window axis for one pair of chains: the largest tile above each
+/// level; per link what is fetched by both cuts, and what is kept by both cuts, those of a stepping
+/// dim set further; for compute one number. They are enumerations, and filled one by one: 0 is
+/// unknown, other cells hold one more than the sum.
 class RoleTable {
  public:
-  enum class Kind : std::uint8_t { fetched, kept, own_p, own_r };
-
   RoleTable(const arch::Architecture& architecture, KeeperPlan plan, const TabledAxes& axes,
             const std::vector<ChainTable>& chains, const StepGatherer& gatherer, WindowMemo& memo);
 
   [[nodiscard]] const KeeperPlan& plan() const { return plan_; }
   /// Levels below the top that keep the role.
   [[nodiscard]] const std::vector<int>& levels() const { return levels_; }
-  [[nodiscard]] std::uint32_t spread_mask(std::size_t pair) const { return spread_masks_[pair]; }
+  /// Bit l: the array at level l stands between the keepers of a pair.
+  [[nodiscard]] std::uint32_t arrays_between(std::size_t pair) const { return between_[pair]; }
 
-  [[nodiscard]] const Word* row(std::size_t j, ChainId id) {
-    const std::size_t begin = id * strides_[j];
-    if (begin < rows_[j].size() && rows_[j][begin] != 0) [[likely]] return &rows_[j][begin];
-    return fill_row(j, id);
-  }
+  /// Make room for so many chains of a dim, for so many pairs of chains of a window. Rows and cells
+  /// may move.
+  void reserve_rows(std::size_t table, std::size_t chains);
+  void reserve_cells(std::size_t window, std::size_t blocks);
 
-  /// Offsets into a row, past the mark that it is filled.
-  [[nodiscard]] static std::size_t plain_offset(std::size_t cuts, std::size_t pair) {
-    return 1 + pair * plain_size(cuts);
+  [[nodiscard]] const Word* row(std::size_t table, ChainId id) {
+    Word* row = rows_[table].data() + id * strides_[table];
+    if (row[0] == 0) [[unlikely]]
+      fill_row(table, id, row);
+    return row + 1;
   }
-  [[nodiscard]] std::size_t absent_offset(std::size_t cuts, std::size_t entry) const {
-    return entry < entries_ ? 1 + entry * 2 * cuts : 1 + entries_ * 2 * cuts + entry - entries_;
-  }
-
-  /// Cells of a window for a pair of chains, by the pair's number: one up, 0 if not yet known.
   [[nodiscard]] Word* cells(std::size_t window, std::uint32_t block) {
-    std::vector<Word>& cells = cells_[window];
-    const std::size_t begin = block * cell_strides_[window];
-    if (begin >= cells.size()) [[unlikely]] cells.resize(2 * begin + cell_strides_[window]);
-    return &cells[begin];
-  }
-  [[nodiscard]] std::size_t cell_offset(std::size_t window, std::size_t entry) const {
-    const std::size_t first = at_levels_;
-    const std::size_t size = 5 * axes_.windows[window].cuts_p * axes_.windows[window].cuts_r;
-    return entry < entries_ ? first + entry * size : first + entries_ * size + entry - entries_;
+    return cells_[window].data() + block * cell_strides_[window];
   }
 
-  /// What a cell is to hold.
+  /// Size of what a plain dim's row holds for one pair, and where the last tile stands in it.
+  [[nodiscard]] static std::size_t plain_size(std::size_t cuts) { return 2 * cuts + 1; }
+  [[nodiscard]] static std::size_t last_tile(std::size_t cuts) { return 2 * cuts; }
+
+  /// What a cell of one link is to hold; `cell` counts from the first of the link.
   [[nodiscard]] std::uint64_t window_value(std::size_t window, const ChainId* ids,
-                                           std::size_t pair, std::size_t link, Kind kind,
-                                           int cut_p, int cut_r);
+                                           const KeeperPair& pair, std::size_t link,
+                                           std::size_t cell) const;
   /// The largest tile of a window axis above a level.
-  [[nodiscard]] std::uint64_t window_largest(std::size_t window, const ChainId* ids, int level);
+  [[nodiscard]] std::uint64_t window_largest(std::size_t window, const ChainId* ids,
+                                             int level) const;
 
  private:
-  static std::size_t plain_size(std::size_t cuts) { return 2 * cuts + 2; }
-  const Word* fill_row(std::size_t j, ChainId id);
-  void fill_plain(const ChainTable& chains, ChainId id, Word* row);
-  void fill_absent(const ChainTable& chains, ChainId id, Word* row);
+  void fill_row(std::size_t table, ChainId id, Word* row);
+  void fill_plain(const ChainTable& chains, ChainId id, Word* values) const;
+  void fill_absent(const ChainTable& chains, ChainId id, Word* values) const;
+  [[nodiscard]] std::uint64_t window_sum_of(const TabledWindow& window, WindowSum what,
+                                            const ChainId* ids, const Steps& p,
+                                            const Steps& r) const;
 
   KeeperPlan plan_;
   const TabledAxes& axes_;
@@ -92,12 +101,10 @@ class RoleTable {
   const StepGatherer& gatherer_;
   WindowMemo& memo_;
   std::vector<int> levels_;
-  std::vector<std::uint32_t> spread_masks_;
-  std::size_t entries_ = 0;  ///< links but those of compute
-  std::size_t at_levels_ = 0;
-  std::vector<bool> is_plain_;
-  std::vector<std::vector<Word>> rows_;
-  std::vector<std::size_t> strides_;
+  std::vector<std::uint32_t> between_;
+  std::array<std::vector<Word>, problem::kMaxDims> rows_;
+  std::array<std::size_t, problem::kMaxDims> strides_{};
+  std::array<bool, problem::kMaxDims> is_plain_{};
   std::vector<std::vector<Word>> cells_;
   std::vector<std::size_t> cell_strides_;
 };

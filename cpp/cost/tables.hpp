@@ -51,58 +51,97 @@ class Tables {
   /// The number of a chain: `tiles` has an entry for each of layout.slots_of(dim).
   ChainId intern(int dim, const std::int64_t* tiles);
 
-  /// Take up a mapping. Returns whether it can be: its splits fit the arrays, its tiles fit their
-  /// memories, and it has no more than mapping::kMaxLoops loops of more than one trip.
-  bool adopt(const ChainedMapping& mapping);
-  /// Count everything about the mapping taken up, as Counter::count does. Ramps are left at 0 on
-  /// chips on which nothing waits for them.
-  void count(Counts& out);
+  /// Count everything about a mapping, as Counter::count does; but ramps are left at 0 on chips on
+  /// which nothing waits for them. Returns false, and counts nothing, if its splits do not fit the
+  /// arrays or its tiles their memories, or it has more than mapping::kMaxLoops loops of more than
+  /// one trip.
+  [[nodiscard]] bool count(const ChainedMapping& mapping, Counts& out);
 
  private:
-  /// What a choice of options keeps, by role.
-  using Kept = PerRole<RoleTable*>;
+  static constexpr std::size_t kMaxLinks = arch::kMaxLevels + 1;
+  using Totals = std::array<std::uint64_t, kMaxLinks>;
 
-  /// The axes of a role at hand: rows of its dims, cells of its windows.
-  struct Rows {
-    std::array<const Word*, problem::kMaxDims> row{};
-    std::vector<Word*> cells;
+  /// By dim, in the order of the chain tables: how many of the dim's loops stand before a place.
+  /// Two words, so that a loop is taken in by an addition.
+  struct Cuts {
+    std::array<std::uint64_t, 2> packed{};
+    [[nodiscard]] const std::uint8_t* bytes() const {
+      return reinterpret_cast<const std::uint8_t*>(packed.data());
+    }
   };
 
-  /// A loop at hand, and where the others stand around it.
-  struct Position {
-    std::uint64_t cuts = 0;  ///< packed: loops of each dim before it
-    int own = -1;            ///< the dim that steps, by number of its table
-  };
-
+  /// A memory of limited size.
   struct Bounded {
     int level = 0;
     std::uint64_t copies = 1;
     std::uint64_t words = 0;
   };
 
-  static constexpr std::size_t kMaxLinks = arch::kMaxLevels + 2;
-  using Totals = std::array<std::uint64_t, kMaxLinks>;
+  /// A temporal slot that some dim may split.
+  struct OrderedSlot {
+    int number = 0;
+    int level = 0;
+  };
+
+  /// One dim of a role, and what its chain at hand says about the pair of keepers at hand.
+  struct Factor {
+    const Word* values = nullptr;
+    std::uint8_t table = 0;
+    std::uint8_t cuts = 1;
+    std::uint16_t size = 0;  ///< values of one pair (of plain dims) or of one link (of others)
+  };
+
+  /// The same of a window axis.
+  struct WindowFactor {
+    Word* cells = nullptr;
+    std::uint8_t p = 0;
+    std::uint8_t r = kNoTable;
+    std::uint8_t columns = 1;
+    std::uint16_t fetched = 0;  ///< cells of a link before those of what is kept
+    std::uint16_t size = 0;     ///< cells of one link
+  };
+
+  /// All axes of one role at hand.
+  struct RoleAtHand {
+    RoleTable* table = nullptr;
+    base::SmallVector<Factor, problem::kMaxDims> plain;
+    base::SmallVector<Factor, problem::kMaxDims> absent;
+    base::SmallVector<WindowFactor, problem::kMaxDims> windows;
+    std::uint64_t standing = 1;      ///< words along axes that no dim moves along: 0 or 1
+    std::uint64_t plain_loops = 0;   ///< bits of the loops of plain dims
+    std::uint64_t moving_loops = 0;  ///< and of those of windows too
+  };
+
+  enum class Ask : std::uint8_t;
 
   void tabulate_axes();
-  const Kept& kept(std::uint32_t options);
+  static void lay_hand(const TabledAxes& axes, RoleAtHand& hand);
+  void tabulate_levels();
   RoleTable& role_table(problem::Role role, std::uint32_t levels);
-  void take_chains(const ChainedMapping& mapping);
+  void take_options(std::uint32_t options);
+  bool take_chains(const ChainedMapping& mapping);
   void take_rows();
-  void take_order(const ChainedMapping& mapping);
-  [[nodiscard]] bool spreads() const;
+  bool take_order(const ChainedMapping& mapping);
   bool tiles_fit();
   std::uint64_t tile_words(std::size_t role, int level);
+  std::uint32_t new_block(std::size_t role, std::size_t window, std::uint64_t key);
 
-  template <bool kStepping>
-  void products(std::size_t role, std::size_t pair, std::size_t links, Position position,
-                Totals& out);
-  std::uint64_t computed(std::size_t role, std::size_t link);
-  std::uint64_t last_outputs(std::size_t pair, std::size_t link);
-  void words(std::size_t role, std::size_t pair, std::size_t links, Totals& out);
-  void count_pair(std::size_t role, std::size_t pair, SumsAbove& sums, Counts& out);
-  void count_instances(Counts& out) const;
-  std::uint64_t cell(std::size_t role, std::size_t window, std::size_t pair, std::size_t link,
-                     RoleTable::Kind kind, std::size_t cut_p, std::size_t cut_r);
+  void count_all(Counts& out);
+  void count_role(std::size_t role, Counts& out);
+  template <Ask kAsk>
+  std::uint64_t plain_product(const RoleAtHand& hand, const Cuts& cuts) const;
+  template <std::size_t kLinks, Ask kAsk>
+  void product(const RoleAtHand& hand, const KeeperPair& pair, const Cuts& cuts,
+               std::uint64_t plain, std::uint64_t* out, std::size_t first) const;
+  template <std::size_t kLinks>
+  void words(const RoleAtHand& hand, const KeeperPair& pair, std::uint64_t* out,
+             std::size_t first = 0) const;
+  void computed(const RoleAtHand& hand, std::size_t role, std::size_t links, Totals& out) const;
+  void first_tiles(const RoleAtHand& hand, const KeeperPair& pair, std::size_t links,
+                   Totals& out) const;
+  void last_tiles(const RoleAtHand& hand, std::size_t links, Totals& out) const;
+  std::uint64_t known(Word& cell, const RoleAtHand& hand, std::size_t window,
+                      const KeeperPair& pair, std::size_t link, std::size_t number) const;
 
   const problem::Problem& problem_;
   const arch::Architecture& architecture_;
@@ -114,32 +153,34 @@ class Tables {
   PerRole<TabledAxes> axes_;
   std::vector<ChainTable> chains_;  ///< of the dims of more than one position
   std::array<std::uint8_t, problem::kMaxDims> table_of_{};  ///< by dim
-  std::vector<std::pair<int, int>> temporal_;  ///< (temporal slot, level) that some dim may split
+  /// By table: a one in its place among cuts.
+  std::array<Cuts, problem::kMaxDims + 1> one_{};
+  std::array<std::uint8_t, problem::kMaxDims + 1> cuts_{};  ///< by table: how many cuts
+  std::vector<OrderedSlot> temporal_;
   std::vector<Bounded> bounded_;
-  PerRole<std::uint64_t> tensor_words_{};  ///< as far as the MACs touch it
+  PerRole<std::uint64_t> tensor_words_{};  ///< as far as the MACs touch them
+  std::uint64_t output_words_ = 0;
   std::uint64_t macs_ = 0;
   bool ramps_ = false;
   WindowMemo memo_;
   std::deque<RoleTable> role_tables_;
-  std::deque<Kept> kept_;
+  std::vector<PerRole<RoleTable*>> kept_;  ///< by options seen
   base::NumberMap kept_numbers_;
   PerRole<std::vector<base::NumberMap>> blocks_;  ///< by window: pairs of chains
   PerRole<std::vector<std::uint32_t>> block_counts_;
 
-  // The mapping at hand; per dim, by number of its table.
+  // The mapping at hand; per dim, in the order of the chain tables.
   std::uint32_t options_ = 0;
-  const Kept* keep_ = nullptr;
+  PerRole<RoleAtHand> at_hand_;
   std::array<ChainId, problem::kMaxDims> ids_{};
   std::array<const Word*, problem::kMaxDims> head_{};
-  PerRole<Rows> rows_;
+  std::uint32_t spread_ = 0;  ///< bit l: the array at level l splits something
+  std::uint64_t positions_ = 1;
+  std::array<std::uint64_t, arch::kMaxLevels + 1> instances_{1};  ///< by arrays above
   PerLevel<PerRole<std::uint64_t>> tiles_{};
-  int loops_ = 0;
-  std::array<std::uint8_t, mapping::kMaxLoops + 1> dims_{};    ///< of each loop
-  std::array<std::uint64_t, mapping::kMaxLoops + 2> before_{};  ///< packed cuts before each loop
-  std::array<std::uint64_t, problem::kMaxDims + 1> loops_of_{};  ///< bit i: loop i is of this dim
-  /// By dim and cut: the first loop with so many of the dim's loops before it.
-  std::array<std::array<std::uint8_t, 24>, problem::kMaxDims + 1> first_{};
-  std::array<std::uint8_t, arch::kMaxLevels + 1> above_{};  ///< loops above each level
+  std::array<std::uint8_t, mapping::kMaxLoops + 1> dims_{};  ///< of each loop
+  std::array<Cuts, mapping::kMaxLoops + 1> before_{};        ///< each loop, and behind the last
+  std::array<std::uint8_t, arch::kMaxLevels + 1> above_{};   ///< loops above each level
 };
 
 }  // namespace dnnaccel::cost

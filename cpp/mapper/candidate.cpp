@@ -12,7 +12,7 @@ constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
 constexpr std::size_t kMaxFront = 64;
 constexpr std::size_t kMaxTables = 1U << 14;  // up to 200 MB for a chip of Eyeriss' depth
 
-Score score_of(Objective objective, const cost::Cost& cost) {
+Score score_of(Objective objective, const cost::Price& cost) {
   const auto cycles = static_cast<double>(cost.cycles);
   switch (objective) {
     case Objective::energy:
@@ -136,12 +136,11 @@ void Judge::number(Candidate& candidate) {
 
 Score Judge::judge(Candidate& candidate) {
   number(candidate);
-  if (!tables_->adopt(candidate.mapping)) {
+  if (!tables_->count(candidate.mapping, counts_)) {
     ++pruned_;
     return {};
   }
-  tables_->count(counts_);
-  const cost::Cost cost = pricer_.price(counts_);
+  const cost::Price cost = pricer_.total(counts_);
   ++evaluated_;
   const Score score = score_of(objective_, cost);
   if (improves(front_, cost.energy, cost.cycles)) {

@@ -103,9 +103,7 @@ void number(Candidate& candidate, const problem::Problem& problem, cost::Tables&
 
 std::uint64_t fingerprint(const mapping::Mapping& mapping) {
   std::uint64_t hash = 0;
-  const auto add = [&](auto value) {
-    hash = base::mix(hash, static_cast<std::uint64_t>(value));
-  };
+  const auto add = [&](auto value) { hash = base::mix(hash, static_cast<std::uint64_t>(value)); };
   for (const mapping::LevelMapping& level : mapping.levels) {
     add(level.keeps);
     add(level.loops.size());
@@ -124,13 +122,14 @@ std::vector<Candidate> draw_all(const problem::Problem& problem, const mapping::
                                 const RateRequest& request, std::uint64_t& drawn) {
   Lottery lottery(problem, layout, request.seed);
   std::unordered_set<std::uint64_t> seen;
+  cost::Counts counts;
   std::vector<Candidate> out;
   while (out.size() < request.mappings && drawn < kMaxAttempts * request.mappings) {
     ++drawn;
     Candidate candidate = lottery.draw();
     if (!judge.spread_fits(candidate)) continue;
     number(candidate, problem, tables);
-    if (!tables.adopt(candidate.mapping)) continue;
+    if (!tables.count(candidate.mapping, counts)) continue;
     if (seen.insert(fingerprint(judge.to_mapping(candidate))).second) out.push_back(candidate);
   }
   if (out.empty()) throw std::invalid_argument("no random mapping fits");
@@ -142,9 +141,8 @@ void cost_all(const std::vector<cost::ChainedMapping>& mappings, cost::Tables& t
               const cost::Pricer& pricer, Rate& rate) {
   cost::Counts counts;
   for (const cost::ChainedMapping& mapping : mappings) {
-    tables.adopt(mapping);
-    tables.count(counts);
-    const cost::Cost cost = pricer.price(counts);
+    if (!tables.count(mapping, counts)) continue;
+    const cost::Price cost = pricer.total(counts);
     rate.energy += cost.energy;
     rate.cycles += static_cast<double>(cost.cycles);
   }
@@ -204,17 +202,15 @@ SearchRates search_rate(const problem::Problem& problem, const arch::Architectur
     judge.forget_verdicts();
     const double start = cpu_seconds();
     anneal(problem, layout, judge, proposals, seed, stop);
-    return SearchRate{.evaluated = judge.evaluated(),
-                      .pruned = judge.pruned(),
-                      .seconds = cpu_seconds() - start};
+    return SearchRate{
+        .evaluated = judge.evaluated(), .pruned = judge.pruned(), .seconds = cpu_seconds() - start};
   };
   SearchRates rates{.cold = once(), .warm = {}};
   std::vector<SearchRate> warm;
   for (int round = 0; round < std::max(rounds, 1); ++round) warm.push_back(once());
   const auto middle = warm.begin() + static_cast<std::ptrdiff_t>(warm.size() / 2);
-  std::nth_element(warm.begin(), middle, warm.end(), [](const SearchRate& a, const SearchRate& b) {
-    return a.seconds < b.seconds;
-  });
+  std::nth_element(warm.begin(), middle, warm.end(),
+                   [](const SearchRate& a, const SearchRate& b) { return a.seconds < b.seconds; });
   rates.warm = *middle;
   return rates;
 }

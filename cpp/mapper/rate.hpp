@@ -23,7 +23,7 @@ struct Rate {
   std::uint64_t tables = 0;    ///< chains, and pairs of chains of a window, tabulated in the end
   std::uint64_t costed = 0;    ///< in all rounds
   double seconds = 0;          ///< of this process's CPU time, in all rounds
-  double energy = 0;           ///< sums of one round, and what `Counter`, without tables, makes them
+  double energy = 0;  ///< sums of one round, and what `Counter`, without tables, makes them
   double cycles = 0;
   double counted_energy = 0;
   double counted_cycles = 0;
