@@ -29,6 +29,7 @@ Tables::Tables(const problem::Problem& problem, const arch::Architecture& archit
       architecture_(architecture),
       layout_(layout),
       sparsity_(sparsity),
+      levels_(architecture.size()),
       compressed_(sparsity.stored != Sparsity{}.stored),
       gatherer_(problem, architecture, layout),
       heads_(architecture, layout),
@@ -87,6 +88,7 @@ void Tables::tabulate_axes() {
 /// What does not change from mapping to mapping.
 void Tables::lay_hand(const TabledAxes& axes, RoleAtHand& hand) {
   hand.standing = axes.standing;
+  hand.plain_positions = axes.plain_positions;
   for (TabledDim dim : axes.plain) {
     const auto size = static_cast<std::uint16_t>(RoleTable::plain_size(dim.cuts));
     hand.plain.push_back({.table = dim.table, .cuts = dim.cuts, .size = size});
@@ -287,9 +289,14 @@ bool Tables::tiles_fit() {
 /// Lay the loops of more than one trip out in order; false if there are too many. Without branches,
 /// since which dims loop where is anyone's guess.
 bool Tables::take_order(const ChainedMapping& mapping) {
-  std::array<Word, problem::kMaxDims + 1> looping{};
-  std::array<std::uint64_t, problem::kMaxDims + 1> loops_of{};
-  for (std::size_t j = 0; j < chains_.size(); ++j) looping[j] = head_[j][HeadPlan::kLooping];
+  std::array<Word, problem::kMaxDims + 1> looping;
+  std::array<std::uint64_t, problem::kMaxDims + 1> loops_of;
+  for (std::size_t j = 0; j < chains_.size(); ++j) {
+    looping[j] = head_[j][HeadPlan::kLooping];
+    loops_of[j] = 0;
+  }
+  looping[kNoTable] = 0;
+  loops_of[kNoTable] = 0;
   const bool many = chains_.size() > sizeof(std::uint64_t);
   Cuts cuts;
   std::size_t n = 0;
@@ -313,7 +320,7 @@ bool Tables::take_order(const ChainedMapping& mapping) {
       n += loops;
     }
   }
-  for (; level <= architecture_.size(); ++level) above_[at(level)] = static_cast<std::uint8_t>(n);
+  for (; level <= levels_; ++level) above_[at(level)] = static_cast<std::uint8_t>(n);
   before_[n] = cuts;
   for (RoleAtHand& hand : at_hand_) {
     hand.plain_loops = 0;
