@@ -48,6 +48,7 @@ Tables::Tables(const problem::Problem& problem, const arch::Architecture& archit
     chains_.emplace_back(layout_, heads_, gatherer_, d, problem_.bounds[at(d)]);
     one_[j].packed = packed_byte(j, 1);
     cuts_[j] = static_cast<std::uint8_t>(chains_[j].cuts());
+    dim_of_[j] = static_cast<std::uint8_t>(d);
   }
   tabulate_axes();
   tabulate_levels();
@@ -119,7 +120,10 @@ void Tables::tabulate_levels() {
   }
   for (int level = 1; level < architecture_.size(); ++level) {
     const arch::Memory* memory = architecture_.memory(level);
-    if (memory == nullptr) continue;
+    if (memory == nullptr) {
+      arrays_ |= 1U << level;
+      continue;
+    }
     ramps_ = ramps_ || memory->buffering != arch::Buffering::stream;
     if (memory->capacity_words == arch::kUnlimitedWords) continue;
     bounded_.push_back({.level = level,
@@ -143,6 +147,7 @@ ChainId Tables::intern(int dim, const std::int64_t* tiles) {
   const std::size_t known = chains_[j].size();
   const ChainId id = chains_[j].intern(tiles);
   if (id == known) {
+    heads_of_[j] = chains_[j].head(0);
     for (RoleTable& table : role_tables_) table.reserve_rows(j, known + 1);
   }
   return id;
@@ -208,9 +213,9 @@ bool Tables::take_chains(const ChainedMapping& mapping) {
   std::fill_n(instances_.begin() + 1, heads_.depths, 1);
   spread_ = 0;
   positions_ = 1;
-  for (std::size_t j = 0; j < chains_.size(); ++j) {
-    ids_[j] = mapping.chains[at(chains_[j].dim())];
-    const Word* head = chains_[j].head(ids_[j]);
+  for (std::size_t j = 0, tables = chains_.size(); j < tables; ++j) {
+    ids_[j] = mapping.chains[dim_of_[j]];
+    const Word* head = heads_of_[j] + ids_[j] * heads_.size;
     head_[j] = head;
     spread_ |= head[HeadPlan::kSpread];
     positions_ *= head[HeadPlan::kPositions];

@@ -149,6 +149,7 @@ class Tables {
   const mapping::Layout& layout_;
   Sparsity sparsity_;
   int levels_ = 0;
+  std::uint32_t arrays_ = 0;  ///< bit l: level l is an array
   bool compressed_ = false;
   StepGatherer gatherer_;
   HeadPlan heads_;
@@ -158,6 +159,8 @@ class Tables {
   /// By table: a one in its place among cuts.
   std::array<Cuts, problem::kMaxDims + 1> one_{};
   std::array<std::uint8_t, problem::kMaxDims + 1> cuts_{};  ///< by table: how many cuts
+  std::array<std::uint8_t, problem::kMaxDims> dim_of_{};    ///< by table
+  std::array<const Word*, problem::kMaxDims> heads_of_{};   ///< by table: the first chain's head
   std::vector<OrderedSlot> temporal_;
   std::vector<Bounded> bounded_;
   PerRole<std::uint64_t> tensor_words_{};  ///< as far as the MACs touch them

@@ -191,7 +191,7 @@ void Tables::count_role(std::size_t role, Counts& out) {
 }
 
 void Tables::count_all(Counts& out) {
-  out.clear(levels_);
+  out.clear(levels_, arrays_);
   out.macs = macs_;
   out.steps = positions_;
   for (int level = 0; level < levels_; ++level) {
