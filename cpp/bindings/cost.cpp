@@ -1,5 +1,6 @@
 #include "cost/cost.hpp"
 #include "cost/counter.hpp"
+#include "cost/walker.hpp"
 
 #include <pybind11/stl.h>
 
@@ -70,12 +71,19 @@ void register_cost(py::module_& module) {
   py::class_<cost::MemoryCount>(module, "MemoryCount", "Words one memory moved for one tensor.")
       .def_readonly("reads", &cost::MemoryCount::reads)
       .def_readonly("writes", &cost::MemoryCount::writes)
-      .def_readonly("tile", &cost::MemoryCount::tile);
+      .def_readonly("tile", &cost::MemoryCount::tile)
+      .def_readonly("filled", &cost::MemoryCount::filled)
+      .def_readonly("drained", &cost::MemoryCount::drained)
+      .def_readonly("sent", &cost::MemoryCount::sent);
   py::class_<cost::NetworkCount>(module, "NetworkCount", "Words one array moved for one tensor.")
       .def_readonly("sent", &cost::NetworkCount::sent)
       .def_readonly("delivered", &cost::NetworkCount::delivered)
       .def_readonly("hops", &cost::NetworkCount::hops)
       .def_readonly("returned", &cost::NetworkCount::returned);
+  py::class_<cost::RampCount>(module, "RampCount", "First tile in and last tile out of a memory.")
+      .def_readonly("sent", &cost::RampCount::sent)
+      .def_readonly("received", &cost::RampCount::received)
+      .def_readonly("parent", &cost::RampCount::parent);
   py::class_<cost::Misfit>(module, "Misfit", "A tile that does not fit its memory.")
       .def_readonly("level", &cost::Misfit::level)
       .def_readonly("words_needed", &cost::Misfit::words_needed)
@@ -86,6 +94,9 @@ void register_cost(py::module_& module) {
            [](const cost::Counts& c, int levels) { return leading(c.memories, levels); })
       .def("networks",
            [](const cost::Counts& c, int levels) { return leading(c.networks, levels); })
+      .def("ramps", [](const cost::Counts& c, int levels) { return leading(c.ramps, levels); })
+      .def("instances",
+           [](const cost::Counts& c, int levels) { return leading(c.instances, levels); })
       .def_readonly("macs", &cost::Counts::macs)
       .def_readonly("steps", &cost::Counts::steps)
       .def_readonly("active_macs", &cost::Counts::active_macs);
@@ -116,6 +127,12 @@ void register_cost(py::module_& module) {
       "evaluate", &evaluate, py::arg("problem"), py::arg("architecture"), py::arg("mapping"),
       py::arg("sparsity") = py::none(), py::call_guard<py::gil_scoped_release>(),
       "Cost one mapping. ValueError if it does not belong to the problem and the architecture.");
+  module.def(
+      "walk", &cost::walk, py::arg("problem"), py::arg("architecture"), py::arg("mapping"),
+      py::call_guard<py::gil_scoped_release>(),
+      "Count one mapping by walking its nest: slow, and the reference of evaluate. ValueError "
+      "if the mapping does not belong to the problem and the architecture, or the walk is too "
+      "long.");
 }
 
 }  // namespace dnnaccel::bindings

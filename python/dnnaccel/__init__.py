@@ -34,7 +34,7 @@ from dnnaccel.report import Report
 from dnnaccel.simulate import simulate
 
 if TYPE_CHECKING:
-    from dnnaccel import arch, reproduce
+    from dnnaccel import arch, energy, reproduce
 
 __all__ = [
     "ArchitectureError",
@@ -60,6 +60,7 @@ __all__ = [
     "build_config",
     "compare",
     "dataflow",
+    "energy",
     "evaluate",
     "layers",
     "reproduce",
@@ -72,7 +73,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Chips bring the YAML and validation libraries with them, so they are loaded when first asked for.
-    if name in ("arch", "reproduce"):
+    if name in ("arch", "energy", "reproduce"):
         return importlib.import_module(f"dnnaccel.{name}")
     raise AttributeError(f"module 'dnnaccel' has no attribute {name!r}")
 

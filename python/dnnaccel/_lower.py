@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dnnaccel.arch import Array, Chip, Memory
     from dnnaccel.mapspace import LevelRule
 
-__all__ = ["lift_mapping", "lower_chip", "lower_mapping", "lower_problem", "lower_rules"]
+__all__ = ["leakage_per_cycle", "lift_mapping", "lower_chip", "lower_mapping", "lower_problem", "lower_rules"]
 
 
 @functools.lru_cache(maxsize=256)
@@ -40,7 +40,17 @@ def lower_chip(chip: Chip) -> _core.Architecture:
     levels = [
         _lower_memory(level) if isinstance(level, Memory) else _lower_array(level) for level in chip.levels
     ]
-    return _core.Architecture(levels, chip.mac.energy)
+    return _core.Architecture(levels, chip.mac.energy, leakage_per_cycle(chip))
+
+
+def leakage_per_cycle(chip: Chip) -> float:
+    """Return the energy that a chip leaks in a cycle, in pJ: its leakage power over its clock.
+
+    0 where it states no leakage; a chip that states some has a clock and its energies in pJ.
+    """
+    if not chip.leakage_mw or chip.clock_mhz is None:
+        return 0.0
+    return chip.leakage_mw * 1e3 / chip.clock_mhz  # mW / MHz = nJ
 
 
 def _lower_memory(memory: Memory) -> _core.Memory:

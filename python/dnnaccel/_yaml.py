@@ -7,13 +7,24 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-__all__ = ["Fault", "Place", "describe_faults", "dump", "is_path", "parse", "place_faults", "read"]
+__all__ = [
+    "Fault",
+    "Origin",
+    "Place",
+    "describe_faults",
+    "dump",
+    "is_path",
+    "parse",
+    "place_faults",
+    "place_merged_faults",
+    "read",
+]
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
@@ -22,6 +33,9 @@ MAX_FAULTS = 20
 
 Place = tuple[str | int, ...]
 """The path of keys and indices that leads to a value."""
+
+Origin = tuple[str, int]
+"""The file, and its line, that a value came from; the file is "" for data that came from none."""
 
 Fault = tuple[Place, str]
 """Where, and what: a sentence that says what would be right."""
@@ -78,10 +92,24 @@ def describe_faults(faults: Iterable[Fault], where: str = "") -> str:
 
 def place_faults(faults: Iterable[Fault], name: str, lines: dict[Place, int]) -> str:
     """Return the faults of file `name` as text in its order, each with its line; a flood is cut."""
-    placed = sorted(((_line_of(where, lines), (where, text)) for where, text in faults), key=lambda at: at[0])
-    messages = [describe_faults([fault], f"{name}:{line}") for line, fault in placed[:MAX_FAULTS]]
+    origins: dict[Place, Origin] = {place: (name, line) for place, line in lines.items()}
+    return place_merged_faults(faults, {(): (name, 1)} | origins)
+
+
+def place_merged_faults(faults: Iterable[Fault], origins: Mapping[Place, Origin]) -> str:
+    """Return the faults of data from several files as text, each with its file and line.
+
+    `origins` says for each place which file it came from; that of the whole, which comes first, has place ().
+    """
+    name = origins[()][0]
+    placed = [(_origin_of(where, origins), (where, text)) for where, text in faults]
+    placed.sort(key=lambda at: (at[0][0] != name, at[0]))
+    messages = [
+        describe_faults([fault], f"{file}:{line}" if file else "")
+        for (file, line), fault in placed[:MAX_FAULTS]
+    ]
     if len(placed) > MAX_FAULTS:
-        messages.append(f"{name}: and {len(placed) - MAX_FAULTS} more")
+        messages.append(f"{name}: and {len(placed) - MAX_FAULTS} more".removeprefix(": "))
     return "\n".join(messages)
 
 
@@ -117,11 +145,11 @@ def _read_text(name: str, noun: str, error: type[Exception]) -> str:
         raise error(f"{name}:{line}: is not UTF-8 text (byte {fault.start})") from None
 
 
-def _line_of(where: Place, lines: dict[Place, int]) -> int:
+def _origin_of(where: Place, origins: Mapping[Place, Origin]) -> Origin:
     # A missing key has no line of its own: what should have held it has.
-    while where not in lines and where:
+    while where not in origins and where:
         where = where[:-1]
-    return lines.get(where, 1)
+    return origins[where]
 
 
 def _scalar(text: str) -> object:

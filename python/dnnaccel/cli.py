@@ -323,6 +323,26 @@ def archs() -> None:
 
 
 @cli.command(
+    short_help="Print the JSON schema of chip files, for editors.",
+    epilog="""\b
+Example:
+  dnnaccel schema > chip.schema.json
+
+\b
+First line of a chip file, for editors that know YAML schemas:
+  # yaml-language-server: $schema=chip.schema.json
+""",
+)
+def schema() -> None:
+    """Print the JSON schema of chip files: which keys there are and what each may hold."""
+    import json
+
+    from dnnaccel import arch
+
+    click.echo(json.dumps(arch.schema(), indent=2))
+
+
+@cli.command(
     short_help="Show a network, a layer, a chip or a dataflow.",
     epilog="""\b
 Examples:

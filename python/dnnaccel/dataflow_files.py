@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails
 
+from dnnaccel._checks import Text, nearest_key, shown, wrong
 from dnnaccel._yaml import Fault, Place, describe_faults, place_faults, read
-from dnnaccel.arch.schema import ChipName, Text, nearest_key, shown, wrong
+from dnnaccel.arch.schema import ChipName
 from dnnaccel.errors import DataflowError, DnnAccelError, did_you_mean
 from dnnaccel.problem import DIMS, MAX_MACS, ROLES, unknown_dim, unknown_role
 
@@ -144,7 +145,9 @@ _LEVEL_SYNONYMS = {
     **dict.fromkeys(("stationary", "stays", "stores", "roles"), "keeps"),
 }
 # Keys that only a chip's file has.
-_CHIP_KEYS = frozenset({"mac", "vector", "energy_unit", "word_bits", "clock_mhz", "technology_nm"})
+_CHIP_KEYS = frozenset(
+    {"mac", "vector", "energy_unit", "word_bits", "clock_mhz", "technology_nm", "extends", "remove"}
+)
 
 
 def _nearest(key: object, place: Place) -> str:

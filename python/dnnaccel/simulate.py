@@ -8,6 +8,7 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dnnaccel._lower import leakage_per_cycle
 from dnnaccel.cost import LayerReport, LevelCount, evaluate
 from dnnaccel.dataflow import Dataflow, get
 from dnnaccel.errors import MappingError, unknown_name
@@ -240,6 +241,7 @@ def _without_macs(
         effectual_macs=0.0,
         mac_energy=0.0,
         vector_energy=layer.ops * chip.vector.op_energy,
+        leakage_energy=cycles * leakage_per_cycle(chip),
         energy_unit=chip.energy_unit,
         mapping=None,
         note=note,

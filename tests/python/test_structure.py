@@ -35,6 +35,8 @@ CPP_MAY_INCLUDE = {
 PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("errors", "_core"),
     ("problem", "_yaml"),
+    ("_checks",),
+    ("energy",),
     ("layers", "arch"),
     ("network", "mapping", "dataflow_files"),
     ("zoo", "dataflow"),
@@ -53,7 +55,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
 RANK = {module: rank for rank, group in enumerate(PYTHON_ORDER) for module in group}
 # Networks and chips do not know each other, though their ranks would let them.
 NETWORK_SIDE = {"layers", "network", "zoo"}
-CHIP_SIDE = {"arch", "mapping", "dataflow_files", "dataflow", "mapspace"}
+CHIP_SIDE = {"energy", "arch", "mapping", "dataflow_files", "dataflow", "mapspace"}
 
 NOT_AT_IMPORT = ("click", "matplotlib", "onnx", "pandas", "pydantic", "rich", "torch", "yaml")
 

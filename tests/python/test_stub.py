@@ -135,7 +135,7 @@ def examples() -> list[Any]:
         evaluation = _core.evaluate(problem, chip, mapping)
         counts, cost = evaluation.counts, evaluation.cost
         found += [chip, evaluation, counts, cost, evaluation.misfit]
-        found += [counts.memories(3)[0][0], counts.networks(3)[1][0]]
+        found += [counts.memories(3)[0][0], counts.networks(3)[1][0], counts.ramps(3)[2][0]]
         outcome = _core.search(chip, [problem], [space], _core.Objective.energy, effort, threads=1)[0]
         found += [outcome, *outcome.pareto]
     layer = _core.Isca16Layer(

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import functools
 import os
-from pathlib import Path
 
 from dnnaccel._yaml import is_path
 from dnnaccel.arch.chip import Chip
+
+# Behind what loads the module of the same name: this binds the function over it.
+from dnnaccel.arch.editors import schema
 from dnnaccel.arch.files import parse_value, read_chip
+from dnnaccel.arch.inherit import PRESETS, preset_names
 from dnnaccel.arch.levels import Array, Level, Mac, Memory, Vector
 from dnnaccel.errors import UnknownNameError, did_you_mean
 
@@ -26,14 +29,13 @@ __all__ = [
     "load",
     "names",
     "parse_value",
+    "schema",
 ]
-
-_PRESETS = Path(__file__).with_name("presets")
 
 
 def names() -> list[str]:
     """Return the names of the presets, sorted."""
-    return sorted(path.stem for path in _PRESETS.glob("*.yaml"))
+    return preset_names()
 
 
 def load(name_or_path: str | os.PathLike[str]) -> Chip:
@@ -55,4 +57,4 @@ def load(name_or_path: str | os.PathLike[str]) -> Chip:
 
 @functools.cache
 def _load_preset(name: str) -> Chip:
-    return read_chip(_PRESETS / f"{name}.yaml")
+    return read_chip(PRESETS / f"{name}.yaml")

@@ -4,36 +4,54 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
+from dnnaccel._checks import find_faults
 from dnnaccel._yaml import Fault, describe_faults
+from dnnaccel.arch.estimates import (
+    FILLED_IN,
+    Surroundings,
+    area_of,
+    bind_level,
+    bind_mac,
+    given,
+    without_filled_in,
+)
+from dnnaccel.arch.faults import chip_faults, part_faults, unit_faults
 from dnnaccel.arch.levels import Array, Level, Mac, Memory, Vector, as_mapping, store
 from dnnaccel.arch.schema import (
     FORMAT,
     MAX_LEVELS,
-    MAX_PES,
     ArraySchema,
     ChipSchema,
     MacSchema,
     MemorySchema,
     VectorSchema,
-    find_faults,
-    nearest_key,
 )
-from dnnaccel.errors import ArchitectureError, UnknownNameError, did_you_mean, unknown_name
-from dnnaccel.problem import ROLES
+from dnnaccel.errors import (
+    ArchitectureError,
+    DnnAccelError,
+    UnknownNameError,
+    did_you_mean,
+    unknown_name,
+)
 
 __all__ = ["Chip", "build"]
+
+
+# Totals have the plain names; what the file states under them is of the rest of the chip.
+_RENAMED = {"rest_area_mm2": "area_mm2", "rest_leakage_mw": "leakage_mw"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Chip:
     """A chip: its levels, outermost first, its MAC and its vector unit.
 
-    `arch.load` reads one; `override` gives a changed one. Every energy is in `energy_unit`. `dataflow` names
-    the dataflow that the chip runs when none is asked for. Raises `ArchitectureError` if the parts do not
-    make a chip.
+    `arch.load` reads one; `override` gives a changed one. Every energy is in `energy_unit`, every area in
+    `area_unit`. `dataflow` names the dataflow that the chip runs when none is asked for. `rest_area_mm2` is
+    the area of whatever states none of its own, `rest_leakage_mw` the leakage power of the rest of the chip.
+    Parts made of a component are estimated here. Raises `ArchitectureError` if the parts do not make a chip.
     """
 
     name: str
@@ -44,20 +62,26 @@ class Chip:
     clock_mhz: float | None = None
     word_bits: int
     energy_unit: str
+    area_unit: str = "mm2"
+    rest_area_mm2: float | None = None
+    rest_leakage_mw: float | None = None
     dataflow: str = "free"
     levels: tuple[Level, ...]
     mac: Mac
     vector: Vector
 
     def __post_init__(self) -> None:
-        checked, faults = find_faults(ChipSchema, as_mapping(self, {}) | {"format": FORMAT})
+        checked, faults = find_faults(ChipSchema, as_mapping(self, _RENAMED) | {"format": FORMAT})
+        faults = faults or part_faults(self.levels, self.mac, self.vector)
         if not faults:
-            store(self, checked, {})
-            faults = _part_faults(self) or _chip_faults(self.levels, self.word_bits, self.vector)
+            store(self, checked | {"levels": tuple(self.levels)}, _RENAMED)
+            faults = chip_faults(self.levels, self.word_bits, self.vector)
+        if not faults:
+            levels, mac, faults = _bound(checked, self.levels, self.mac)
         if faults:
             raise ArchitectureError(describe_faults(faults, f"chip {self.name!r}"))
-        bound = tuple(_with_word_bits(level, self.word_bits) for level in self.levels)
-        object.__setattr__(self, "levels", bound)
+        object.__setattr__(self, "levels", levels)
+        object.__setattr__(self, "mac", mac)
 
     @property
     def memories(self) -> tuple[Memory, ...]:
@@ -111,6 +135,61 @@ class Chip:
                 count *= level.instances
         raise unknown_name("level", name, (level.name for level in self.levels))
 
+    def area_by_part(self) -> dict[str, float | None]:
+        """Return the area of each part, all its instances together, in `area_unit`; None where nobody says.
+
+        A part is a level by its name, or "mac"; a memory without a size and a DRAM are off the chip, and
+        appear only if they state an area. "rest" is the chip's own `area_mm2`: of all that states none.
+        """
+        areas: dict[str, float | None] = {}
+        for name, part, instances in self._parts():
+            each = area_of(part)
+            off_chip = isinstance(part, Memory) and (
+                part.size_bytes is None or part.component.get("kind") == "dram"
+            )
+            if each is not None or not off_chip:
+                areas[name] = None if each is None else each * instances
+        if self.rest_area_mm2 is not None:
+            areas["rest"] = self.rest_area_mm2
+        return areas
+
+    @property
+    def parts_without_area(self) -> tuple[str, ...]:
+        """The parts whose area nobody says; none if the chip states an `area_mm2` for the rest of it."""
+        if self.rest_area_mm2 is not None:
+            return ()
+        return tuple(name for name, area in self.area_by_part().items() if area is None)
+
+    @property
+    def area(self) -> float | None:
+        """Area of the chip in `area_unit`; None if a part states none (`parts_without_area`)."""
+        if self.parts_without_area:
+            return None
+        return sum(area for area in self.area_by_part().values() if area is not None)
+
+    @property
+    def area_mm2(self) -> float | None:
+        """Area of the chip in mm2; None if a part states none (`parts_without_area`).
+
+        Raises `DnnAccelError` if the chip states its areas in another unit.
+        """
+        if self.area_unit != "mm2":
+            raise DnnAccelError(
+                f"{self.name} states its areas in {self.area_unit}, not in mm2; read .area with .area_unit"
+            )
+        return self.area
+
+    @property
+    def leakage_mw(self) -> float:
+        """Leakage power in mW: of all instances of all parts that state one, and of the rest of the chip."""
+        parts = sum((part.leakage_mw or 0.0) * instances for _, part, instances in self._parts())
+        return parts + (self.rest_leakage_mw or 0.0)
+
+    def _parts(self) -> list[tuple[str, Level | Mac, int]]:
+        """Return each part that has an area, its name, and how many of it there are."""
+        levels = [(level.name, level, self.instances(level.name)) for level in self.levels]
+        return [*levels, ("mac", self.mac, self.pe_count)]
+
     def override(self, changes: Mapping[str, object]) -> Chip:
         """Return this chip with some values changed: ``chip.override({"glb.size_bytes": 65536})``.
 
@@ -139,6 +218,13 @@ class Chip:
             whole = self[part] if part in names else (self.mac if part == "mac" else self.vector)
             if _same(getattr(whole, inner), value):
                 continue
+            if inner == "component":
+                # The numbers were those of what this replaces, unless they come along.
+                kept = {key for key in FILLED_IN if f"{part}.{key}" in changes}
+                lost = {key: target[key] for key in kept if key in target}
+                stripped = without_filled_in(target) | lost
+                target.clear()
+                target.update(stripped)
             target[inner] = value
             # The paper's figure no longer stands behind the number.
             if part in names and inner != "sources":
@@ -160,11 +246,12 @@ class Chip:
         """Return the chip as plain dicts, lists, numbers and text, as its YAML file holds them."""
         data: dict[str, Any] = {"format": FORMAT}
         for key in ChipSchema.model_fields:
-            value = None if key in _PARTS else getattr(self, key)
-            if value not in (None, ""):
+            field = next((name for name, renamed in _RENAMED.items() if renamed == key), key)
+            value = None if key in _PARTS else getattr(self, field)
+            if value not in (None, "") and (key, value) != ("area_unit", "mm2"):
                 data[key] = value
-        data["levels"] = [_level_to_dict(level, self.word_bits) for level in self.levels]
-        data["mac"] = _unit_to_dict(self.mac)
+        data["levels"] = [_level_to_dict(given(level), self.word_bits) for level in self.levels]
+        data["mac"] = _unit_to_dict(given(self.mac))
         data["vector"] = _unit_to_dict(self.vector)
         return data
 
@@ -172,9 +259,13 @@ class Chip:
     def from_dict(cls, data: Mapping[str, Any]) -> Chip:
         """Return the chip that `data` describes, as `to_dict` gives it or a YAML file holds it.
 
-        Raises `ArchitectureError` with one line for each fault.
+        A path that it `extends` is relative to the working directory. Raises `ArchitectureError` with one
+        line for each fault.
         """
-        chip, faults = build(data)
+        from dnnaccel.arch.inherit import merged
+
+        whole, _ = merged(data, {(): ("", 1)}, "")
+        chip, faults = build(whole)
         if chip is None:
             raise ArchitectureError(describe_faults(faults))
         return chip
@@ -231,8 +322,9 @@ def _level_to_dict(level: Level, word_bits: int) -> dict[str, Any]:
     data: dict[str, Any] = {"memory" if isinstance(level, Memory) else "array": level.name}
     for f in fields(level):
         value = getattr(level, f.name)
-        required = f.name in ("rows", "columns", "read_energy", "write_energy", "keeps")
-        if f.name == "name" or (f.name == "word_bits" and value == word_bits):
+        required = f.name in ("rows", "columns", "keeps")
+        free = f.name == "energy" and value == 0 and not level.component
+        if f.name in ("name", "estimates") or free or (f.name == "word_bits" and value == word_bits):
             continue
         if f.name == "charge":
             value = {role: how for role, how in value.items() if how != "none"}
@@ -242,101 +334,42 @@ def _level_to_dict(level: Level, word_bits: int) -> dict[str, Any]:
 
 
 def _unit_to_dict(unit: Mac | Vector) -> dict[str, Any]:
+    stated = {f.name: getattr(unit, f.name) for f in fields(unit) if f.name != "estimates"}
+    defaults = {f.name: f.default for f in fields(unit)}
     return {
-        f.name: _plain_value(value) for f in fields(unit) if (value := getattr(unit, f.name)) != f.default
+        key: _plain_value(value)
+        for key, value in stated.items()
+        if value != defaults[key] and value not in (None, {})
     }
 
 
-def _with_word_bits(level: Level, word_bits: int) -> Level:
-    if isinstance(level, Array) or level.word_bits:
-        return level
-    return replace(level, word_bits=word_bits)
-
-
-def _part_faults(chip: Chip) -> list[Fault]:
+def _bound(
+    chip: Mapping[str, Any], levels: Sequence[Level], mac: Mac
+) -> tuple[tuple[Level, ...], Mac, list[Fault]]:
+    """Return the parts as the chip of these checked keys holds them, and what is wrong with them there."""
+    around = Surroundings(
+        technology_nm=chip["technology_nm"],
+        word_bits=chip["word_bits"],
+        energy_unit=chip["energy_unit"],
+        area_unit=chip["area_unit"],
+    )
     faults: list[Fault] = []
-    if not isinstance(chip.levels, (tuple, list)):
-        faults.append((("levels",), "must be a tuple of Memory and Array"))
-    else:
-        object.__setattr__(chip, "levels", tuple(chip.levels))
-        for index, level in enumerate(chip.levels):
-            if not isinstance(level, (Memory, Array)):
-                faults.append(
-                    (("levels", index), f"must be a Memory or an Array, not {type(level).__name__}")
-                )
-    if not isinstance(chip.mac, Mac):
-        faults.append((("mac",), f"must be a Mac, not {type(chip.mac).__name__}"))
-    if not isinstance(chip.vector, Vector):
-        faults.append((("vector",), f"must be a Vector, not {type(chip.vector).__name__}"))
-    return faults
-
-
-def _chip_faults(
-    levels: Sequence[Level | None], chip_word_bits: int | None, vector: Vector | None
-) -> list[Fault]:
-    """Check the parts against one another; None stands for a part that has faults of its own."""
-    if not levels:
-        return [(("levels",), "is empty; list the memories and arrays, outermost first")]
-    if len(levels) > MAX_LEVELS:
-        return [(("levels",), f"{len(levels)} levels; at most {MAX_LEVELS}")]
-    faults: list[Fault] = []
-    first = levels[0]
-    if isinstance(first, Array):
-        faults.append(
-            (("levels", 0, "array"), "the outermost level must be a memory that keeps every tensor")
-        )
-    if isinstance(first, Memory):
-        missing = [role for role in ROLES if role not in first.keeps]
-        if missing:
-            faults.append(
-                (("levels", 0, "keeps"), f"the outermost memory must keep every tensor; {missing[0]} missing")
-            )
-        if first.may_bypass:
-            faults.append((("levels", 0, "may_bypass"), "nothing can bypass the outermost memory"))
-    seen: set[str] = set()
-    pes = 1
+    bound = []
     for index, level in enumerate(levels):
-        if level is None:
-            continue
-        if level.name in seen:
-            kind = "memory" if isinstance(level, Memory) else "array"
-            faults.append(
-                (("levels", index, kind), f"a second level is named {level.name!r}; names are unique")
-            )
-        seen.add(level.name)
-        if isinstance(level, Array):
-            pes *= level.instances
-            if pes > MAX_PES:
-                faults.append((("levels", index, "rows"), f"{pes} instances in all; at most {MAX_PES}"))
-        else:
-            faults += _size_faults(level, index, level.word_bits or chip_word_bits)
-    memories = [level.name for level in levels if isinstance(level, Memory)]
-    # A memory with faults of its own may be the one that the vector unit means.
-    if vector is not None and vector.memory not in memories and None not in levels:
-        faults.append(
-            (
-                ("vector", "memory"),
-                f"no memory is named {vector.memory!r}; {nearest_key(vector.memory, memories)}",
-            )
-        )
-    return faults
-
-
-def _size_faults(memory: Memory, index: int, word_bits: int | None) -> list[Fault]:
-    place = ("levels", index, "size_bytes")
-    if memory.size_bytes is None:
-        if index == 0:
-            return []
-        return [
-            (place, "missing; state the size of one instance, only the outermost memory may be unlimited")
-        ]
-    if word_bits is None:
-        return []
-    least = 2 if memory.double_buffered else 1
-    if memory.size_bytes * 8 < least * word_bits:
-        what = "two words, one for each buffer" if least == 2 else "one word"
-        return [(place, f"{memory.size_bytes} bytes do not hold {what} of {word_bits} bits")]
-    return []
+        estimated, more = bind_level(level, around)
+        bound.append(estimated)
+        faults += _below(("levels", index), more)
+    estimated_mac, more = bind_mac(mac, around)
+    faults += _below(("mac",), more)
+    faults += unit_faults(
+        bound,
+        estimated_mac,
+        chip_leakage_mw=chip["leakage_mw"],
+        clock_mhz=chip["clock_mhz"],
+        energy_unit=chip["energy_unit"],
+        area_unit=chip["area_unit"],
+    )
+    return tuple(bound), estimated_mac, faults
 
 
 def _below(place: tuple[str | int, ...], faults: Iterable[Fault]) -> list[Fault]:
@@ -366,12 +399,16 @@ def build(data: object) -> tuple[Chip | None, list[Fault]]:
     if isinstance(listed, (list, tuple)):
         word_bits = data.get("word_bits")
         known = word_bits if isinstance(word_bits, int) and word_bits > 0 else None
-        faults += _chip_faults(levels, known, vector)
+        faults += chip_faults(levels, known, vector)
     if faults or mac is None or vector is None:
         return None, faults
+    whole = [level for level in levels if level is not None]
+    bound, estimated_mac, faults = _bound(top, whole, mac)
+    if faults:
+        return None, faults
+    renamed = {new: top.pop(key) for new, key in _RENAMED.items()}
     top.pop("format")
-    top["levels"] = tuple(level for level in levels if level is not None)
-    return Chip(**(top | {"mac": mac, "vector": vector})), []
+    return Chip(**(top | renamed | {"levels": bound, "mac": estimated_mac, "vector": vector})), []
 
 
 def _build_level(entry: object) -> tuple[Level | None, list[Fault]]:

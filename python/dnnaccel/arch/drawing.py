@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dnnaccel.arch.chip import Chip
-from dnnaccel.arch.levels import Array, Memory
+from dnnaccel.arch.estimates import area_of
+from dnnaccel.arch.levels import Array, Level, Mac, Memory
 from dnnaccel.problem import ROLES
 
 __all__ = ["draw"]
@@ -21,7 +22,7 @@ def draw(chip: Chip) -> str:
     indent = ""
     for level in chip.levels:
         if isinstance(level, Array):
-            lines += _array(level, indent, chip.energy_unit)
+            lines += _array(level, indent, chip)
             indent += "  │ "
         else:
             lines += _memory(level, indent, chip)
@@ -32,6 +33,7 @@ def draw(chip: Chip) -> str:
         f"{vector.op_energy:.4g} {chip.energy_unit} each"
     )
     lines.append(_peak(chip))
+    lines += _totals(chip)
     return "\n".join(lines)
 
 
@@ -74,11 +76,25 @@ def _memory(memory: Memory, indent: str, chip: Chip) -> list[str]:
     return [
         f"{indent}├─ {memory.name} [{', '.join(kept)}]  {', '.join(fact for fact in facts if fact)}",
         *_wrapped(costs, f"{indent}│    "),
+        *_wrapped(_made_of(memory, chip), f"{indent}│    "),
         *_wrapped(zeros, f"{indent}│    "),
     ]
 
 
-def _array(array: Array, indent: str, unit: str) -> list[str]:
+def _made_of(part: Level | Mac, chip: Chip) -> list[str]:
+    facts = []
+    if part.component:
+        filled = [key.split("_")[0] for key in part.estimates]
+        facts.append(f"made of {part.component['kind']}: {' and '.join(filled) or 'nothing'} estimated")
+    area = area_of(part)
+    if area is not None:
+        facts.append(f"{area:.4g} {chip.area_unit} each")
+    if part.leakage_mw:
+        facts.append(f"leaks {part.leakage_mw:.4g} mW each")
+    return facts
+
+
+def _array(array: Array, indent: str, chip: Chip) -> list[str]:
     multicast = array.multicast if isinstance(array.multicast, str) else " ".join(array.multicast)
     reduce = array.reduce if isinstance(array.reduce, str) else " ".join(array.reduce)
     network = [f"multicast {multicast}", f"sums meet over {reduce}"]
@@ -88,11 +104,11 @@ def _array(array: Array, indent: str, unit: str) -> list[str]:
     lines = [f"{indent}└─ {array.name}  {size} instances of", f"{indent}  │  {', '.join(network)}"]
     charged = [f"{role} by {how}" for role, how in array.charge.items() if how != "none"]
     if charged and array.energy:
-        lines.append(f"{indent}  │  {array.energy:.4g} {unit} per word: {', '.join(charged)}")
+        lines.append(f"{indent}  │  {array.energy:.4g} {chip.energy_unit} per word: {', '.join(charged)}")
     rates = [f"{role} {rate:.4g}" for role, rate in array.words_per_cycle.items()]
     if rates:
         lines.append(f"{indent}  │  words per cycle into one instance: {', '.join(rates)}")
-    return lines
+    return lines + _wrapped(_made_of(array, chip), f"{indent}  │  ")
 
 
 def _mac(chip: Chip, indent: str) -> list[str]:
@@ -102,7 +118,23 @@ def _mac(chip: Chip, indent: str) -> list[str]:
         facts.append(f"zeros of {' and '.join(mac.gates)} save its energy")
     if mac.skips:
         facts.append(f"zeros of {' and '.join(mac.skips)} are skipped")
+    facts += _made_of(mac, chip)
     return _wrapped(facts, f"{indent}└─ ", f"{indent}   ")
+
+
+def _totals(chip: Chip) -> list[str]:
+    lines = []
+    areas = {name: area for name, area in chip.area_by_part().items() if area is not None}
+    if areas:
+        parts = [f"{name} {area:.4g}" for name, area in areas.items()]
+        whole = " known:" if chip.area is None else f" {chip.area:.4g} {chip.area_unit}:"
+        lines += _wrapped([f"area{whole} {parts[0]}", *parts[1:]], "", "  ")
+        if chip.area is None:
+            lines[-1] += f" {chip.area_unit}"
+            lines += _wrapped(list(chip.parts_without_area), "area unknown: ", "  ")
+    if chip.leakage_mw:
+        lines.append(f"leakage {chip.leakage_mw:.4g} mW")
+    return lines
 
 
 def _wrapped(facts: Sequence[str], first: str, rest: str | None = None) -> list[str]:

@@ -1,28 +1,28 @@
-"""Chip files: YAML in and out, each fault with its line."""
+"""Chip files: YAML in and out, each fault with its file and line, and the presets by name."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
-from dnnaccel._yaml import dump, parse, place_faults, read
+from dnnaccel._yaml import dump, parse, place_merged_faults
 from dnnaccel.arch.chip import Chip, build
+from dnnaccel.arch.inherit import read_merged
 from dnnaccel.errors import ArchitectureError
 
 __all__ = ["dump", "parse_value", "read_chip"]
 
 
 def read_chip(path: str | os.PathLike[str]) -> Chip:
-    """Return the chip that the YAML file at `path` describes.
+    """Return the chip that the YAML file at `path` describes, together with the files that it extends.
 
-    Raises `ArchitectureError`: one sentence if the file cannot be read, otherwise one line for each fault,
+    Raises `ArchitectureError`: one sentence if a file cannot be read, otherwise one line for each fault,
     ``file:line: path: what is wrong and what would be right``.
     """
-    name = os.fspath(path)
-    data, lines = read(name, noun="chip", error=ArchitectureError)
+    data, origins = read_merged(os.fspath(path))
     chip, faults = build(data)
     if chip is None:
-        raise ArchitectureError(place_faults(faults, name, lines))
+        raise ArchitectureError(place_merged_faults(faults, origins))
     return chip
 
 

@@ -4,32 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple, cast
 
+from dnnaccel._checks import FrozenDict, find_faults
 from dnnaccel._yaml import describe_faults
-from dnnaccel.arch.schema import (
-    ArraySchema,
-    FrozenDict,
-    MacSchema,
-    MemorySchema,
-    VectorSchema,
-    find_faults,
-)
+from dnnaccel.arch.schema import ArraySchema, MacSchema, MemorySchema, VectorSchema
 from dnnaccel.errors import ArchitectureError
 from dnnaccel.problem import ROLES
 
-__all__ = ["Array", "Level", "Mac", "Memory", "Vector", "as_mapping", "store"]
+__all__ = ["Array", "Estimated", "Level", "Mac", "Memory", "Vector", "as_mapping", "store"]
+
+# What a component is to fill in is no number until a chip around it does so.
+_BY_COMPONENT = cast(float, None)
+
+
+class Estimated(NamedTuple):
+    """A number that a component filled in, and the text that says how."""
+
+    value: float
+    source: str
 
 
 def as_mapping(value: object, renamed: Mapping[str, str]) -> dict[str, Any]:
     """Return the fields of a dataclass by name, or by what `renamed` calls them."""
-    return {renamed.get(f.name, f.name): getattr(value, f.name) for f in fields(value)}  # type: ignore[arg-type]
+    names = [f.name for f in fields(value) if f.name != "estimates"]  # type: ignore[arg-type]
+    return {renamed.get(name, name): getattr(value, name) for name in names}
 
 
 def store(value: object, checked: Mapping[str, Any], renamed: Mapping[str, str]) -> None:
     """Put the canonical form of its fields into a frozen dataclass that is being made."""
     for f in fields(value):  # type: ignore[arg-type]
-        object.__setattr__(value, f.name, checked[renamed.get(f.name, f.name)])
+        if f.name != "estimates":
+            object.__setattr__(value, f.name, checked[renamed.get(f.name, f.name)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +56,13 @@ class Memory:
         How a new tile comes in: after the old one was used (one tile must fit, filling takes time of its
         own), beside it (two tiles must fit, filling overlaps with use), or word by word behind its use (one
         tile must fit, filling overlaps with use).
+    component : dict
+        What it is made of, such as ``{"kind": "sram"}``: a chip around it estimates the energies and the area
+        that are left out.
     read_energy, write_energy : float
         Energy of one word, in the chip's energy unit.
+    area_mm2, leakage_mw : float or None
+        Area and leakage power of one instance; None if nobody says.
     read_bytes_per_cycle, write_bytes_per_cycle, bytes_per_cycle : float or None
         Bandwidth of one instance: of its read port and its write port, or of one port shared by both.
         None never limits.
@@ -62,6 +73,8 @@ class Memory:
         Operand roles whose zeros save the accesses between this memory and compute.
     sources : dict of str
         Where each number comes from, by key.
+    estimates : dict of Estimated
+        What the component filled in, by key; a chip sees to it.
 
     Raises `ArchitectureError` for a value that makes no sense.
     """
@@ -72,14 +85,18 @@ class Memory:
     keeps: tuple[str, ...] = ROLES
     may_bypass: tuple[str, ...] = ()
     buffering: str = "single"
-    read_energy: float
-    write_energy: float
+    component: Mapping[str, Any] = field(default_factory=FrozenDict)
+    read_energy: float = _BY_COMPONENT
+    write_energy: float = _BY_COMPONENT
+    area_mm2: float | None = None
+    leakage_mw: float | None = None
     read_bytes_per_cycle: float | None = None
     write_bytes_per_cycle: float | None = None
     bytes_per_cycle: float | None = None
     formats: Mapping[str, str] = field(default_factory=FrozenDict)
     gated_by: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=FrozenDict)
+    estimates: Mapping[str, Estimated] = field(default_factory=FrozenDict, repr=False)
 
     def __post_init__(self) -> None:
         checked, faults = find_faults(MemorySchema, as_mapping(self, {"name": "memory"}))
@@ -135,13 +152,19 @@ class Array:
     charge : dict of str
         For each role what costs `energy`: "none", each "delivery" to an instance, or each "hop" between
         neighbours.
+    component : dict
+        What its network is made of, such as ``{"kind": "wire", "length_mm": 1}``; see `Memory`.
     energy : float
         Energy of one charged word, in the chip's energy unit.
+    area_mm2, leakage_mw : float or None
+        Area and leakage power of one instance of the network; None if nobody says.
     words_per_cycle : dict of float
         Bandwidth of the network per role: words in a cycle into one instance of the array. A role that is
         not named never limits.
     sources : dict of str
         Where each number comes from, by key.
+    estimates : dict of Estimated
+        What the component filled in, by key; a chip sees to it.
 
     Raises `ArchitectureError` for a value that makes no sense.
     """
@@ -153,9 +176,13 @@ class Array:
     reduce: str | tuple[str, ...] = "none"
     forwards: tuple[str, ...] = ()
     charge: Mapping[str, str] = field(default_factory=FrozenDict)
-    energy: float = 0.0
+    component: Mapping[str, Any] = field(default_factory=FrozenDict)
+    energy: float = _BY_COMPONENT
+    area_mm2: float | None = None
+    leakage_mw: float | None = None
     words_per_cycle: Mapping[str, float] = field(default_factory=FrozenDict)
     sources: Mapping[str, str] = field(default_factory=FrozenDict)
+    estimates: Mapping[str, Estimated] = field(default_factory=FrozenDict, repr=False)
 
     def __post_init__(self) -> None:
         checked, faults = find_faults(ArraySchema, as_mapping(self, {"name": "array"}))
@@ -192,21 +219,31 @@ class Mac:
 
     Attributes
     ----------
+    component : dict
+        What it is made of, such as ``{"kind": "mac", "precision": "int8"}``; see `Memory`.
     energy : float
         Energy of one MAC, in the chip's energy unit.
+    area_mm2, leakage_mw : float or None
+        Area and leakage power of one MAC unit; None if nobody says.
     gates, skips : tuple of str
         Operand roles whose zeros save the energy of a MAC, and those whose zeros save its energy and its
         time.
     source : str
         Where the numbers come from.
+    estimates : dict of Estimated
+        What the component filled in, by key; a chip sees to it.
 
     Raises `ArchitectureError` for a value that makes no sense.
     """
 
-    energy: float
+    component: Mapping[str, Any] = field(default_factory=FrozenDict)
+    energy: float = _BY_COMPONENT
+    area_mm2: float | None = None
+    leakage_mw: float | None = None
     gates: tuple[str, ...] = ()
     skips: tuple[str, ...] = ()
     source: str = ""
+    estimates: Mapping[str, Estimated] = field(default_factory=FrozenDict, repr=False)
 
     def __post_init__(self) -> None:
         checked, faults = find_faults(MacSchema, as_mapping(self, {}))

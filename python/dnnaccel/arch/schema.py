@@ -1,113 +1,65 @@
 """What each key of a chip description may hold: types, bounds and the sentence that says what is wrong.
 
-One source of truth for both doors: a YAML file (`dnnaccel.arch.files`) and direct construction
-(`dnnaccel.arch.chip`) are checked by the same models.
+One source of truth for both doors, a YAML file (`dnnaccel.arch.files`) and direct construction
+(`dnnaccel.arch.chip`), and for the JSON schema that editors read (`dnnaccel.arch.editors`).
 """
 
 from __future__ import annotations
 
-import difflib
-import math
-import re
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, NoReturn
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import Field, PlainValidator, WithJsonSchema
 
+from dnnaccel._checks import (
+    Bits,
+    Bytes,
+    FrozenDict,
+    Nanometres,
+    Plain,
+    Schema,
+    Text,
+    is_name,
+    nearest_key,
+    plain,
+    shown,
+    text,
+    wrong,
+)
 from dnnaccel._yaml import Fault
+from dnnaccel.energy.schema import component_faults, component_schema
 from dnnaccel.problem import DIMS, ROLES
 
-__all__ = [
-    "ArraySchema",
-    "ChipName",
-    "ChipSchema",
-    "FrozenDict",
-    "MacSchema",
-    "MemorySchema",
-    "Text",
-    "VectorSchema",
-    "find_faults",
-    "nearest_key",
-    "shown",
-    "wrong",
-]
+__all__ = ["ArraySchema", "ChipName", "ChipSchema", "MacSchema", "MemorySchema", "VectorSchema"]
 
 FORMAT = 1
 MAX_LEVELS = 16
 MAX_PES = 2**20
-MAX_TEXT = 4000
 MAX_RATE = 1e12
 CHARGES = ("none", "delivery", "hop")
 REDUCTION_DIMS = ("C", "R", "S")
 FORMATS = ("rlc", "csc", "bitmask", "coordinate")
+OPERANDS = ("inputs", "weights")
 # These words already mean something where a level's name may stand: in a mapping or an energy split.
 RESERVED_NAMES = ("mac", "vector", "for", "par")
 
-
-class FrozenDict(dict[str, Any]):
-    """A dict of plain values that does not change, so that what holds it can be hashed and shared."""
-
-    __slots__ = ()
-
-    def _refuse(self, *_args: object, **_kwargs: object) -> NoReturn:
-        raise TypeError("this mapping cannot be changed; use Chip.override for a changed chip")
-
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(frozenset(self.items()))
-
-    def __reduce__(self) -> tuple[type[FrozenDict], tuple[dict[str, Any]]]:
-        return FrozenDict, (dict(self),)
-
-
 NO_CHARGE = FrozenDict(dict.fromkeys(ROLES, "none"))
-
-
-def wrong(sentence: str) -> PydanticCustomError:
-    """Return the error that a validator raises to say `sentence`."""
-    # Braces would be read as a template.
-    return PydanticCustomError("dnnaccel", "{sentence}", {"sentence": sentence})
-
-
-def shown(value: object) -> str:
-    """Return `value` as a sentence quotes it: cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _plain(value: object) -> object:
-    # A NumPy scalar, as a sweep over np.arange gives it, is the Python number it holds.
-    if type(value).__module__ == "numpy" and hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
-        return value.item()
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise wrong(f"must be text, not {shown(value)}")
-    if len(value) > MAX_TEXT:
-        raise wrong(f"text of {len(value)} characters; at most {MAX_TEXT}")
-    # A terminal obeys control characters: a description from elsewhere must not hold any.
-    if not all(character.isprintable() or character in "\n\t" for character in value):
-        raise wrong("must hold printable characters only")
-    return value
+NAME = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
+CHIP_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}"
 
 
 def _level_name(value: object) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", value):
+    if not is_name(value, NAME):
         raise wrong(f"must be a name of letters, digits and underscores, no digit first, not {shown(value)}")
     if value in RESERVED_NAMES:
         raise wrong(f"{value!r} has a meaning of its own; choose another name")
-    return value
+    return str(value)
 
 
 def _chip_name(value: object) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}", value):
+    if not is_name(value, CHIP_NAME):
         raise wrong(f"must be a name of letters, digits and any of _ . + -, not {shown(value)}")
-    return value
+    return str(value)
 
 
 def _words(value: object, valid: tuple[str, ...], what: str) -> tuple[str, ...]:
@@ -181,7 +133,7 @@ def _rates(value: object) -> FrozenDict:
         raise wrong(f"must give the words per cycle of each tensor, not {shown(value)}")
     rates = {}
     for role, given in value.items():
-        rate = _plain(given)
+        rate = plain(given)
         if role not in ROLES:
             raise wrong(f"unknown tensor {shown(role)}; {nearest_key(role, ROLES)}")
         if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 < rate <= MAX_RATE:
@@ -196,35 +148,80 @@ def _sources(value: object) -> FrozenDict:
     for key, source in value.items():
         if not isinstance(key, str):
             raise wrong(f"must be keyed by the level's keys, not by {shown(key)}")
-        _text(source)
+        text(source)
     return FrozenDict(value)
 
 
-Plain = BeforeValidator(_plain)
-Text = Annotated[str, PlainValidator(_text)]
-LevelName = Annotated[str, PlainValidator(_level_name)]
-ChipName = Annotated[str, PlainValidator(_chip_name)]
-Roles = Annotated[tuple[str, ...], PlainValidator(_roles)]
-Operands = Annotated[tuple[str, ...], PlainValidator(_operands)]
-Bits = Annotated[int, Plain, Field(ge=1, le=4096)]
-Bytes = Annotated[int, Plain, Field(ge=1, le=2**50)]
-Count = Annotated[int, Plain, Field(ge=1, le=MAX_PES)]
-Energy = Annotated[float, Plain, Field(ge=0, le=1e12, allow_inf_nan=False)]
-Rate = Annotated[float, Plain, Field(gt=0, le=MAX_RATE, allow_inf_nan=False)]
-Megahertz = Annotated[float, Plain, Field(gt=0, le=1e6, allow_inf_nan=False)]
-Nanometres = Annotated[float, Plain, Field(gt=0, le=1e5, allow_inf_nan=False)]
+def _component(value: object) -> FrozenDict:
+    if not isinstance(value, Mapping):
+        raise wrong(f"must say what it is made of, such as {{kind: sram}}, not {shown(value)}")
+    if not all(isinstance(key, str) for key in value):
+        raise wrong("must have words as keys, such as kind and table")
+    return FrozenDict({key: plain(given) for key, given in value.items()})
 
 
-class _Schema(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+def _list_of(words: tuple[str, ...]) -> dict[str, Any]:
+    return {"type": "array", "items": {"enum": list(words)}, "uniqueItems": True}
 
 
-class _LevelSchema(_Schema):
-    sources: Annotated[FrozenDict, PlainValidator(_sources)] = FrozenDict()
+def _by_role(value: dict[str, Any]) -> WithJsonSchema:
+    properties = dict.fromkeys(ROLES, value)
+    return WithJsonSchema({"type": "object", "properties": properties, "additionalProperties": False})
 
 
-class MemorySchema(_LevelSchema):
+def _dims_or_word(dims: tuple[str, ...]) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [{"enum": ["all", "none"]}, _list_of(dims)]})
+
+
+LevelName = Annotated[
+    str,
+    PlainValidator(_level_name),
+    WithJsonSchema({"type": "string", "pattern": f"^{NAME}$", "not": {"enum": list(RESERVED_NAMES)}}),
+]
+ChipName = Annotated[
+    str, PlainValidator(_chip_name), WithJsonSchema({"type": "string", "pattern": f"^{CHIP_NAME}$"})
+]
+Roles = Annotated[tuple[str, ...], PlainValidator(_roles), WithJsonSchema(_list_of(ROLES))]
+Operands = Annotated[tuple[str, ...], PlainValidator(_operands), WithJsonSchema(_list_of(OPERANDS))]
+Forwarded = Annotated[tuple[str, ...], PlainValidator(_forwarded), WithJsonSchema(_list_of(OPERANDS))]
+Dims = Annotated[str | tuple[str, ...], PlainValidator(_dims), _dims_or_word(DIMS)]
+ReductionDims = Annotated[
+    str | tuple[str, ...], PlainValidator(_reduction_dims), _dims_or_word(REDUCTION_DIMS)
+]
+Charge = Annotated[FrozenDict, PlainValidator(_charge), _by_role({"enum": list(CHARGES)})]
+Formats = Annotated[FrozenDict, PlainValidator(_formats), _by_role({"enum": list(FORMATS)})]
+Rates = Annotated[
+    FrozenDict,
+    PlainValidator(_rates),
+    _by_role({"type": "number", "exclusiveMinimum": 0, "maximum": MAX_RATE}),
+]
+Sources = Annotated[
+    FrozenDict,
+    PlainValidator(_sources),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
+]
+MemoryComponent = Annotated[
+    FrozenDict, PlainValidator(_component), WithJsonSchema(component_schema("memory"))
+]
+ArrayComponent = Annotated[FrozenDict, PlainValidator(_component), WithJsonSchema(component_schema("array"))]
+MacComponent = Annotated[FrozenDict, PlainValidator(_component), WithJsonSchema(component_schema("mac"))]
+Count = Annotated[int, Field(ge=1, le=MAX_PES), Plain]
+Energy = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False), Plain]
+Area = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False), Plain]
+Milliwatts = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False), Plain]
+Rate = Annotated[float, Field(gt=0, le=MAX_RATE, allow_inf_nan=False), Plain]
+Megahertz = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False), Plain]
+Unit = Annotated[str, Field(pattern=r"^[A-Za-z]{1,16}$")]
+AreaUnit = Annotated[str, Field(pattern=r"^[A-Za-z]{1,15}2?$")]
+
+
+class MemorySchema(Schema):
     """Keys of a memory level."""
+
+    hints: ClassVar[Mapping[str, str]] = {
+        "read_energy": "state the energy of reading one word, in the chip's energy_unit, or a component",
+        "write_energy": "state the energy of writing one word, in the chip's energy_unit, or a component",
+    }
 
     memory: LevelName
     size_bytes: Bytes | None = None
@@ -232,40 +229,105 @@ class MemorySchema(_LevelSchema):
     keeps: Roles = ROLES
     may_bypass: Roles = ()
     buffering: Literal["single", "double", "stream"] = "single"
-    read_energy: Energy
-    write_energy: Energy
+    component: MemoryComponent = FrozenDict()
+    read_energy: Energy | None = None
+    write_energy: Energy | None = None
+    area_mm2: Area | None = None
+    leakage_mw: Milliwatts | None = None
     read_bytes_per_cycle: Rate | None = None
     write_bytes_per_cycle: Rate | None = None
     bytes_per_cycle: Rate | None = None
-    formats: Annotated[FrozenDict, PlainValidator(_formats)] = FrozenDict()
+    formats: Formats = FrozenDict()
     gated_by: Operands = ()
+    sources: Sources = FrozenDict()
+
+    @classmethod
+    def check(cls, fields: dict[str, Any]) -> list[Fault]:
+        faults = _source_faults(cls, fields["sources"]) + component_faults(fields["component"], "memory")
+        if not fields["component"]:
+            keys = ("read_energy", "write_energy")
+            faults += [((key,), f"missing; {cls.hints[key]}") for key in keys if fields[key] is None]
+        keeps = fields["keeps"]
+        if not keeps:
+            faults.append((("keeps",), f"must name at least one tensor ({', '.join(ROLES)})"))
+        strangers = [role for role in fields["may_bypass"] if role not in keeps]
+        if strangers:
+            faults.append(
+                (("may_bypass",), f"{strangers[0]} are not among what it keeps; only those can bypass it")
+            )
+        faults += [
+            (("formats", role), f"{role} are not among what it keeps; only those have a format here")
+            for role in fields["formats"]
+            if role not in keeps
+        ]
+        if fields["bytes_per_cycle"] is not None:
+            sentence = "bytes_per_cycle is a port shared by reads and writes; state it or the other two"
+            own = ("read_bytes_per_cycle", "write_bytes_per_cycle")
+            faults += [((key,), sentence) for key in own if fields[key] is not None]
+        return faults
 
 
-class ArraySchema(_LevelSchema):
+class ArraySchema(Schema):
     """Keys of an array level."""
+
+    hints: ClassVar[Mapping[str, str]] = {"rows": "state how many rows of instances the array has"}
 
     array: LevelName
     rows: Count
     columns: Count = 1
-    multicast: Annotated[str | tuple[str, ...], PlainValidator(_dims)] = "all"
-    reduce: Annotated[str | tuple[str, ...], PlainValidator(_reduction_dims)] = "none"
-    forwards: Annotated[tuple[str, ...], PlainValidator(_forwarded)] = ()
-    charge: Annotated[FrozenDict, PlainValidator(_charge)] = NO_CHARGE
-    energy: Energy = 0.0
-    words_per_cycle: Annotated[FrozenDict, PlainValidator(_rates)] = FrozenDict()
+    multicast: Dims = "all"
+    reduce: ReductionDims = "none"
+    forwards: Forwarded = ()
+    charge: Charge = NO_CHARGE
+    component: ArrayComponent = FrozenDict()
+    energy: Energy | None = None
+    area_mm2: Area | None = None
+    leakage_mw: Milliwatts | None = None
+    words_per_cycle: Rates = FrozenDict()
+    sources: Sources = FrozenDict()
+
+    @classmethod
+    def check(cls, fields: dict[str, Any]) -> list[Fault]:
+        if fields["energy"] is None and not fields["component"]:
+            fields["energy"] = 0.0
+        return _source_faults(cls, fields["sources"]) + component_faults(fields["component"], "array")
 
 
-class MacSchema(_Schema):
+class MacSchema(Schema):
     """Keys of the multiply-accumulate unit."""
 
-    energy: Energy
+    hints: ClassVar[Mapping[str, str]] = {
+        "energy": "state the energy of one multiply-accumulate, in the chip's energy_unit, or a component",
+    }
+
+    component: MacComponent = FrozenDict()
+    energy: Energy | None = None
+    area_mm2: Area | None = None
+    leakage_mw: Milliwatts | None = None
     gates: Operands = ()
     skips: Operands = ()
     source: Text = ""
 
+    @classmethod
+    def check(cls, fields: dict[str, Any]) -> list[Fault]:
+        faults = component_faults(fields["component"], "mac")
+        if fields["energy"] is None and not fields["component"]:
+            faults.append((("energy",), f"missing; {cls.hints['energy']}"))
+        both = [role for role in fields["skips"] if role in fields["gates"]]
+        if both:
+            sentence = f"{both[0]} are in gates too; skipping saves the energy as well, so state one"
+            faults.append((("skips",), sentence))
+        return faults
 
-class VectorSchema(_Schema):
+
+class VectorSchema(Schema):
     """Keys of the vector unit."""
+
+    hints: ClassVar[Mapping[str, str]] = {
+        "lanes": "state how many operations the vector unit does in a cycle",
+        "op_energy": "state the energy of one vector operation, in the chip's energy_unit",
+        "memory": "name the memory that the vector unit reads and writes",
+    }
 
     lanes: Count
     op_energy: Energy
@@ -273,8 +335,18 @@ class VectorSchema(_Schema):
     source: Text = ""
 
 
-class ChipSchema(_Schema):
+class ChipSchema(Schema):
     """Keys of a chip; its levels, MAC and vector unit are checked by their own schemas."""
+
+    hints: ClassVar[Mapping[str, str]] = {
+        "format": "state the version of this format: format: 1",
+        "energy_unit": "state the unit of every energy of this chip, e.g. energy_unit: pJ",
+        "word_bits": "state how many bits a word has, e.g. word_bits: 16",
+        "name": "give the chip a name",
+        "levels": "list the memories and arrays, outermost first",
+        "mac": "state the energy of one multiply-accumulate, e.g. mac: {energy: 1}",
+        "vector": "state the vector unit, e.g. vector: {lanes: 16, op_energy: 0.1, memory: glb}",
+    }
 
     format: Literal[1]
     name: ChipName
@@ -284,138 +356,24 @@ class ChipSchema(_Schema):
     technology_nm: Nanometres | None = None
     clock_mhz: Megahertz | None = None
     word_bits: Bits
-    energy_unit: Annotated[str, Field(pattern=r"^[A-Za-z]{1,16}$")]
+    energy_unit: Unit
+    area_unit: AreaUnit = "mm2"
+    area_mm2: Area | None = None
+    leakage_mw: Milliwatts | None = None
     dataflow: LevelName = "free"
     levels: object
     mac: object
     vector: object
 
-
-_MISSING = {
-    "format": "state the version of this format: format: 1",
-    "energy_unit": "state the unit of every energy of this chip, e.g. energy_unit: pJ",
-    "word_bits": "state how many bits a word has, e.g. word_bits: 16",
-    "read_energy": "state the energy of reading one word, in the chip's energy_unit",
-    "write_energy": "state the energy of writing one word, in the chip's energy_unit",
-    "name": "give the chip a name",
-    "levels": "list the memories and arrays, outermost first",
-    "mac": "state the energy of one multiply-accumulate, e.g. mac: {energy: 1}",
-    "vector": "state the vector unit, e.g. vector: {lanes: 16, op_energy: 0.1, memory: glb}",
-    "rows": "state how many rows of instances the array has",
-    "energy": "state the energy of one multiply-accumulate, in the chip's energy_unit",
-    "lanes": "state how many operations the vector unit does in a cycle",
-    "op_energy": "state the energy of one vector operation, in the chip's energy_unit",
-    "memory": "name the memory that the vector unit reads and writes",
-}
-
-# What people write that is no near miss in spelling.
-_SYNONYMS = {
-    "bandwidth": "bytes_per_cycle",
-    "capacity": "size_bytes",
-    "depth": "size_bytes",
-    "double_buffered": "buffering: double",
-    "frequency": "clock_mhz",
-    "unit": "energy_unit",
-    "bits": "word_bits",
-    "node": "technology_nm",
-    "bypass": "may_bypass",
-    "cols": "columns",
-}
-
-
-def nearest_key(name: object, valid: Iterable[str]) -> str:
-    """Return "did you mean x?" for the valid key nearest to `name`, or the list of valid keys."""
-    names = list(valid)
-    text = str(name).lower()
-    stem = text.split("_", 1)[0]
-    synonym = _SYNONYMS.get(text, _SYNONYMS.get(stem, ""))
-    if synonym.split(":", 1)[0] in names:
-        return f"did you mean {synonym}?"
-    near = difflib.get_close_matches(text, names, n=1, cutoff=0.6)
-    # `size` and `size_kb` are further from `size_bytes` than a typing error is, yet that is what they mean.
-    near = near or [candidate for candidate in names if candidate.split("_", 1)[0] == stem]
-    return f"did you mean {near[0]}?" if near else "valid: " + ", ".join(names)
-
-
-def _number(value: float) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _sentence(error: ErrorDetails, schema: type[BaseModel]) -> str:
-    kind, value = error["type"], shown(error["input"])
-    context = error.get("ctx", {})
-    key = str(error["loc"][0]) if error["loc"] else ""
-    if kind == "dnnaccel":
-        return str(context["sentence"])
-    if kind == "extra_forbidden":
-        return f"unknown key; {nearest_key(key, schema.model_fields)}"
-    if kind == "missing":
-        return f"missing; {_MISSING.get(key, 'state it')}"
-    if kind in ("int_type", "int_from_float"):
-        return f"must be a whole number, not {value}"
-    infinite = isinstance(error["input"], float) and not math.isfinite(error["input"])
-    if infinite or kind in ("float_type", "finite_number"):
-        return f"must be a finite number, not {value}"
-    if kind == "greater_than":
-        return f"must be greater than {_number(context['gt'])}, not {value}"
-    if kind == "greater_than_equal":
-        return f"must be at least {_number(context['ge'])}, not {value}"
-    if kind == "less_than_equal":
-        return f"must be at most {_number(context['le'])}, not {value}"
-    if kind == "literal_error":
-        return f"must be {context['expected'].replace(chr(39), '')}, not {value}"
-    if kind == "string_pattern_mismatch":
-        return f"must be a unit of letters such as pJ or MAC, not {value}"
-    if kind == "string_type":
-        return f"must be text, not {value}"
-    return f"{error['msg']}, not {value}"
-
-
-def find_faults(schema: type[BaseModel], data: object) -> tuple[dict[str, Any], list[Fault]]:
-    """Check `data` against `schema`: the fields in canonical form, or every fault with its path."""
-    if not isinstance(data, Mapping):
-        return {}, [((), f"must be a mapping of keys to values, not {shown(data)}")]
-    try:
-        model = schema.model_validate(dict(data))
-    except ValidationError as error:
-        faults: dict[tuple[str | int, ...], str] = {}
-        for detail in error.errors(include_url=False):
-            # A union reports one fault for each of its members under longer paths; the first one says it.
-            faults.setdefault(detail["loc"][:1], _sentence(detail, schema))
-        return {}, list(faults.items())
-    fields = {key: getattr(model, key) for key in schema.model_fields}
-    for key in fields.get("sources", ()):
-        if key not in schema.model_fields or key == "sources":
-            known = [name for name in schema.model_fields if name != "sources"]
-            return {}, [(("sources", key), f"unknown key; {nearest_key(key, known)}")]
-    if schema is MemorySchema:
-        return fields, _memory_faults(fields)
-    return fields, _mac_faults(fields) if schema is MacSchema else []
-
-
-def _memory_faults(memory: Mapping[str, Any]) -> list[Fault]:
-    faults: list[Fault] = []
-    if not memory["keeps"]:
-        faults.append((("keeps",), f"must name at least one tensor ({', '.join(ROLES)})"))
-    strangers = [role for role in memory["may_bypass"] if role not in memory["keeps"]]
-    if strangers:
-        faults.append(
-            (("may_bypass",), f"{strangers[0]} are not among what it keeps; only those can bypass it")
-        )
-    faults += [
-        (("formats", role), f"{role} are not among what it keeps; only those have a format here")
-        for role in memory["formats"]
-        if role not in memory["keeps"]
-    ]
-    if memory["bytes_per_cycle"] is not None:
-        sentence = "bytes_per_cycle is a port shared by reads and writes; state it or the other two"
-        own = ("read_bytes_per_cycle", "write_bytes_per_cycle")
-        faults += [((key,), sentence) for key in own if memory[key] is not None]
-    return faults
-
-
-def _mac_faults(mac: Mapping[str, Any]) -> list[Fault]:
-    both = [role for role in mac["skips"] if role in mac["gates"]]
-    if not both:
+    @classmethod
+    def check(cls, fields: dict[str, Any]) -> list[Fault]:
+        if fields["area_unit"] != "mm2" and fields["area_mm2"] is not None:
+            return [(("area_mm2",), f"areas of this chip are in {fields['area_unit']}, not in mm2")]
         return []
-    return [(("skips",), f"{both[0]} are in gates too; skipping saves the energy as well, so state one")]
+
+
+def _source_faults(schema: type[Schema], sources: Mapping[str, str]) -> list[Fault]:
+    known = [name for name in schema.model_fields if name != "sources"]
+    return [
+        (("sources", key), f"unknown key; {nearest_key(key, known)}") for key in sources if key not in known
+    ]

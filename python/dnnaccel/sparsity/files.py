@@ -85,7 +85,7 @@ def _read(file: zipfile.ZipFile, info: zipfile.ZipInfo, what: str, shape: Shape)
             raise DensityError(f"{what} holds pickled objects, which are not read")
         if given != shape:
             raise DensityError(f"{what} must have shape {shape}, given {given}")
-        if math.prod(shape) * dtype.itemsize > info.file_size:
+        if stream.tell() + math.prod(shape) * dtype.itemsize > info.file_size:
             raise DensityError(f"{what} is cut short")
     with file.open(info) as stream:
         array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)

@@ -1,0 +1,145 @@
+"""The keys of a component in a chip file: what it is, how large and wide, and which table prices it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, PlainValidator, WithJsonSchema
+
+from dnnaccel._checks import Bits, Nanometres, Plain, Schema, find_faults, nearest_key, shown, wrong
+from dnnaccel._yaml import Fault
+from dnnaccel.energy import tables
+
+__all__ = ["DEFAULT_TABLES", "KINDS", "ComponentSchema", "component_faults", "component_schema"]
+
+DEFAULT_TABLES = {
+    "sram": "horowitz45",
+    "regfile": "accelergy_eyeriss",
+    "dram": "dram_survey",
+    "mac": "horowitz45",
+    "wire": "dally",
+}
+KINDS = {"memory": ("sram", "regfile", "dram"), "array": ("wire",), "mac": ("mac",)}
+"""What a part of a chip can be made of."""
+
+PRECISIONS = ("int8", "int16", "int32", "bf16", "fp16", "fp32")
+
+
+def _table(value: object) -> str:
+    if not isinstance(value, str) or value not in tables.names():
+        raise wrong(f"unknown table {shown(value)}; {nearest_key(value, tables.names())}")
+    return value
+
+
+def _precision(value: object) -> str:
+    if not isinstance(value, str) or value not in PRECISIONS:
+        raise wrong(f"unknown precision {shown(value)}; {nearest_key(value, PRECISIONS)}")
+    return value
+
+
+TableName = Annotated[
+    str | None, PlainValidator(_table), WithJsonSchema({"type": "string", "enum": tables.names()})
+]
+Precision = Annotated[
+    str, PlainValidator(_precision), WithJsonSchema({"type": "string", "enum": list(PRECISIONS)})
+]
+CapacityBits = Annotated[int, Field(ge=1, le=2**53), Plain]
+Ports = Annotated[int, Field(ge=1, le=16), Plain]
+Banks = Annotated[int, Field(ge=1, le=65536), Plain]
+Millimetres = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False), Plain]
+
+
+class ComponentSchema(Schema):
+    """Keys that every component has."""
+
+    table: TableName = None
+    technology_nm: Nanometres | None = None
+
+
+class SramSchema(ComponentSchema):
+    """An SRAM: `bits` of capacity (by default the level's), accesses of `width_bits` (by default a word)."""
+
+    kind: Literal["sram"]
+    bits: CapacityBits | None = None
+    width_bits: Bits | None = None
+    ports: Ports = 1
+    banks: Banks = 1
+
+
+class RegfileSchema(ComponentSchema):
+    """A register file or scratchpad: keys as for an SRAM, without banks."""
+
+    kind: Literal["regfile"]
+    bits: CapacityBits | None = None
+    width_bits: Bits | None = None
+    ports: Ports = 1
+
+
+class DramSchema(ComponentSchema):
+    """Memory off the chip, by its type; may be left out where the table knows one only."""
+
+    kind: Literal["dram"]
+    type: str | None = None
+
+
+class MacSchema(ComponentSchema):
+    """A product of two operands of `precision` added to a sum of `accumulate_bits`."""
+
+    hints: ClassVar[Mapping[str, str]] = {"precision": f"state it, one of {', '.join(PRECISIONS)}"}
+
+    kind: Literal["mac"]
+    precision: Precision
+    accumulate_bits: Literal[8, 16, 32] | None = None
+
+    @classmethod
+    def check(cls, fields: dict[str, Any]) -> list[Fault]:
+        precision, bits = fields["precision"], fields["accumulate_bits"]
+        narrow = bits is not None and bits < int(precision.lstrip("intbfp"))
+        if narrow or (bits == 8 and not precision.startswith("int")):
+            return [(("accumulate_bits",), f"a sum of {precision} products does not fit {bits} bits")]
+        return []
+
+
+class WireSchema(ComponentSchema):
+    """Wires of `length_mm` that carry one word of `word_bits` (by default the chip's)."""
+
+    hints: ClassVar[Mapping[str, str]] = {"length_mm": "state how far a word travels, in mm"}
+
+    kind: Literal["wire"]
+    length_mm: Millimetres
+    word_bits: Bits | None = None
+
+
+SCHEMAS: dict[str, type[ComponentSchema]] = {
+    "sram": SramSchema,
+    "regfile": RegfileSchema,
+    "dram": DramSchema,
+    "mac": MacSchema,
+    "wire": WireSchema,
+}
+
+
+def component_schema(part: str) -> dict[str, Any]:
+    """Return the JSON schema of a component of "memory", "array" or "mac"."""
+    return {"oneOf": [SCHEMAS[kind].model_json_schema() for kind in KINDS[part]]}
+
+
+def read_component(
+    component: Mapping[str, Any], kinds: tuple[str, ...]
+) -> tuple[dict[str, Any], list[Fault]]:
+    """Check a component that may be of `kinds`: its fields in canonical form, or every fault."""
+    if "kind" not in component:
+        return {}, [(("kind",), f"missing; state what it is, {' or '.join(kinds)}")]
+    kind = component["kind"]
+    if not isinstance(kind, str) or kind not in kinds:
+        where = " here" if isinstance(kind, str) and kind in SCHEMAS else ""
+        return {}, [(("kind",), f"must be {' or '.join(kinds)}{where}, not {shown(kind)}")]
+    return find_faults(SCHEMAS[kind], component)
+
+
+def component_faults(component: Mapping[str, Any], part: str) -> list[Fault]:
+    """Return what is wrong with the component of "memory", "array" or "mac"; nothing if it has none."""
+    if not component:
+        return []
+    return [(("component", *path), text) for path, text in read_component(component, KINDS[part])[1]]
