@@ -13,7 +13,7 @@ import dnnaccel as da
 FLOWS = ["ws", "os", "is", "rs", "nlr", "free"]
 
 net = da.zoo.load("alexnet", batch=16)
-chip = da.arch.load("eyeriss_isca16")
+chip = da.arch.load("eyeriss_isca16_rs")
 
 comparison = da.compare([net], [chip], FLOWS)
 print(comparison)

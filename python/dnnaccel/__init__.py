@@ -34,7 +34,7 @@ from dnnaccel.report import Report
 from dnnaccel.simulate import simulate
 
 if TYPE_CHECKING:
-    from dnnaccel import arch, energy
+    from dnnaccel import arch, energy, reproduce
 
 __all__ = [
     "ArchitectureError",
@@ -63,6 +63,7 @@ __all__ = [
     "energy",
     "evaluate",
     "layers",
+    "reproduce",
     "search",
     "simulate",
     "sparsity",
@@ -72,7 +73,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Chips bring the YAML and validation libraries with them, so they are loaded when first asked for.
-    if name in ("arch", "energy"):
+    if name in ("arch", "energy", "reproduce"):
         return importlib.import_module(f"dnnaccel.{name}")
     raise AttributeError(f"module 'dnnaccel' has no attribute {name!r}")
 

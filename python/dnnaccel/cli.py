@@ -387,7 +387,7 @@ def reproduce() -> None:
 
 def _read_batches(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
     read = click.IntRange(min=1)
-    return tuple(read.convert(part, param, ctx) for part in _split(value))
+    return tuple(int(read(part, param, ctx)) for part in _split(value))
 
 
 @reproduce.command(short_help="The dataflow comparison of Eyeriss, ISCA 2016.")

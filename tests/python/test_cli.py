@@ -191,7 +191,7 @@ def test_a_mistake_from_a_real_shell() -> None:
 
 
 def test_compare_puts_rows_in_one_table(shell) -> None:
-    code, out, err = shell("compare", "lenet5", "--arch", "eyeriss,eyeriss_isca16", "--dataflows", "ws,os")
+    code, out, err = shell("compare", "lenet5", "--arch", "eyeriss,eyeriss_isca16_rs", "--dataflows", "ws,os")
     assert (code, err) == (0, "")
     assert out.count("lenet5") >= 4
     assert "1.00x" in out
@@ -280,7 +280,7 @@ def test_ctrl_c_ends_a_long_job_at_once() -> None:
         "compare",
         "resnet50,vgg16,alexnet",
         "--arch",
-        "eyeriss,eyeriss_isca16,example",
+        "eyeriss,eyeriss_isca16_rs,example",
         "-d",
         "ws,is,os,free",
     )

@@ -19,7 +19,7 @@ from dnnaccel.errors import DataflowError, DnnAccelError, LayerError, MappingErr
 
 @pytest.fixture(scope="module")
 def ran() -> Comparison:
-    return compare("lenet5", ["eyeriss", "eyeriss_isca16"], ["ws", "os"])
+    return compare("lenet5", ["eyeriss", "eyeriss_isca16_rs"], ["ws", "os"])
 
 
 def row(**changes: object) -> ComparisonRow:
@@ -31,8 +31,8 @@ def test_every_combination_is_a_row_in_order(ran: Comparison) -> None:
     assert [(r.network, r.chip, r.dataflow) for r in ran.rows] == [
         ("lenet5", "eyeriss", "ws"),
         ("lenet5", "eyeriss", "os"),
-        ("lenet5", "eyeriss_isca16", "ws"),
-        ("lenet5", "eyeriss_isca16", "os"),
+        ("lenet5", "eyeriss_isca16_rs", "ws"),
+        ("lenet5", "eyeriss_isca16_rs", "os"),
     ]
     assert all((r.report is None) != (r.reason is None) for r in ran.rows)
 

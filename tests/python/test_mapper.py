@@ -411,7 +411,7 @@ LARGER: list[tuple[str, dict[str, object]]] = [
     ("tpu_v1", {"mxu.rows": 512}),
     ("nvdla_large", {"cbuf.size_bytes": 2**20, "dram.bytes_per_cycle": 40}),
     ("shidiannao", {"nb_in.size_bytes": 2**18, "pe_array.columns": 16}),
-    ("eyeriss_isca16", {"rf.size_bytes": 1024, "glb.size_bytes": 2**18}),
+    ("eyeriss_isca16_rs", {"rf.size_bytes": 1024, "glb.size_bytes": 2**18}),
     ("example", {"glb.size_bytes": 2**18, "rf.size_bytes": 1024, "dram.bytes_per_cycle": 32}),
 ]
 
@@ -543,7 +543,7 @@ LONG_JOBS = {
     ),
     "enumerating": (
         "mapper._EFFORT.update(exhaustive_limit=10**15)",
-        "da.search(da.zoo.load('lenet5')['fc4'], arch.load('eyeriss_isca16'), 'ws')",
+        "da.search(da.zoo.load('lenet5')['fc4'], arch.load('eyeriss_isca16_rs'), 'ws')",
     ),
 }
 

@@ -50,10 +50,12 @@ PARAMETERS: Mapping[str, tuple[str, ...]] = {
     "osc": ("m", "n", "held"),
     "nlr": ("k", "m", "e", "n", "held"),
 }
-"""What each dataflow chooses, in the paper's letters: m filters, k channels, w output columns and h output rows
-across the array, n images and e output rows at a time. Row stationary: p filters and q channels in a PE, r sets
-of PEs with different channels and t with different filters, and m filters whose partial sums the buffer holds.
-held: filters whose weights (partial sums and weights in nlr) the buffer holds."""
+"""What each dataflow chooses, in the paper's letters.
+
+m filters, k channels, w output columns and h output rows across the array, n images and e output rows at a
+time. Row stationary: p filters and q channels in a PE, r sets of PEs with different channels and t with
+different filters, and m filters whose partial sums the buffer holds. held: filters whose weights (in nlr
+partial sums and weights) the buffer holds."""
 
 _CORE_NAMES = {("rs", "m"): "held"}
 
@@ -69,7 +71,7 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
-    """What a chip has: processing elements, words of the buffer, and words of the register file of each PE."""
+    """What a chip has: processing elements, words of the buffer, words of register file in each PE."""
 
     pes: int
     buffer_words: int
@@ -92,8 +94,8 @@ class Count:
     """What one mapping of one layer costs: accesses in words, fractional where halos are.
 
     `rf_sums`, `array_sums` and `buffer_sums` are the part of each that is for partial sums; the rest is for
-    operands. `pes` is the number of PEs at work, `mapping` the dataflow's `PARAMETERS`, `evaluated` how many mappings
-    were counted to find it.
+    operands. `pes` is the number of PEs at work, `mapping` the dataflow's `PARAMETERS`, `evaluated` how many
+    mappings were counted to find it.
     """
 
     layer: str
@@ -135,7 +137,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CannotRun:
-    """That a layer does not fit under a dataflow: `needed` at `place` by the smallest mapping, and `there`."""
+    """That a layer does not fit: `needed` at `place` by the least demanding mapping, and what is `there`."""
 
     layer: str
     dataflow: str

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["PARTS", "HonestBar", "honest_bar"]
 
 PARTS: tuple[str, ...] = ("fills", "DRAM", "buffer", "array", "RF", "sums", "mapping")
-"""What our counting adds to the paper's, in this order: writes of operands into buffer and register files; reads
-of operands at each level (exact halos, no padding, nested passes, what is kept from step to step) and their
-deliveries over the array; partial sums, drains and first arrivals included; and what another mapping gains."""
+"""What our counting adds to the paper's, in this order.
+
+Writes of operands into buffer and register files; reads of operands at each level (exact halos, no padding,
+nested passes, what is kept from step to step) and their deliveries over the array; partial sums, drains and
+first arrivals included; and what another mapping gains."""
 
 # The levels of the presets, by what the paper calls them.
 _LEVEL_OF = {
@@ -43,9 +45,10 @@ _PART_OF = {"dram": "DRAM", "buffer": "buffer", "array": "array", "rf": "RF"}
 class HonestBar:
     """One dataflow at one batch, counted by the honest walk; energies per MAC in energies of one MAC.
 
-    `papers` are the layers under the mappings that the paper's counting finds, empty where those do not fit by
-    ours; `best` those under the mappings that our search finds. `parts` says, by `PARTS`, how one gets from
-    the paper's energy to `energy`. `refused` says why a layer cannot run, and is empty otherwise.
+    `papers` are the layers under the mappings that the paper's counting finds, empty where those do not fit
+    by ours; `best` those under the better of these and the mappings that our search finds. `parts` says, by
+    `PARTS`, how one gets from the paper's energy to `energy`. `refused` says why a layer cannot run, and is
+    empty otherwise.
     """
 
     batch: int
@@ -109,17 +112,16 @@ def honest_bar(
     threads: int | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> HonestBar:
-    """Cost `layers` under one dataflow by our counting; `counted` is what the paper's counting gave for each."""
+    """Cost `layers` under one dataflow by our counting; `counted` is what the paper's gave for each."""
     machine = chip(dataflow, sizes)
 
     def refusal(reason: str) -> HonestBar:
         return HonestBar(batch=batch, dataflow=dataflow, papers=(), best=(), parts={}, refused=reason)
 
-    problems = [layer.problem for layer in layers]
-    mapped = [problem for problem in problems if problem is not None]
+    tasks = [(layer.problem, None) for layer in layers if layer.problem is not None]
     try:
         found = search_problems(
-            mapped,
+            tasks,
             machine,
             FLOWS[dataflow],
             names=[layer.name for layer in layers],
@@ -129,10 +131,7 @@ def honest_bar(
     except MappingError as error:
         return refusal(str(error))
     papers = _papers(layers, counted, machine, dataflow)
-    searched = [
-        evaluate(layer, machine, found[problem].mapping)
-        for layer, problem in zip(layers, mapped, strict=True)
-    ]
+    searched = [evaluate(layer, machine, each.mapping) for layer, each in zip(layers, found, strict=True)]
     # The paper's mappings obey its dataflows, so they are among the candidates.
     best = tuple(
         min(pair, key=lambda report: report.energy) for pair in zip(searched, papers or searched, strict=True)

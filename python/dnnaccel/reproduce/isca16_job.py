@@ -73,9 +73,7 @@ def isca16(
         if progress is not None:
             progress(len(own), len(found), f"honest count: {flow}, batch {batch}")
         own.append(
-            honest_bar(
-                nets[batch], counted, batch=batch, dataflow=flow, sizes=storage[flow], threads=threads
-            )
+            honest_bar(nets[batch], counted, batch=batch, dataflow=flow, sizes=storage[flow], threads=threads)
         )
     return Isca16Comparison(
         network=network,

@@ -150,8 +150,10 @@ class Isca16Comparison:
         rows = []
         for bar in self.bars:
             rows.append(self._row("isca16", bar.batch, bar.dataflow, "all", _bar_cells(bar)))
-            for count in bar.counts:
-                rows.append(self._row("isca16", bar.batch, bar.dataflow, count.layer, _count_cells(count)))
+            rows += [
+                self._row("isca16", bar.batch, bar.dataflow, count.layer, _count_cells(count))
+                for count in bar.counts
+            ]
         for honest in self.honest:
             cells: dict[str, Any] = {"note": honest.refused}
             if not honest.refused:

@@ -1,7 +1,8 @@
 """Equal area: how much buffer each dataflow of the ISCA 2016 comparison gets for its register files.
 
-The paper's rule (section VI-B): the storage of every dataflow takes the area of PEs register files of 512 B
-and of one buffer of PEs x 512 B. Its Fig. 7a gives area per byte by size, its Fig. 7b what follows at 256 PEs.
+The paper's rule (section VI-B): the storage of every dataflow takes the area of as many register files of
+512 B as there are PEs, and of one buffer of PEs x 512 B. Its Fig. 7a gives area per byte by size, its Fig. 7b
+what follows at 256 PEs.
 """
 
 from __future__ import annotations

@@ -35,8 +35,8 @@ def comparison_text(comparison: Isca16Comparison, *, width: int = DEFAULT_WIDTH)
         )
     if comparison.honest:
         blocks.append(
-            "The same by this package's own counting, on the presets eyeriss_isca16_*: energy per MAC and what "
-            "the difference consists of\n\n" + layout(_honest(comparison), width=width)
+            "The same by this package's own counting, on the presets eyeriss_isca16_*: energy per MAC, and "
+            "what the difference consists of\n\n" + layout(_honest(comparison), width=width)
         )
     blocks.append(notes(_remarks(comparison), width=width))
     return "\n\n".join(blocks)
@@ -45,8 +45,8 @@ def comparison_text(comparison: Isca16Comparison, *, width: int = DEFAULT_WIDTH)
 def _headline(comparison: Isca16Comparison) -> str:
     which = {"conv": "CONV layers", "fc": "FC layers", "all": "CONV and FC layers"}[comparison.layers]
     return (
-        f"{clean(comparison.network)}, {which}, {comparison.pes} PEs: the dataflows of Chen, Emer and Sze, ISCA "
-        "2016"
+        f"{clean(comparison.network)}, {which}, {comparison.pes} PEs: the dataflows of Chen, Emer and Sze, "
+        "ISCA 2016"
     )
 
 
@@ -91,17 +91,20 @@ def _figure(bar: Bar, level: str) -> str:
 
 def _traffic(comparison: Isca16Comparison) -> list[Column]:
     bars = comparison.bars
-    published = [bar.published_dram for bar in bars]
     return [
         *_keys(bars),
         Column("DRAM reads", [_NONE if bar.refused else f"{bar.dram_reads:.5f}" for bar in bars]),
-        Column("paper", [_number(p and p["reads"], 5) for p in published]),
+        Column("paper", [_number(_dram(bar, "reads"), 5) for bar in bars]),
         Column("DRAM writes", [_NONE if bar.refused else f"{bar.dram_writes:.5f}" for bar in bars]),
-        Column("paper", [_number(p and p["writes"], 5) for p in published]),
+        Column("paper", [_number(_dram(bar, "writes"), 5) for bar in bars]),
         Column("PEs at work", [_NONE if bar.refused else f"{1 / bar.delay:.1f}" for bar in bars]),
         Column("energy x delay", [_number(bar.relative_edp, 4) for bar in bars]),
         Column("paper", [_number(bar.published_relative_edp, 4) for bar in bars]),
     ]
+
+
+def _dram(bar: Bar, what: str) -> float | None:
+    return None if bar.published_dram is None else bar.published_dram[what]
 
 
 def _figure10(comparison: Isca16Comparison) -> list[Column]:
@@ -114,14 +117,15 @@ def _figure10(comparison: Isca16Comparison) -> list[Column]:
         ]
         columns.append(Column(_NAMES[level], cells))
     totals = [sum(split.published.values()) for split in splits]
-    worst = [s.given and s.largest(s.given, s.published) for s in splits]
+    worst = [None if s.given is None else s.largest(s.given, s.published) for s in splits]
+    given = [None if s.given is None else s.given.energy / 1e6 for s in splits]
     mappings = [
         _NONE if s.given is None else " ".join(f"{name}{value}" for name, value in s.given.mapping.items())
         for s in splits
     ]
     return [
         *columns,
-        Column("total", [_number(s.given and s.given.energy / 1e6, 1) for s in splits]),
+        Column("total", [_number(value, 1) for value in given]),
         Column("paper", [f"{total / 1e6:.1f}" for total in totals]),
         Column("worst level %", [_percent(value) for value in worst]),
         Column("by search", [f"{split.found.energy / 1e6:.1f}" for split in splits]),
@@ -141,8 +145,7 @@ def _honest(comparison: Isca16Comparison) -> list[Column]:
         Column("dataflow", [bar.dataflow.upper() for bar in bars], left=True),
         Column("paper's count", [_NONE if bar.refused else f"{bar.energy:.3f}" for bar in before]),
     ]
-    for part in PARTS:
-        columns.append(Column(part, [_signed(bar.parts.get(part)) for bar in bars]))
+    columns += [Column(part, [_signed(bar.parts.get(part)) for bar in bars]) for part in PARTS]
     return [
         *columns,
         Column("our count", [_NONE if bar.refused else f"{bar.energy:.3f}" for bar in bars]),
@@ -156,13 +159,16 @@ def _rank(ranking: Sequence[str], dataflow: str) -> str:
 
 
 def _remarks(comparison: Isca16Comparison) -> list[str]:
-    said = []
-    for bar in comparison.bars:
-        if bar.refused:
-            said.append(f"batch {bar.batch}: {bar.refused[0].reason} (as the paper counts)")
-    for honest in comparison.honest:
-        if honest.refused:
-            said.append(f"batch {honest.batch}: {honest.refused} (as this package counts)")
+    said = [
+        f"batch {bar.batch}: {refusal.reason} (as the paper counts)"
+        for bar in comparison.bars
+        for refusal in bar.refused
+    ]
+    said += [
+        f"batch {bar.batch}: {bar.refused} (as this package counts)"
+        for bar in comparison.honest
+        if bar.refused
+    ]
     for batch in dict.fromkeys(bar.batch for bar in comparison.bars):
         published = comparison.published_ranking(batch)
         orders = [("paper", published), ("its count, our search", comparison.ranking(batch))]
