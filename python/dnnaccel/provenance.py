@@ -200,7 +200,7 @@ def prices_of(chip: Chip) -> tuple[Price, ...]:
     prices.append(Price("mac", "", "mac", chip.mac.energy, source_of(chip.mac, "energy")))
     prices.append(Price("vector", "", "vector", chip.vector.op_energy, chip.vector.source))
     if chip.leakage_mw:
-        said = "; ".join(leaks) or chip.source
+        said = "; ".join(leaks) or chip.source or NO_SOURCE
         text = f"{chip.leakage_mw:.6g} mW of leakage over {chip.clock_mhz:g} MHz; {said}"
         prices.append(Price("leakage", "", "leakage", leakage_per_cycle(chip), text))
     return tuple(prices)
