@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import dnnaccel as da
+import presets
 from dnnaccel import arch, mapper
 from dnnaccel.arch import Chip
 
@@ -361,7 +362,7 @@ def test_mutated_chip_files_load_or_are_refused(
 ) -> None:
     monkeypatch.setattr(mapper, "_EFFORT", {"exhaustive_limit": 50, "starts": 1, "proposals": 20})
     rng = random.Random(seed)
-    name = rng.choice(arch.names())
+    name = rng.choice(presets.ALL)
     path = tmp_path / "chip.yaml"
     path.write_text(mutate((PRESETS / f"{name}.yaml").read_text(), rng), encoding="utf-8")
     try:
@@ -383,7 +384,7 @@ def test_mutated_chip_files_load_or_are_refused(
 @pytest.mark.parametrize("seed", range(50))
 def test_mutated_overrides_apply_or_are_refused(seed: int) -> None:
     rng = random.Random(seed)
-    chip = arch.load(rng.choice(arch.names()))
+    chip = arch.load(rng.choice(presets.ALL))
     numbers: list[object] = [-1, 0, 1, 10**30, 1.5, float("nan"), float("inf"), True]
     values = [*numbers, None, "x", "", [], ["inputs"], {}, b"x"]
     parts = [level.name for level in chip.levels] + ["mac", "vector", "nothing"]
