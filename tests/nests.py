@@ -7,6 +7,7 @@ and is compared count by count. `nests_random` makes cases, `nests_shrink` makes
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -192,36 +193,55 @@ def lower_array(level: ArrayLevel, rows: int, columns: int) -> _core.Array:
 # Counts, side by side
 
 
-MEMORY_COUNTS = ("reads", "writes", "tile", "filled", "drained", "sent")
-NETWORK_COUNTS = ("sent", "delivered", "hops", "returned")
-RAMP_COUNTS = ("sent", "received", "parent")
-
 Key = tuple[str, str, str]  # level or "nest", role or "all", count
+
+_MEMORY = ("reads", "writes", "tile", "filled", "drained", "sent")
+_NETWORK = ("sent", "delivered", "hops", "returned")
+_RAMP = ("sent", "received", "parent")
+_READ = {names: operator.attrgetter(*names) for names in (_MEMORY, _NETWORK, _RAMP)}
+
+
+def _kinds(case: Case) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+    """What is counted where: level, role and the names of the counts."""
+    for i, level in enumerate(case.levels):
+        for r, role in enumerate(ROLES):
+            if isinstance(level, ArrayLevel):
+                yield i, r, _NETWORK
+                continue
+            yield i, r, _MEMORY
+            # Which tile of sums is the last to leave is a matter of the latency model, not of the walk.
+            if role != "outputs":
+                yield i, r, _RAMP
+
+
+def count_values(case: Case, counts: _core.Counts) -> list[int]:
+    """Return every count, in the order of `count_keys`."""
+    depth = len(case.levels)
+    values = [counts.macs, counts.steps, counts.active_macs, *counts.instances(depth)]
+    found: dict[tuple[str, ...], list[list[Any]]] = {
+        _MEMORY: counts.memories(depth),
+        _NETWORK: counts.networks(depth),
+        _RAMP: counts.ramps(depth),
+    }
+    for i, r, names in _kinds(case):
+        values += _READ[names](found[names][i][r])
+    return values
+
+
+def count_keys(case: Case) -> list[Key]:
+    """Return where each count is from."""
+    names = [level.name for level in case.levels]
+    keys = [("nest", "all", name) for name in ("macs", "steps", "active_macs")]
+    keys += [(name, "all", "instances") for name in names]
+    for i, r, kind in _kinds(case):
+        prefix = "ramp " if kind is _RAMP else ""
+        keys += [(names[i], ROLES[r], prefix + name) for name in kind]
+    return keys
 
 
 def count_table(case: Case, counts: _core.Counts) -> dict[Key, int]:
-    """Return every count by where it was counted."""
-    depth = len(case.levels)
-    table: dict[Key, int] = {
-        ("nest", "all", "macs"): counts.macs,
-        ("nest", "all", "steps"): counts.steps,
-        ("nest", "all", "active_macs"): counts.active_macs,
-    }
-    memories, networks, ramps = counts.memories(depth), counts.networks(depth), counts.ramps(depth)
-    for i, (level, instances) in enumerate(zip(case.levels, counts.instances(depth), strict=True)):
-        table[level.name, "all", "instances"] = instances
-        for r, role in enumerate(ROLES):
-            if isinstance(level, ArrayLevel):
-                for name in NETWORK_COUNTS:
-                    table[level.name, role, name] = getattr(networks[i][r], name)
-                continue
-            for name in MEMORY_COUNTS:
-                table[level.name, role, name] = getattr(memories[i][r], name)
-            # Which tile of sums is the last to leave is a matter of the latency model, not of the walk.
-            if role != "outputs":
-                for name in RAMP_COUNTS:
-                    table[level.name, role, f"ramp {name}"] = getattr(ramps[i][r], name)
-    return table
+    """Return every count by where it is from."""
+    return dict(zip(count_keys(case), count_values(case, counts), strict=True))
 
 
 def explain(case: Case, one: dict[Key, int], other: dict[Key, int], names: tuple[str, str]) -> str:

@@ -76,6 +76,22 @@ def random_case(choices: Choices, max_macs: int) -> Case:
     return Case(problem=problem, levels=_map(choices, problem, _levels(choices)))
 
 
+def another_nest(choices: Choices, case: Case) -> Case:
+    """Return another mapping of the same problem on the same levels."""
+    return replace(case, levels=_map(choices, case.problem, list(case.levels)))
+
+
+def reordered(choices: Choices, case: Case) -> Case:
+    """Return the same tiles with the loops of every memory in another order."""
+    levels = [
+        replace(level, loops=_interleave(choices, list(level.loops)))
+        if isinstance(level, MemoryLevel)
+        else level
+        for level in case.levels
+    ]
+    return replace(case, levels=tuple(levels))
+
+
 # ------------------------------------------------------------------------------------------------------------
 # Problems
 
@@ -190,14 +206,15 @@ def _problem(bounds: dict[str, int], dims: dict[str, Sequence[str]]) -> Problem:
 
 def _levels(choices: Choices) -> list[CaseLevel]:
     """One to four memories (some of them two, side by side, for different tensors), and arrays between."""
+    keeping = choices.pick([60, 60, 95])
     levels: list[CaseLevel] = [MemoryLevel(name="memory0", keeps=frozenset(ROLES))]
     for depth in range(choices.integer(1, 4)):
         if depth:
-            levels += _memories(choices, depth)
+            levels += _memories(choices, depth, keeping)
         levels += [_array(choices, f"array{depth}{n}") for n in range(choices.pick([0, 1, 1, 2]))]
     for role in ROLES[:2]:
         for run in runs(levels, role):
-            if run and choices.chance(30):
+            if run and choices.chance(40):
                 # One array between two keepers that cannot hand words on stops all of them.
                 mixed = choices.chance(10)
                 for array in run[1:] if mixed else run:
@@ -205,8 +222,8 @@ def _levels(choices: Choices) -> list[CaseLevel]:
     return levels
 
 
-def _memories(choices: Choices, depth: int) -> list[CaseLevel]:
-    keeps = frozenset(choices.some(ROLES, 70))
+def _memories(choices: Choices, depth: int, keeping: int) -> list[CaseLevel]:
+    keeps = frozenset(choices.some(ROLES, keeping))
     name = f"memory{depth}"
     if len(keeps) < 2 or not choices.chance(35):
         return [MemoryLevel(name=name, keeps=keeps)]
@@ -216,8 +233,10 @@ def _memories(choices: Choices, depth: int) -> list[CaseLevel]:
 
 def _array(choices: Choices, name: str) -> ArrayLevel:
     def dims() -> frozenset[str] | None:
-        percent = choices.pick([0, 100, 50, 50])
-        return None if percent == 100 else frozenset(choices.some("NGMCPQRS", percent))
+        how = choices.pick(["none", "all", "some", "some"])
+        if how == "some":
+            return frozenset(choices.some("NGMCPQRS", 50))
+        return None if how == "all" else frozenset()
 
     return ArrayLevel(name=name, multicast=dims(), reduce=dims())
 
@@ -240,20 +259,29 @@ def _map(choices: Choices, problem: Problem, levels: list[CaseLevel]) -> tuple[C
         if not _beside(levels, n)
     ]
     loops: dict[tuple[int, int], list[Split]] = {place: [] for place in places}
+    arrays = [n for n, (level, _) in enumerate(places) if isinstance(levels[level], ArrayLevel)]
     perfect = choices.chance(20)  # the whole nest; otherwise split by split
+    deep = choices.pick([0, 0, 80])  # how often a dim steps outside an array that spreads it
     for dim, bound in problem.bounds.items():
         tile = bound
-        chosen = sorted(choices.integer(0, len(places) - 1) for _ in range(choices.integer(1, 5)))
+        chosen = [choices.integer(0, len(places) - 1) for _ in range(choices.integer(1, 5))]
+        if arrays and choices.chance(deep):
+            last = choices.pick(arrays)
+            chosen = [choices.integer(0, last - 1), last, *chosen[:2]]
+        chosen.sort()
         for place in chosen[:-1]:
             if tile > 1:
                 tile = _tile(choices, tile, perfect or choices.chance(25))
                 loops[places[place]].append((dim, tile))
         if tile > 1 or choices.chance(5):  # a loop of one trip now and then
             loops[places[chosen[-1]]].append((dim, 1))
+    # Sums come back, and stay in idle instances, where reductions run outside of what they reduce into.
+    inside = problem.tensor("outputs").dims if choices.chance(35) else frozenset()
     mapped: list[CaseLevel] = []
     for n, level in enumerate(levels):
         if isinstance(level, MemoryLevel):
-            mapped.append(replace(level, loops=_interleave(choices, loops.get((n, 0), []))))
+            ordered = _interleave(choices, loops.get((n, 0), []))
+            mapped.append(replace(level, loops=tuple(sorted(ordered, key=lambda loop: loop[0] in inside))))
         else:
             rows, columns = (_interleave(choices, loops[n, axis]) for axis in (0, 1))
             mapped.append(replace(level, rows=rows, columns=columns))

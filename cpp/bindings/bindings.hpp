@@ -6,6 +6,7 @@
 // nothing here but translation.
 namespace dnnaccel::bindings {
 
+void register_base(pybind11::module_& module);
 void register_problem(pybind11::module_& module);
 void register_arch(pybind11::module_& module);
 void register_mapping(pybind11::module_& module);

@@ -18,6 +18,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
       },
       "How this copy of the core was built: version, compiler, build type, pybind11.");
   using namespace dnnaccel::bindings;
+  register_base(module);
   register_problem(module);
   register_arch(module);
   register_mapping(module);

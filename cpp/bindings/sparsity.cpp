@@ -83,6 +83,15 @@ void register_sparsity(py::module_& module) {
       },
       py::arg("format"), py::arg("words"), py::arg("nonzeros"), py::arg("entries"),
       py::arg("word_bits"), "Exact (data, metadata) bits. ValueError if out of range.");
+  module.def(
+      "tile_bits",
+      [](const Format& format, double density, std::uint64_t words, int word_bits, double chance) {
+        return pair(sparsity::tile_bits(format, density, words, word_bits, chance));
+      },
+      py::arg("format"), py::arg("density"), py::arg("words"), py::arg("word_bits"),
+      py::arg("chance"),
+      "(data, metadata) bits that a tile exceeds with at most this probability. ValueError if out "
+      "of range.");
   module.def("effectual_macs", &effectual_macs, py::arg("problem"), py::arg("inputs"),
              py::arg("weights"),
              "MACs whose operands are not zero, by masks in the order of the problem's axes; an "

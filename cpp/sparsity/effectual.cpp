@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
+
+#include "sparsity/formats.hpp"
 
 namespace dnnaccel::sparsity {
 
@@ -16,8 +20,10 @@ using problem::Problem;
 using problem::Role;
 using problem::Tensor;
 
-constexpr std::uint64_t kMaxPoints = 1ULL << 28;
+constexpr std::uint64_t kMaxPoints = 1ULL << 26;
 constexpr std::int64_t kMaxAxisPoints = 1LL << 20;
+constexpr std::size_t kBlock = 16;  // bytes of a vector on every 64-bit machine
+using Block [[gnu::vector_size(kBlock)]] = std::uint8_t;
 
 /// Coordinates first, first + step, ... of an axis, whose words count for point `point` of it.
 struct Run {
@@ -94,6 +100,11 @@ Contraction contraction(const Problem& problem, const Axis& axis, std::uint32_t 
       out.runs.push_back({point + (all.point + i) * inner.stride, all.first + i * all.step, 1, 1});
     }
   }
+  // Windows that differ in few rows stand behind one another.
+  std::sort(out.runs.begin(), out.runs.end(), [](const Run& a, const Run& b) {
+    return std::tuple(a.first % a.step, a.first, a.point) <
+           std::tuple(b.first % b.step, b.first, b.point);
+  });
   return out;
 }
 
@@ -130,7 +141,7 @@ class Counter {
     for (const Contraction& axis : axes_) {
       points *= static_cast<std::uint64_t>(axis.points);
       if (points > kMaxPoints) {
-        throw std::invalid_argument("effectual MACs: operands that share more than 2^28 points");
+        throw std::invalid_argument("effectual MACs: operands that share more than 2^26 points");
       }
     }
     counts_.resize(points);
@@ -140,7 +151,8 @@ class Counter {
       words_[a] = words_[a + 1] * axes_[a].size;
       points_[a] = points_[a + 1] * axes_[a].points;
     }
-    const auto row = static_cast<std::size_t>(axes_.back().size);
+    const auto size = static_cast<std::size_t>(axes_.back().whole ? 0 : axes_.back().size);
+    const std::size_t row = (size + kBlock - 1) / kBlock * kBlock;
     narrow_.resize(row);
     wide_.resize(row);
   }
@@ -166,40 +178,101 @@ class Counter {
   void plane(std::int64_t word, std::int64_t point) {
     const Contraction& rows = axes_[axes_.size() - 2];
     const Contraction& row = axes_.back();
+    held_ = {};
     for (std::int64_t s = 0; s < rows.steps(); ++s) {
       const Run run = rows.run(s);
-      add_rows(word, run);
       std::uint64_t* counts = counts_.data() + point + run.point * row.points;
+      if (row.whole) {
+        for (std::int64_t i = 0; i < run.count; ++i) {
+          *counts += count_nonzero({row_of(word, run, i), static_cast<std::size_t>(row.size)});
+        }
+        continue;
+      }
+      sum_rows(word, run);
       if (row.same) {
         for (std::int64_t i = 0; i < row.size; ++i) counts[i] += wide_[static_cast<std::size_t>(i)];
         continue;
       }
       for (const Run& along : row.runs) {
-        std::uint64_t sum = 0;
-        const std::uint32_t* from = wide_.data() + along.first;
-        for (std::int64_t i = 0; i < along.count; ++i) sum += from[i * along.step];
-        counts[along.point] += sum;
+        counts[along.point] += sum_along(along);
       }
     }
   }
 
+  [[nodiscard]] std::uint64_t sum_along(const Run& run) const {
+    const std::uint32_t* from = wide_.data() + run.first;
+    std::uint64_t sum = 0;
+    if (run.step == 1) {
+      for (std::int64_t i = 0; i < run.count; ++i) sum += from[i];
+    } else {
+      for (std::int64_t i = 0; i < run.count; ++i) sum += from[i * run.step];
+    }
+    return sum;
+  }
+
+  [[nodiscard]] const std::uint8_t* row_of(std::int64_t word, const Run& run,
+                                           std::int64_t i) const {
+    return mask_.data() + word + (run.first + i * run.step) * words_[axes_.size() - 1];
+  }
+
   /// wide_ = sum of the rows of a run. Bytes hold the sum of up to 255 rows.
-  void add_rows(std::int64_t word, const Run& run) {
+  void sum_rows(std::int64_t word, const Run& run) {
     std::fill(wide_.begin(), wide_.end(), 0U);
-    const std::size_t size = narrow_.size();
+    if (slide(word, run)) return widen();
     for (std::int64_t done = 0; done < run.count;) {
       const std::int64_t until = std::min<std::int64_t>(run.count, done + 255);
       std::fill(narrow_.begin(), narrow_.end(), std::uint8_t{0});
-      std::uint8_t* sums = narrow_.data();
-      for (; done < until; ++done) {
-        const std::uint8_t* row =
-            mask_.data() + word + (run.first + done * run.step) * words_[axes_.size() - 1];
-        for (std::size_t x = 0; x < size; ++x) {
-          sums[x] = static_cast<std::uint8_t>(sums[x] + (row[x] != 0));
-        }
-      }
-      for (std::size_t x = 0; x < size; ++x) wide_[x] += sums[x];
+      for (; done < until; ++done) add_row<1>(row_of(word, run, done));
+      widen();
     }
+    held_ = run.count <= 255 ? run : Run{};
+  }
+
+  /// Windows overlap: go from the rows that narrow_ holds to these, if fewer than these change.
+  bool slide(std::int64_t word, const Run& run) {
+    const std::int64_t shift = (run.first - held_.first) / run.step;
+    const bool apart = held_.count == 0 || run.count > 255 || held_.step != run.step ||
+                       shift * run.step != run.first - held_.first || shift < 0 ||
+                       shift >= held_.count || shift + run.count < held_.count ||
+                       2 * shift + run.count - held_.count >= run.count;
+    if (apart) return false;
+    for (std::int64_t i = 0; i < shift; ++i) add_row<-1>(row_of(word, held_, i));
+    for (std::int64_t i = held_.count - shift; i < run.count; ++i) {
+      add_row<1>(row_of(word, run, i));
+    }
+    held_ = run;
+    return true;
+  }
+
+  template <int sign>
+  void add_row(const std::uint8_t* row) {
+    // A short row is read on into the next one, where there is one, so that all of it is done in
+    // whole vectors; what the sums hold behind the row is not looked at.
+    const auto left = static_cast<std::size_t>(mask_.data() + mask_.size() - row);
+    if (left >= narrow_.size()) return add_blocks<sign>(row);
+    const auto size = static_cast<std::size_t>(axes_.back().size);
+    for (std::size_t x = 0; x < size; ++x) {
+      narrow_[x] = static_cast<std::uint8_t>(narrow_[x] + (row[x] != 0 ? sign : 0));
+    }
+  }
+
+  template <int sign>
+  void add_blocks(const std::uint8_t* row) {
+    const std::size_t size = narrow_.size();
+    std::uint8_t* sums = narrow_.data();
+    for (std::size_t x = 0; x < size; x += kBlock) {
+      Block words;
+      Block sum;
+      std::memcpy(&words, row + x, kBlock);
+      std::memcpy(&sum, sums + x, kBlock);
+      const Block minus_one = reinterpret_cast<Block>(words != 0);  // 255 where a word is not zero
+      sum = sign > 0 ? sum - minus_one : sum + minus_one;
+      std::memcpy(sums + x, &sum, kBlock);
+    }
+  }
+
+  void widen() {
+    for (std::size_t x = 0; x < wide_.size(); ++x) wide_[x] += narrow_[x];
   }
 
   std::vector<Contraction> axes_;
@@ -209,6 +282,7 @@ class Counter {
   std::vector<std::int64_t> points_;  // points of it
   std::vector<std::uint8_t> narrow_;
   std::vector<std::uint32_t> wide_;
+  Run held_;  // the run whose rows narrow_ sums; of none if its count is 0
 };
 
 /// Words that are not zero at each shared point of a tensor, in the order of its axes' terms.

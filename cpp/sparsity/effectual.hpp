@@ -25,7 +25,7 @@ using Mask = std::span<const std::uint8_t>;
 /// A tensor's counts are found axis by axis: a row of the last axis is summed as a whole over the
 /// coordinates that the axis before it takes, and only then along itself.
 ///
-/// Throws std::invalid_argument for a mask of another size than its tensor, or more than 2^28
+/// Throws std::invalid_argument for a mask of another size than its tensor, or more than 2^26
 /// shared points.
 std::uint64_t effectual_macs(const problem::Problem& problem, std::optional<Mask> inputs,
                              std::optional<Mask> weights);

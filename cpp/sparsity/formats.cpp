@@ -1,7 +1,9 @@
 #include "sparsity/formats.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstring>
 #include <stdexcept>
 #include <type_traits>
 
@@ -19,6 +21,12 @@ void check_range(const char* what, T value, std::type_identity_t<T> least,
   if (value < least || value > most) {
     refuse(std::string(what) + " must be from " + std::to_string(least) + " to " +
            std::to_string(most) + ", given " + std::to_string(value));
+  }
+}
+
+void check_share(const char* what, double value) {
+  if (!(value >= 0 && value <= 1)) {
+    refuse(std::string(what) + " must be from 0 to 1, given " + std::to_string(value));
   }
 }
 
@@ -77,18 +85,54 @@ double stretch_entries(double density, std::uint64_t words, std::uint64_t period
 
 std::uint64_t period_of(const Format& format) { return std::uint64_t{1} << format.run_bits; }
 
-std::uint64_t stretch_entries(std::span<const std::uint8_t> nonzero, std::uint64_t period,
-                              bool keep_end) {
+/// Bit i says whether byte i is not 0, of at most 64 bytes.
+std::uint64_t bits_of(std::span<const std::uint8_t> bytes) {
+  std::uint64_t bits = 0;
+  std::size_t i = 0;
+  if constexpr (std::endian::native == std::endian::little) {
+    constexpr std::uint64_t kLow = 0x7f7f7f7f7f7f7f7f;
+    for (; i + 8 <= bytes.size(); i += 8) {
+      std::uint64_t eight = 0;
+      std::memcpy(&eight, bytes.data() + i, sizeof eight);
+      eight = ((((eight & kLow) + kLow) | eight) & ~kLow) >> 7;  // 1 in each byte that is not 0
+      bits |= ((eight * 0x0102040810204080) >> 56) << i;         // the product collects them on top
+    }
+  }
+  for (; i < bytes.size(); ++i) bits |= static_cast<std::uint64_t>(bytes[i] != 0) << i;
+  return bits;
+}
+
+/// Levels of zero between the values of 64 words.
+std::uint64_t inner_levels(std::uint64_t bits, int run_bits) {
+  std::uint64_t zeros = ~bits;
+  for (int r = 0; r < run_bits && r < 6; ++r) zeros &= zeros >> (1 << r);
+  if (zeros == 0) return 0;  // as nearly always: no run is that long
+  std::uint64_t levels = 0;
+  int last = std::countr_zero(bits);
+  for (bits &= bits - 1; bits != 0; bits &= bits - 1) {
+    const int next = std::countr_zero(bits);
+    levels += static_cast<std::uint64_t>(next - last - 1) >> run_bits;
+    last = next;
+  }
+  return levels;
+}
+
+std::uint64_t stretch_entries(std::span<const std::uint8_t> nonzero, int run_bits, bool keep_end) {
   std::uint64_t entries = 0;
   std::uint64_t zeros = 0;  // since the last value
-  for (const std::uint8_t word : nonzero) {
-    if (word == 0) {
-      ++zeros;
+  for (std::size_t at = 0; at < nonzero.size(); at += 64) {
+    const auto some = nonzero.subspan(at, std::min<std::size_t>(64, nonzero.size() - at));
+    const std::uint64_t bits = bits_of(some);
+    if (bits == 0) {
+      zeros += some.size();
       continue;
     }
-    entries += zeros / period + 1;
-    zeros = 0;
+    const auto before = zeros + static_cast<std::uint64_t>(std::countr_zero(bits));
+    entries += (before >> run_bits) + static_cast<std::uint64_t>(std::popcount(bits)) +
+               inner_levels(bits, run_bits);
+    zeros = some.size() - static_cast<std::uint64_t>(std::bit_width(bits));
   }
+  const std::uint64_t period = std::uint64_t{1} << run_bits;
   return keep_end ? entries + (zeros + period - 1) / period : entries;
 }
 
@@ -120,13 +164,39 @@ double unpacked_bits(const Format& format, double words, double entries, int wor
   }
 }
 
+/// p ln(p / q), which tends to 0 with p.
+double weighed_log(double p, double q) { return p <= 0 ? 0 : p * std::log(p / q); }
+
+/// Values among `words` words that only a share `chance` of tiles exceeds, by Chernoff's bound.
+std::uint64_t most_values(double density, std::uint64_t words, double chance) {
+  if (density <= 0) return 0;
+  if (density >= 1 || chance <= 0) return words;
+  const double length = static_cast<double>(words);
+  const double enough = -std::log(chance);
+  const auto is_rare = [&](std::uint64_t values) {  // to have more than so many
+    const double share = static_cast<double>(values + 1) / length;
+    if (share <= density) return false;
+    if (share > 1) return true;
+    return length * (weighed_log(share, density) + weighed_log(1 - share, 1 - density)) >= enough;
+  };
+  std::uint64_t low = 0;
+  std::uint64_t high = words;
+  while (low < high) {
+    const std::uint64_t middle = low + (high - low) / 2;
+    if (is_rare(middle)) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return low;
+}
+
 }  // namespace
 
 double expected_entries(const Format& format, double density, std::uint64_t words) {
   check(format, words);
-  if (!(density >= 0 && density <= 1)) {
-    refuse("density must be from 0 to 1, given " + std::to_string(density));
-  }
+  check_share("density", density);
   const double length = static_cast<double>(words);
   double entries = density * length;
   if (format.kind == Kind::rlc) {
@@ -141,20 +211,32 @@ double expected_entries(const Format& format, double density, std::uint64_t word
   return std::min(entries, length);  // by rounding it may lie a hair above
 }
 
+std::uint64_t count_nonzero(std::span<const std::uint8_t> bytes) {
+  constexpr std::size_t kPart = 1 << 20;  // summed in 32 bits, which takes half the instructions
+  std::uint64_t sum = 0;
+  for (; !bytes.empty(); bytes = bytes.subspan(std::min(kPart, bytes.size()))) {
+    std::uint32_t part = 0;
+    for (const std::uint8_t byte : bytes.first(std::min(kPart, bytes.size()))) {
+      part += byte != 0 ? 1U : 0U;
+    }
+    sum += part;
+  }
+  return sum;
+}
+
 std::uint64_t exact_entries(const Format& format, std::span<const std::uint8_t> nonzero) {
   check(format, nonzero.size());
-  if (format.kind == Kind::rlc) return stretch_entries(nonzero, period_of(format), true);
+  if (format.kind == Kind::rlc) return stretch_entries(nonzero, format.run_bits, true);
   if (format.kind == Kind::csc) {
     std::uint64_t entries = 0;
     while (!nonzero.empty()) {
       const auto column = nonzero.first(std::min<std::size_t>(format.column_words, nonzero.size()));
-      entries += stretch_entries(column, period_of(format), false);
+      entries += stretch_entries(column, format.run_bits, false);
       nonzero = nonzero.subspan(column.size());
     }
     return entries;
   }
-  return static_cast<std::uint64_t>(
-      std::count_if(nonzero.begin(), nonzero.end(), [](std::uint8_t word) { return word != 0; }));
+  return count_nonzero(nonzero);
 }
 
 Bits expected_bits(const Format& format, double density, std::uint64_t words, int word_bits) {
@@ -188,6 +270,20 @@ Bits encoded_bits(const Format& format, std::uint64_t words, std::uint64_t nonze
         unpacked_bits(format, static_cast<double>(words), static_cast<double>(entries), word_bits);
   }
   return {.data = data, .metadata = bits - data};
+}
+
+Bits tile_bits(const Format& format, double density, std::uint64_t words, int word_bits,
+               double chance) {
+  check(format, words);
+  check_share("density", density);
+  check_share("chance", chance);
+  const std::uint64_t values = most_values(density, words, chance);
+  const std::uint64_t zeros = words - values;
+  const std::uint64_t period = std::uint64_t{1} << format.run_bits;
+  std::uint64_t entries = values;
+  if (format.kind == Kind::rlc) entries += (zeros + period - 1) / period;
+  if (format.kind == Kind::csc) entries += zeros / period;
+  return encoded_bits(format, words, values, entries, word_bits);
 }
 
 }  // namespace dnnaccel::sparsity

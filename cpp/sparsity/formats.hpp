@@ -60,6 +60,9 @@ inline constexpr int kMaxWordBits = 512;
 /// Throws std::invalid_argument for a format, density (0..1) or length out of range.
 double expected_entries(const Format& format, double density, std::uint64_t words);
 
+/// Number of bytes that are not 0.
+std::uint64_t count_nonzero(std::span<const std::uint8_t> bytes);
+
 /// Number of entries of a real tensor; nonzero[i] is not 0 where word i is not zero.
 std::uint64_t exact_entries(const Format& format, std::span<const std::uint8_t> nonzero);
 
@@ -73,5 +76,17 @@ Bits expected_bits(const Format& format, double density, std::uint64_t words, in
 /// Exact bits of `words` words of which `nonzeros` are not zero, in `entries` entries.
 Bits encoded_bits(const Format& format, std::uint64_t words, std::uint64_t nonzeros,
                   std::uint64_t entries, int word_bits);
+
+/// Bits that a tile of `words` words takes at most, but for a probability of `chance`: what a
+/// memory must have that does not spill. Words are zero independently, so the number n that are not
+/// is binomial, and by Chernoff's bound, with a = (n + 1) / L,
+///
+///   P(more than n) <= exp(-L (a ln(a / d) + (1 - a) ln((1 - a) / q)));
+///
+/// the least n for which this is at most `chance` is taken, and the arrangement of the zeros that
+/// needs most entries: n + ceil((L - n) / K) in rlc, floor in csc. A chance of 0 is the tile
+/// without a zero. Throws std::invalid_argument as above, and for a chance outside 0..1.
+Bits tile_bits(const Format& format, double density, std::uint64_t words, int word_bits,
+               double chance);
 
 }  // namespace dnnaccel::sparsity

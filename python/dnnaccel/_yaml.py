@@ -96,13 +96,16 @@ def place_faults(faults: Iterable[Fault], name: str, lines: dict[Place, int]) ->
     return place_merged_faults(faults, {(): (name, 1)} | origins)
 
 
-def place_merged_faults(faults: Iterable[Fault], origins: Mapping[Place, Origin]) -> str:
+def place_merged_faults(
+    faults: Iterable[Fault], origins: Mapping[Place, Origin], names: Mapping[Place, Place] | None = None
+) -> str:
     """Return the faults of data from several files as text, each with its file and line.
 
     `origins` says for each place which file it came from; that of the whole, which comes first, has place ().
+    `names` says what to call places of which the reader's files know no number.
     """
     name = origins[()][0]
-    placed = [(_origin_of(where, origins), (where, text)) for where, text in faults]
+    placed = [(_origin_of(where, origins), (_named(where, names or {}), text)) for where, text in faults]
     placed.sort(key=lambda at: (at[0][0] != name, at[0]))
     messages = [
         describe_faults([fault], f"{file}:{line}" if file else "")
@@ -143,6 +146,13 @@ def _read_text(name: str, noun: str, error: type[Exception]) -> str:
     except UnicodeDecodeError as fault:
         line = raw.count(b"\n", 0, fault.start) + 1
         raise error(f"{name}:{line}: is not UTF-8 text (byte {fault.start})") from None
+
+
+def _named(where: Place, names: Mapping[Place, Place]) -> Place:
+    for depth in range(len(where), 0, -1):
+        if where[:depth] in names:
+            return (*names[where[:depth]], *where[depth:])
+    return where
 
 
 def _origin_of(where: Place, origins: Mapping[Place, Origin]) -> Origin:

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/host_probe.hpp"
 #include "base/math.hpp"
 #include "base/random.hpp"
 #include "base/small_vector.hpp"
@@ -153,5 +154,30 @@ TEST_SUITE("base") {
     CHECK(heard.front() == 0);
     CHECK(std::is_sorted(heard.begin(), heard.end()));
     CHECK(heard.back() <= 200);
+  }
+
+  TEST_CASE("every variant of the host probe measures; it stops when told, and refuses nonsense") {
+    const auto yes = [] { return true; };
+    REQUIRE_FALSE(host_variants().empty());
+    for (const std::string& variant : host_variants()) {
+      const auto figures = measure_host(variant, {{16384, 1}, {65536, 2}}, 0.0, yes);
+      REQUIRE(figures.has_value());
+      CHECK(figures->variant == variant);
+      CHECK(figures->clock_hz > 0);
+      CHECK(figures->macs_per_second > 0);
+      REQUIRE(figures->bandwidths.size() == 2);
+      for (const Bandwidth& bandwidth : figures->bandwidths) {
+        CHECK(bandwidth.read > 0);
+        CHECK(bandwidth.write > 0);
+      }
+    }
+    int polls = 0;
+    CHECK_FALSE(measure_host("", {{16384, 1}}, 10.0, [&] { return ++polls < 3; }).has_value());
+    CHECK(polls == 3);
+    CHECK_THROWS_AS((void)measure_host("vax", {}, 0.0, yes), std::invalid_argument);
+    CHECK_THROWS_AS((void)measure_host("", {{16384, 0}}, 0.0, yes), std::invalid_argument);
+    CHECK_THROWS_AS((void)measure_host("", {{100, 1}}, 0.0, yes), std::invalid_argument);
+    CHECK_THROWS_AS((void)measure_host("", {{std::uint64_t{1} << 34, 1}}, 0.0, yes),
+                    std::invalid_argument);
   }
 }

@@ -197,6 +197,53 @@ TEST_SUITE("sparsity") {
     CHECK(empty.metadata == 64);
   }
 
+  TEST_CASE("a tile takes more than its bound no more often than is said") {
+    for (const double density : {0.05, 0.4, 0.8}) {
+      for (const double chance : {1e-6, 0.01, 0.3, 1.0}) {
+        for (const Format& format : {rlc(1), rlc(2), csc(1, 5), csc(2, 100), Format{}}) {
+          constexpr std::uint64_t kWords = 13;
+          CAPTURE(density);
+          CAPTURE(chance);
+          CAPTURE(static_cast<int>(format.kind));
+          const Bits bound = tile_bits(format, density, kWords, 16, chance);
+          double exceeded = 0;
+          Bytes mask(kWords);
+          for (std::uint64_t code = 0; code < 1ULL << kWords; ++code) {
+            double probability = 1;
+            std::uint64_t nonzeros = 0;
+            for (std::uint64_t i = 0; i < kWords; ++i) {
+              mask[i] = static_cast<std::uint8_t>(code >> i & 1);
+              nonzeros += mask[i];
+              probability *= mask[i] != 0 ? density : 1 - density;
+            }
+            const Bits bits =
+                encoded_bits(format, kWords, nonzeros, exact_entries(format, mask), 16);
+            if (bits.data + bits.metadata > bound.data + bound.metadata) exceeded += probability;
+          }
+          CHECK(exceeded <= chance);
+        }
+      }
+    }
+  }
+
+  TEST_CASE("bounds of tiles tend to the mean, and end at the dense tile") {
+    const Format mask{};
+    CHECK(tile_bits(mask, 0.3, 100, 16, 0).data == 1600);
+    CHECK(tile_bits(mask, 1, 100, 16, 0.5).data == 1600);
+    CHECK(tile_bits(mask, 0, 100, 16, 0.5).data == 0);
+    // Hoeffding: L (a - d)^2 <= ln(1 / chance) / 2 for every a that Chernoff still takes for
+    // likely.
+    for (const std::uint64_t words : {1000ULL, 1000'000ULL, 1ULL << 40}) {
+      CAPTURE(words);
+      const double length = static_cast<double>(words);
+      const double excess = tile_bits(mask, 0.3, words, 1, 1e-6).data - 0.3 * length;
+      CHECK(excess > 0);
+      CHECK(excess <= std::sqrt(length * std::log(1e6) / 2) + 1);
+    }
+    check_says(refusal([&] { tile_bits(mask, 0.5, 10, 16, -0.1); }), {"chance", "-0.1"});
+    check_says(refusal([&] { tile_bits(mask, 2, 10, 16, 0.1); }), {"density", "2.0"});
+  }
+
   TEST_CASE("formats out of range are refused, saying the range") {
     const auto says = [](const Format& format, double density = 0.5, std::uint64_t words = 10,
                          int word_bits = 16) {
@@ -260,6 +307,23 @@ TEST_SUITE("sparsity") {
     std::swap(product.tensors[0].axes[0], product.tensors[0].axes[1]);
     Bytes rows(product.tensor(Role::inputs).words(), 7);
     CHECK(effectual_macs(product, rows, {}) == product.macs());
+  }
+
+  TEST_CASE("overlapping windows of up to 255 rows and of more") {
+    base::Random random(5);
+    for (const std::int64_t rows : {3, 254, 255, 256, 257, 511}) {
+      Problem image{.dim_names = {"P", "Q", "R", "S"}, .bounds = {rows, 4, 5, 3}};
+      image.tensors[0] = {.role = Role::inputs,
+                          .axes = {window(0, 1, 2, 1, 2, rows), window(1, 1, 3, 1, 1, 4)}};
+      image.tensors[1] = {.role = Role::weights, .axes = {plain(2, 5), plain(3, 3)}};
+      image.tensors[2] = {.role = Role::outputs, .axes = {plain(0, rows), plain(1, 4)}};
+      image.validate();
+      CAPTURE(rows);
+      const Bytes ones(image.tensor(Role::inputs).words(), 1);
+      const Bytes taps(15, 1);
+      CHECK(effectual_macs(image, ones, taps) == walked_macs(image, &ones, &taps));
+      check_against_walk(image, random);
+    }
   }
 
   TEST_CASE("masks of another size than their tensor are refused") {

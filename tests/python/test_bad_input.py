@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import dnnaccel as da
+import presets
 from dnnaccel import arch, mapper
 from dnnaccel.arch import Chip
 
@@ -79,6 +80,8 @@ NAMES = {
     "word": ("simulate lenet5 --arch eyeriss --set glb.size_bytes=big", "glb.size_bytes"),
     "nan": ("simulate lenet5 --arch eyeriss --set mac.energy=nan", "mac.energy"),
     "inf": ("simulate lenet5 --arch eyeriss --set glb.read_energy=inf", "glb.read_energy"),
+    "component": ("simulate lenet5 --arch eyeriss --set glb.component=sram", "must say what it is made of"),
+    "provenance": ("simulate lenet5 --arch eyeriss --provenance --format csv", "--output FILE"),
     "huge array": ("simulate lenet5 --arch eyeriss --set pe_array.rows=100000000", "pe_array.rows"),
     "no value": ("simulate lenet5 --arch eyeriss --set glb.size_bytes", "KEY=VALUE"),
     "objective": ("simulate lenet5 --arch eyeriss --objective power", "power"),
@@ -162,6 +165,33 @@ FILES: dict[str, tuple[str | bytes, list[str]]] = {
     "two documents": (EXAMPLE + "---\n" + EXAMPLE, []),
     "huge number": (swap("131072", "9" * 5000), ["size_bytes"]),
     "unknown dataflow": (swap("dataflow: ws", "dataflow: wss"), ["did you mean 'ws'"]),
+    "unknown component": (
+        swap("size_bytes: 131072", "component: {kind: srm}\n    size_bytes: 131072"),
+        ["levels.1.component.kind", "srm"],
+    ),
+    "component out of reach": (
+        swap("size_bytes: 512", "component: {kind: sram}\n    size_bytes: 512"),
+        ["512 B is out of reach"],
+    ),
+    "component at no technology": (
+        swap("technology_nm: 45", "technology_nm: 3").replace(
+            "mac: {", "mac: {component: {kind: mac, precision: int8}, "
+        ),
+        ["mac.component.technology_nm", "can be had at 7 to 65 nm"],
+    ),
+    "leakage of no clock": (swap("clock_mhz: 500", "leakage_mw: 500"), ["leakage_mw", "state clock_mhz"]),
+    "area in another unit": (
+        swap("word_bits: 16", "area_unit: m2\narea_mm2: 3\nword_bits: 16"),
+        ["are in m2"],
+    ),
+    "extends itself": ("format: 1\nextends: chip.yaml\nname: x\n", ["chip.yaml:2: extends", "leads back"]),
+    "extends nobody": ("format: 1\nextends: eyeris\nname: x\n", ["extends", "did you mean 'eyeriss'?"]),
+    "extends a device": ("format: 1\nextends: /dev\nname: x\n", ["extends: /dev: is a directory"]),
+    "removes nobody": ("format: 1\nextends: eyeriss\nname: x\nremove: [gbl]\n", ["did you mean 'glb'?"]),
+    "unknown format": (
+        swap("size_bytes: 131072", "formats: {inputs: rle}\n    size_bytes: 131072"),
+        ["levels.1.formats", "did you mean rlc?"],
+    ),
 }
 
 
@@ -361,7 +391,7 @@ def test_mutated_chip_files_load_or_are_refused(
 ) -> None:
     monkeypatch.setattr(mapper, "_EFFORT", {"exhaustive_limit": 50, "starts": 1, "proposals": 20})
     rng = random.Random(seed)
-    name = rng.choice(arch.names())
+    name = rng.choice(presets.ALL)
     path = tmp_path / "chip.yaml"
     path.write_text(mutate((PRESETS / f"{name}.yaml").read_text(), rng), encoding="utf-8")
     try:
@@ -383,7 +413,7 @@ def test_mutated_chip_files_load_or_are_refused(
 @pytest.mark.parametrize("seed", range(50))
 def test_mutated_overrides_apply_or_are_refused(seed: int) -> None:
     rng = random.Random(seed)
-    chip = arch.load(rng.choice(arch.names()))
+    chip = arch.load(rng.choice(presets.ALL))
     numbers: list[object] = [-1, 0, 1, 10**30, 1.5, float("nan"), float("inf"), True]
     values = [*numbers, None, "x", "", [], ["inputs"], {}, b"x"]
     parts = [level.name for level in chip.levels] + ["mac", "vector", "nothing"]

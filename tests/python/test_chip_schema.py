@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
+import presets
 from dnnaccel import arch
 from dnnaccel.arch.inherit import PRESETS
 from dnnaccel.cli import run
@@ -26,7 +27,7 @@ def test_it_is_a_schema_and_plain_json() -> None:
     assert json.loads(json.dumps(arch.schema())) == arch.schema()
 
 
-@pytest.mark.parametrize("name", arch.names())
+@pytest.mark.parametrize("name", presets.ALL)
 def test_every_preset_validates_as_it_stands_and_as_it_is_written(name: str) -> None:
     VALIDATOR.validate(preset(name))
     VALIDATOR.validate(arch.load(name).to_dict())

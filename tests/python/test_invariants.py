@@ -14,6 +14,7 @@ from dataclasses import replace
 import pytest
 
 import dnnaccel as da
+import presets
 from dnnaccel import arch, mapper
 from dnnaccel.arch import Array, Chip, Memory
 from dnnaccel.cost import LayerReport, LevelCount, NetworkCount
@@ -58,7 +59,7 @@ def lacking(chip: Chip, flow: str) -> set[str]:
     return STATIONARY[flow] - {role for memory in pe_memories(chip) for role in memory.keeps}
 
 
-CHIPS = tuple(arch.names())
+CHIPS = presets.ALL
 FLOWS = tuple(da.dataflow.names())
 RUNNABLE = [(chip, flow) for chip in CHIPS for flow in FLOWS if not lacking(load_chip(chip), flow)]
 IMPOSSIBLE = [(chip, flow) for chip in CHIPS for flow in FLOWS if lacking(load_chip(chip), flow)]
@@ -70,7 +71,7 @@ def cases() -> Iterator[object]:
     for network in NETWORKS:
         for chip, flow in RUNNABLE:
             name = f"{network}-{chip}-{flow}"
-            yield pytest.param((network, chip, flow, "quick"), id=name)
+            yield pytest.param((network, chip, flow, "quick"), id=name, marks=presets.marks(chip))
             # The big networks at full effort take half a minute a chip: their own dataflow and the freest
             # suffice.
             if network in ("lenet5", "alexnet") or flow in ("free", load_chip(chip).dataflow):
@@ -383,7 +384,7 @@ def test_energy_is_linear_in_the_table(case: Case) -> None:
         ]
 
 
-@pytest.mark.parametrize("chip", CHIPS)
+@presets.every_chip
 def test_scaling_the_table_does_not_change_what_is_best(chip: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mapper, "_EFFORT", QUICK)
     # A power of two, so that every energy scales without rounding.
@@ -397,7 +398,9 @@ def test_scaling_the_table_does_not_change_what_is_best(chip: str, monkeypatch: 
 # Same inputs, same bytes; what cannot run says why
 
 
-@pytest.mark.parametrize(("chip", "flow"), RUNNABLE)
+@pytest.mark.parametrize(
+    ("chip", "flow"), [pytest.param(*pair, marks=presets.marks(pair[0])) for pair in RUNNABLE]
+)
 @pytest.mark.parametrize("network", ["lenet5", "alexnet"])
 def test_threads_and_repetition_do_not_change_a_byte(
     network: str, chip: str, flow: str, monkeypatch: pytest.MonkeyPatch

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import dnnaccel as da
+import presets
 from dnnaccel import arch
 from dnnaccel.arch import Array, Chip, Memory
 from dnnaccel.arch.schema import ArraySchema, ChipSchema, MemorySchema
@@ -21,13 +23,15 @@ NUMBERS = {
         "write_bytes_per_cycle",
         "bytes_per_cycle",
     ),
-    Array: ("rows", "columns", "energy"),
+    Array: ("rows", "columns", "energy", "words_per_cycle"),
 }
+ZEROS = ("formats", "gated_by")
 
 
 def test_names() -> None:
-    wanted = {"example", "eyeriss", "eyeriss_isca16_rs", "nvdla_large", "shidiannao", "tpu_v1"}
-    assert wanted <= set(arch.names())
+    wanted = """diannao edge_tpu eie example eyeriss eyeriss_isca16_rs eyeriss_v2 gemmini host_cpu nvdla_large
+        nvdla_small scnn shidiannao simba simba_package tesla_fsd tpu_v1"""
+    assert set(wanted.split()) <= set(arch.names())
     assert arch.names() == sorted(arch.names())
 
 
@@ -39,8 +43,11 @@ def chip(request: pytest.FixtureRequest) -> Chip:
 def test_every_number_has_a_source(chip: Chip) -> None:
     for level in chip.levels:
         stated = [key for key in NUMBERS[type(level)] if getattr(level, key)]
+        if isinstance(level, Array) and level.columns == 1:
+            stated.remove("columns")
         if isinstance(level, Memory) and level.word_bits != chip.word_bits:
             stated.append("word_bits")
+        stated += [key for key in ZEROS if getattr(level, key, None)]
         unsourced = [key for key in stated if not level.sources.get(key, "").strip()]
         assert not unsourced, f"{chip.name}: {level.name}"
     assert chip.source.strip()
@@ -193,13 +200,131 @@ def test_shidiannao() -> None:
     assert array.forwards == ("inputs",)
 
 
-def test_nvdla_large() -> None:
-    chip = arch.load("nvdla_large")
-    array = chip["mac_array"]
-    assert isinstance(array, Array)
-    assert (array.rows, array.columns, chip.pe_count) == (64, 32, 2048)
-    assert chip.dataflow == "nlr"
-    assert sizes(chip) == {"dram": None, "cbuf": 524288, "cacc": 64 * 32, "weight_reg": 2}
-    assert chip.memory("dram").bytes_per_cycle == pytest.approx(20e9 / 1e9)
-    assert chip.memory("cbuf").read_energy == pytest.approx(interpolated(20, 8.5, 28) / 8)
-    assert chip.memory("cacc").read_energy == pytest.approx(interpolated(10, 7.5, 28) * 34 / 64)
+def test_nvdla() -> None:
+    for name, rows, columns, buffer, gigabytes, area in (
+        ("nvdla_large", 64, 32, 512, 20, 5.5),
+        ("nvdla_small", 8, 8, 128, 1, 0.91),
+    ):
+        chip = arch.load(name)
+        array = chip["mac_array"]
+        assert isinstance(array, Array)
+        assert (array.rows, array.columns, chip.pe_count) == (rows, columns, rows * columns)
+        # Weights stay in the MAC cells for a stripe (unit_description.rst).
+        assert chip.dataflow == "ws"
+        # The primer's table: buffer, bandwidth at 1 GHz, area.
+        assert chip.memory("cbuf").size_bytes == buffer * 1024
+        assert chip.memory("dram").bytes_per_cycle == pytest.approx(gigabytes)
+        assert chip.area_mm2 == area
+        assert chip.memory("cacc").capacity_words == 2 * columns * columns
+    assert arch.load("nvdla_large").memory("cbuf").read_energy == pytest.approx(interpolated(20, 8.5, 28) / 8)
+    assert arch.load("nvdla_large").memory("cacc").read_energy == pytest.approx(
+        interpolated(10, 7.5, 28) * 34 / 64
+    )
+    assert arch.load("nvdla_small").memory("cbuf").read_energy == pytest.approx(
+        interpolated(10, 7.5, 28) / 8 * math.sqrt(1 / 2)
+    )
+
+
+# Peak in TOPS (a MAC is two operations) as published, and how near ours must come to it.
+PEAKS = {
+    "eyeriss_v2": (0.1536, 1e-9),  # 192 elements x 2 MACs x 200 MHz
+    "diannao": (0.452, 0.12),  # the paper counts 496 operations in 1.02 ns; ours are 512
+    "edge_tpu": (4.0, 0.02),
+    "simba": (4.01, 1e-3),
+    "simba_package": (127.8, 1e-3),
+    "scnn": (2.0, 0.03),  # 1024 multipliers at 1 GHz, "2 TOPS"
+    "eie": (0.102, 0.01),
+    "tesla_fsd": (2 * 36.86, 1e-3),
+    "tpu_v1": (92, 0.01),
+    "nvdla_large": (4.096, 1e-9),
+    "gemmini": (0.512, 1e-9),
+}
+
+
+@pytest.mark.parametrize("name", PEAKS)
+def test_peak_is_the_published_one(name: str) -> None:
+    chip, (tops, tolerance) = arch.load(name), PEAKS[name]
+    assert chip.clock_mhz is not None
+    assert chip.peak_macs_per_cycle * 2 * chip.clock_mhz * 1e6 == pytest.approx(tops * 1e12, rel=tolerance)
+
+
+def test_eyeriss_v2() -> None:
+    chip = arch.load("eyeriss_v2")
+    assert [array.instances for array in chip.arrays] == [16, 12, 2]
+    # 192 kB in 16 clusters; scratchpads of 16, 192 and 32 words.
+    buffers = chip.memory("glb_iact").size_bytes, chip.memory("glb_psum").size_bytes
+    assert 16 * sum(size or 0 for size in buffers) == 192 * 1024
+    assert [chip.memory(f"{name}_spad").capacity_words for name in ("iact", "weight", "psum")] == [
+        16,
+        192,
+        32,
+    ]
+    assert chip.mac.skips == ("inputs", "weights")
+
+
+def test_diannaos_power_is_the_papers() -> None:
+    chip = arch.load("diannao")
+    assert sizes(chip) == {"dram": None, "nb_in": 1024, "sb": 16384, "nb_out": 1024, "psum_reg": 16}
+    # A cycle reads 16 inputs and 256 weights, and reads and writes 16 sums.
+    a_cycle = 16 * chip.memory("nb_in").read_energy + 256 * (chip.memory("sb").read_energy + chip.mac.energy)
+    a_cycle += 16 * (chip.memory("nb_out").read_energy + chip.memory("nb_out").write_energy)
+    assert a_cycle * 980e6 * 1e-12 == pytest.approx((91 + 105 + 132 + 92) * 1e-3, rel=1e-5)
+
+
+def test_eies_energies_are_its_power_over_its_clock() -> None:
+    chip = arch.load("eie")
+    weight, sums = chip.memory("spmat"), chip.memory("act_regs")
+    a_mac = weight.read_energy + chip.mac.energy + sums.read_energy + sums.write_energy
+    # Table II of the paper: 4.955 + 1.162 + 1.122 mW of an element at 800 MHz.
+    assert a_mac * 800e6 * 1e-12 == pytest.approx((4.955 + 1.162 + 1.122) * 1e-3, rel=1e-5)
+    assert (chip.pe_count, weight.word_bits) == (64, 4)
+
+
+def test_simba_is_one_of_36() -> None:
+    one, package = arch.load("simba"), arch.load("simba_package")
+    assert package.peak_macs_per_cycle == 36 * one.peak_macs_per_cycle == 36 * 1024
+    assert package.area_mm2 == 36 * (one.area_mm2 or 0)
+    inside = [level for level in package.levels if level.name not in ("dram", "package", "pes")]
+    assert inside == [level for level in one.levels if level.name not in ("dram", "pes")]
+    for chip in (one, package):
+        network = chip["pes"]
+        assert isinstance(network, Array)
+        assert network.words_per_cycle["inputs"] * (chip.clock_mhz or 0) * 1e6 == pytest.approx(68e9)
+
+
+def test_scnn_reads_four_weights_and_four_inputs_a_cycle() -> None:
+    chip = arch.load("scnn")
+    for name in ("iaram", "weight_fifo"):
+        assert chip.memory(name).read_bytes_per_cycle == 4 * 2
+    assert chip.memory("accumulators").tile_words == 32 * 32
+    assert chip.instances("iaram") == 64
+
+
+def test_edge_tpu_gets_weights_over_its_link_alone() -> None:
+    chip = arch.load("edge_tpu")
+    link = chip["link"]
+    assert isinstance(link, Array)
+    assert dict(link.words_per_cycle) == pytest.approx({"weights": 500 / 480}, rel=1e-5)
+    assert chip.memory("sram").size_bytes == 8 * 2**20
+
+
+def test_tesla_reads_256_and_128_bytes_a_cycle() -> None:
+    chip = arch.load("tesla_fsd")
+    assert chip.memory("sram").read_bytes_per_cycle == 256 + 128
+    assert (chip.instances("sram"), chip.instances("sum_reg")) == (2, 2 * 96 * 96)
+    assert chip.dataflow == "osb"
+
+
+def test_gemmini() -> None:
+    chip = arch.load("gemmini")
+    assert sizes(chip) == {"dram": None, "scratchpad": 2**18, "accumulator": 2**14, "weight_reg": 2}
+    assert chip.memory("dram").bytes_per_cycle == 128 / 8
+
+
+@pytest.mark.slow
+@presets.every_chip
+@pytest.mark.parametrize("objective", ["energy", "edp"])
+def test_alexnet_runs_and_the_array_is_used(chip: str, objective: str) -> None:
+    report = da.simulate("alexnet", chip, objective=objective)
+    assert report.macs == da.zoo.load("alexnet").total_macs
+    assert max(layer.utilization for layer in report.layers if layer.mapping) > 0.25

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import dnnaccel as da
+import presets
 from dnnaccel import arch, mapper
 from dnnaccel.cost import LayerReport
 
@@ -52,13 +53,13 @@ def test_names_paths_and_objects_are_the_same_chip_and_network(tmp_path: Path) -
     assert da.simulate("lenet5", str(path)) == report
 
 
-def test_the_chips_own_dataflow_is_the_default() -> None:
-    for name in arch.names():
-        chip = arch.load(name)
-        report = da.simulate("lenet5", chip)
-        assert report.dataflow == chip.dataflow
-        assert report == da.simulate("lenet5", chip, dataflow=chip.dataflow)
-        assert report == da.simulate("lenet5", chip, dataflow=da.dataflow.get(chip.dataflow))
+@presets.every_chip
+def test_the_chips_own_dataflow_is_the_default(chip: str) -> None:
+    machine = arch.load(chip)
+    report = da.simulate("lenet5", machine)
+    assert report.dataflow == machine.dataflow
+    assert report == da.simulate("lenet5", machine, dataflow=machine.dataflow)
+    assert report == da.simulate("lenet5", machine, dataflow=da.dataflow.get(machine.dataflow))
 
 
 def test_one_layer_costs_what_it_costs_in_its_network() -> None:
@@ -184,7 +185,7 @@ def test_activations_and_norms_are_fused_and_said_so() -> None:
 
 
 @pytest.mark.parametrize("fuse", [True, False])
-@pytest.mark.parametrize("chip", arch.names())
+@presets.every_chip
 def test_vector_layers_read_each_input_and_write_each_output_once(chip: str, fuse: bool) -> None:
     network, machine = sample(), arch.load(chip)
     report = da.simulate(network, machine, fuse=fuse)

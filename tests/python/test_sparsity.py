@@ -160,6 +160,45 @@ def test_effectual_macs_of_convolutions(layer: Any, density: float) -> None:
     assert interior_fraction(layer.problem) == pytest.approx(inside, rel=1e-14)
 
 
+@st.composite
+def convolutions(draw: st.DrawFn) -> tuple[Conv2d, int]:
+    size = st.integers(1, 4)
+    groups, kernel = draw(st.integers(1, 3)), (draw(size), draw(size))
+    shape = (draw(size), groups * draw(size), draw(st.integers(8, 20)), draw(st.integers(8, 20)))
+    layer = Conv2d(
+        name="c",
+        input_shapes=(shape,),
+        out_channels=groups * draw(size),
+        groups=groups,
+        kernel=kernel,
+        stride=(draw(size), draw(size)),
+        padding=(draw(st.integers(0, 3)), draw(st.integers(0, 3))),
+        dilation=(draw(st.integers(1, 2)), draw(st.integers(1, 2))),
+    )
+    return layer, draw(st.integers(0, 2**32 - 1))
+
+
+@settings(max_examples=100, deadline=None)
+@given(convolutions())
+def test_effectual_macs_of_any_convolution(drawn: tuple[Conv2d, int]) -> None:
+    layer, seed = drawn
+    rng = np.random.default_rng(seed)
+    assert isinstance(layer.kernel, tuple)
+    x = rng.random(layer.input_shapes[0]) < rng.random()
+    w = rng.random((layer.out_channels, x.shape[1] // layer.groups, *layer.kernel)) < rng.random()
+
+    def count(inputs: Any, weights: Any) -> int:
+        operands = ("inputs", "weights")
+        return round(measure(layer, inputs=inputs, weights=weights).effectual_fraction(operands) * layer.macs)
+
+    assert count(x, w) == correlation(layer, x, w)
+    # Where inputs are cut in two, each effectual MAC is one of one part.
+    part = rng.random(x.shape) < 0.5
+    assert count(x & part, w) + count(x & ~part, w) == count(x, w)
+    inside = count(np.ones(x.shape), np.ones(w.shape)) / layer.macs
+    assert interior_fraction(layer.problem) == pytest.approx(inside, rel=1e-14)
+
+
 def test_effectual_macs_of_matrix_products() -> None:
     left, right = mask((2, 3, 5, 7), 0.5, 1), mask((2, 3, 7, 4), 0.5, 2)
     product = MatMul(name="qk", input_shapes=(left.shape, right.shape))
@@ -202,6 +241,22 @@ def test_a_tensor_of_zeros_is_measured() -> None:
     assert nothing.bits_per_word("inputs", "bitmask", 16) == (0, 1)
     with pytest.raises(da.DensityError, match="above 0"):
         Density(inputs=0)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_tiles_rarely_take_more_than_their_bound(kind: str) -> None:
+    tiles, length, chance = 2000, 256, 0.01
+    density = uniform(inputs=0.3)
+    most = density.tile_bits("inputs", kind, 16, words=length, chance=chance)
+    mean = sum(density.bits_per_word("inputs", kind, 16, words=length)) * length
+    sizes = [
+        sum(measure(vector(length), inputs=tile[None]).bits_per_word("inputs", kind, 16)) * length
+        for tile in mask((tiles, length), 0.3, 7)
+    ]
+    assert sum(size > most + 1e-6 for size in sizes) <= chance * tiles + bound((tiles, 1))
+    # The mean is no bound: about every second tile is larger, beyond what chance makes of a tenth.
+    assert sum(size > mean for size in sizes) > 0.1 * tiles + bound((tiles, 1))
+    assert density.tile_bits("inputs", kind, 16, words=length, chance=0) >= 16 * length
 
 
 def test_densities_are_values() -> None:

@@ -152,7 +152,7 @@ def examples() -> list[Any]:
         job = _core.Isca16Job("ws", layer, (elements, 100, 1), (1, 1, 2, 6, 200))
         found += [job, *_core.isca16_search([job]), _core.isca16_evaluate(job, {"k": 2})]
     found += [_core.Buffering.single, _core.Charge.hop, _core.Objective.edp]
-    found += [_core.Port.read, _core.FormatKind.rlc]
+    found += [_core.Port.read, _core.FormatKind.rlc, _core.measure_host([(1024, 1)], 0.0)]
     return [example for example in found if example is not None]
 
 

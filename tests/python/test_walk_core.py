@@ -22,6 +22,7 @@ from nests import (
     Key,
     MemoryLevel,
     count_table,
+    count_values,
     explain,
     lanes,
     lower,
@@ -57,14 +58,15 @@ def differ(case: Case, formula: Callable[[Case], Table] = closed) -> bool:
 
 def check_seed(seed: int, max_macs: int) -> None:
     case = random_case(Seeded(seed), max_macs)
-    if differ(case):
+    lowered = lower(case)
+    if count_values(case, _core.evaluate(*lowered).counts) != count_values(case, _core.walk(*lowered)):
         case = shrink(case, differ)
         pytest.fail(
             f"seed {seed}; the smallest case like it:\n{explain(case, *both(case), ('closed form', 'walk'))}"
         )
 
 
-# 20,000 cases by default, and 200,000 more, some of them ten times as large, with -m slow.
+# 20,000 cases by default, and 200,000 smaller ones, but for a few that are larger, with -m slow.
 @pytest.mark.parametrize("block", range(20))
 def test_the_closed_form_equals_the_walk(block: int) -> None:
     for seed in range(BLOCK * block, BLOCK * (block + 1)):
@@ -75,7 +77,7 @@ def test_the_closed_form_equals_the_walk(block: int) -> None:
 @pytest.mark.parametrize("block", range(20, 220))
 def test_the_closed_form_equals_the_walk_at_length(block: int) -> None:
     for seed in range(BLOCK * block, BLOCK * (block + 1)):
-        check_seed(seed, 5000 if seed % 50 == 0 else 200)
+        check_seed(seed, 8000 if seed % 100 == 0 else 150)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import dnnaccel as da
+import presets
 from dnnaccel import arch, mapper
 from dnnaccel.layers import Layer
 
@@ -62,7 +63,7 @@ def test_problems_hold_the_macs_and_weights_of_their_layers(name: str) -> None:
         assert layer.problem.tensor("weights").words == node["weights"]
 
 
-@pytest.mark.parametrize("chip", arch.names())
+@presets.every_chip
 @pytest.mark.parametrize("name", NETWORKS)
 def test_macs_of_every_report_are_the_facts(name: str, chip: str) -> None:
     ran = set()

@@ -1,7 +1,7 @@
 """Chips: presets by name, YAML files by path, and the classes they are made of.
 
 ``arch.load("eyeriss")`` loads a preset and ``arch.load("my_chip.yaml")`` a file; `arch.names()` lists the
-presets.
+presets. One of them, ``host_cpu``, is no file: it is this machine, measured when it is loaded.
 """
 
 from __future__ import annotations
@@ -15,18 +15,23 @@ from dnnaccel.arch.chip import Chip
 # Behind what loads the module of the same name: this binds the function over it.
 from dnnaccel.arch.editors import schema
 from dnnaccel.arch.files import parse_value, read_chip
+from dnnaccel.arch.host import HOST, HostFigures, HostMemory, host_chip, measure_host
 from dnnaccel.arch.inherit import PRESETS, preset_names
 from dnnaccel.arch.levels import Array, Level, Mac, Memory, Vector
 from dnnaccel.errors import UnknownNameError, did_you_mean
 
 __all__ = [
+    "HOST",
     "Array",
     "Chip",
+    "HostFigures",
+    "HostMemory",
     "Level",
     "Mac",
     "Memory",
     "Vector",
     "load",
+    "measure_host",
     "names",
     "parse_value",
     "schema",
@@ -34,8 +39,8 @@ __all__ = [
 
 
 def names() -> list[str]:
-    """Return the names of the presets, sorted."""
-    return preset_names()
+    """Return the names of the presets, sorted; `host_cpu`, this machine, is among them."""
+    return sorted([HOST, *preset_names()])
 
 
 def load(name_or_path: str | os.PathLike[str]) -> Chip:
@@ -57,4 +62,6 @@ def load(name_or_path: str | os.PathLike[str]) -> Chip:
 
 @functools.cache
 def _load_preset(name: str) -> Chip:
+    if name == HOST:
+        return host_chip()
     return read_chip(PRESETS / f"{name}.yaml")

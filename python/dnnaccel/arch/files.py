@@ -7,7 +7,7 @@ from typing import Any
 
 from dnnaccel._yaml import dump, parse, place_merged_faults
 from dnnaccel.arch.chip import Chip, build
-from dnnaccel.arch.inherit import read_merged
+from dnnaccel.arch.inherit import level_places, read_merged
 from dnnaccel.errors import ArchitectureError
 
 __all__ = ["dump", "parse_value", "read_chip"]
@@ -19,10 +19,12 @@ def read_chip(path: str | os.PathLike[str]) -> Chip:
     Raises `ArchitectureError`: one sentence if a file cannot be read, otherwise one line for each fault,
     ``file:line: path: what is wrong and what would be right``.
     """
-    data, origins = read_merged(os.fspath(path))
+    name = os.fspath(path)
+    data, origins = read_merged(name)
     chip, faults = build(data)
     if chip is None:
-        raise ArchitectureError(place_merged_faults(faults, origins))
+        merged = any(file != name for file, _ in origins.values())
+        raise ArchitectureError(place_merged_faults(faults, origins, level_places(data) if merged else None))
     return chip
 
 

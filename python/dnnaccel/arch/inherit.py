@@ -16,7 +16,7 @@ from dnnaccel._yaml import Fault, Origin, Place, is_path, place_merged_faults, r
 from dnnaccel.arch.estimates import without_filled_in
 from dnnaccel.errors import ArchitectureError, did_you_mean
 
-__all__ = ["PRESETS", "merged", "preset_names", "read_merged"]
+__all__ = ["PRESETS", "level_places", "merged", "preset_names", "read_merged"]
 
 PRESETS = Path(__file__).with_name("presets")
 MAX_PARENTS = 8
@@ -54,6 +54,13 @@ def merged(data: Any, origins: Origins, name: str, chain: tuple[str, ...] = ()) 
     if merge.faults:
         raise ArchitectureError(place_merged_faults(merge.faults, origins))
     return merge.data, merge.origins
+
+
+def level_places(data: Any) -> dict[Place, Place]:
+    """Return what to call the levels of merged data: by name, for their numbers are those of no file."""
+    levels = data.get("levels") if isinstance(data, Mapping) else None
+    named = [_name(entry) for entry in levels] if isinstance(levels, list) else []
+    return {("levels", index): ("levels", name) for index, name in enumerate(named) if name}
 
 
 def _parent(extends: object, origins: Origins, name: str, chain: tuple[str, ...]) -> tuple[Any, Origins]:
@@ -232,8 +239,9 @@ def _over(old: Data, new: Data) -> Data:
     origins = {place: origin for place, origin in base_origins.items() if place[:1] and place[0] in data}
     if isinstance(data.get("sources"), Mapping):
         data["sources"] = {key: text for key, text in data["sources"].items() if key not in changes}
-    if "source" in data and any(key != "source" for key in changes):
-        del data["source"]
+    if changes and isinstance(data.get("source"), str):
+        # One text stands for all numbers of the part: it holds for those that stay.
+        data["source"] = f"{', '.join(changes)} stated anew without a source; {data['source']}"
     for key, value in changes.items():
         both = key == "sources" and isinstance(value, Mapping) and isinstance(data.get(key), Mapping)
         data[key] = {**data[key], **value} if both else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from dnnaccel.errors import UnknownNameError, unknown_name
@@ -9,10 +10,15 @@ from dnnaccel.report.text import DEFAULT_WIDTH, Column, layout, pairs
 from dnnaccel.report.units import NONE, count
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dnnaccel.arch import Chip
     from dnnaccel.dataflow import Dataflow, LevelConstraint
     from dnnaccel.layers import Layer
 
 __all__ = ["chips_text", "dataflow_text", "describe", "layer_text", "networks_text"]
+
+_LONGEST_TITLE = 46
 
 
 def networks_text(*, width: int = DEFAULT_WIDTH) -> str:
@@ -35,25 +41,44 @@ def networks_text(*, width: int = DEFAULT_WIDTH) -> str:
 
 
 def chips_text(*, width: int = DEFAULT_WIDTH) -> str:
-    """Return the built-in chips with what they are made of."""
+    """Return the built-in chips with what they are made of; this machine is listed, but not measured."""
     from dnnaccel import arch
 
-    chips = [arch.load(name) for name in arch.names()]
-    arrays = [" x ".join(f"{array.rows}x{array.columns}" for array in chip.arrays) for chip in chips]
+    names = arch.names()
+    chips = [None if name == arch.HOST else arch.load(name) for name in names]
+
+    def column(tell: Callable[[Chip], str]) -> list[str]:
+        return [NONE if chip is None else tell(chip) for chip in chips]
+
     return layout(
         [
-            Column("chip", [chip.name for chip in chips], left=True),
-            Column("array", [shape or NONE for shape in arrays]),
-            Column(
-                "clock MHz", [NONE if chip.clock_mhz is None else f"{chip.clock_mhz:g}" for chip in chips]
-            ),
-            Column("word bits", [str(chip.word_bits) for chip in chips]),
-            Column("dataflow", [chip.dataflow for chip in chips], left=True),
-            Column("energy in", [chip.energy_unit for chip in chips], left=True),
-            Column("title", [chip.title for chip in chips], left=True),
+            Column("chip", names, left=True),
+            Column("array", column(lambda chip: _shape(chip) or NONE)),
+            Column("MHz", column(lambda chip: NONE if chip.clock_mhz is None else f"{chip.clock_mhz:g}")),
+            Column("GMAC/s", column(_peak)),
+            Column("bits", column(lambda chip: str(chip.word_bits))),
+            Column("nm", column(lambda c: NONE if c.technology_nm is None else f"{c.technology_nm:g}")),
+            Column("dataflow", column(lambda chip: chip.dataflow), left=True),
+            Column("energy in", column(lambda chip: chip.energy_unit), left=True),
+            Column("title", [_title(chip) for chip in chips], left=True),
         ],
         width=width,
     )
+
+
+def _shape(chip: Chip) -> str:
+    return " ".join(f"{array.rows}x{array.columns}" for array in chip.arrays if array.instances > 1)
+
+
+def _peak(chip: Chip) -> str:
+    if chip.clock_mhz is None:
+        return NONE
+    return f"{chip.peak_macs_per_cycle * chip.clock_mhz / 1e3:,.0f}"
+
+
+def _title(chip: Chip | None) -> str:
+    title = "this machine, measured when it is loaded" if chip is None else chip.title
+    return textwrap.shorten(title, _LONGEST_TITLE, placeholder=" ...")
 
 
 def describe(name: str) -> str:

@@ -9,7 +9,7 @@ from numbers import Real
 
 from dnnaccel.errors import DensityError
 from dnnaccel.problem import ROLES, Axis, Problem, unknown_role
-from dnnaccel.sparsity.formats import Format, exact_bits, expected_bits
+from dnnaccel.sparsity.formats import Format, exact_bits, expected_bits, tile_bits
 
 __all__ = ["DENSE", "Density", "Measured", "MeasuredTensor", "interior_fraction", "uniform"]
 
@@ -124,6 +124,17 @@ class Density:
             length = _LONG if words is None else words
             data, metadata = expected_bits(form, self.of(tensor), length, word_bits)
         return data / length, metadata / length
+
+    def tile_bits(
+        self, tensor: str, form: Format | str, word_bits: int, *, words: int, chance: float = 1e-3
+    ) -> float:
+        """Return the bits that a tile of `words` words of `tensor` exceeds with probability `chance` at most.
+
+        A memory sized for the mean, `bits_per_word`, spills every second tile. Zeros are taken to be
+        independent (Chernoff's bound, and the worst arrangement); where they stand together, tiles differ
+        more. A chance of 0 gives the tile without zeros. Raises `DensityError` or `UnknownNameError`.
+        """
+        return tile_bits(Format.of(form), self.of(tensor), words, word_bits, chance)
 
     def effectual_fraction(self, operands: Collection[str]) -> float:
         """Return the share of MACs that have no zero among these `operands` (of inputs and weights).

@@ -9,7 +9,7 @@ from dnnaccel import _core
 from dnnaccel.errors import DensityError, unknown_name
 from dnnaccel.layers import whole_number
 
-__all__ = ["FORMATS", "Format", "exact_bits", "expected_bits", "lower_format"]
+__all__ = ["FORMATS", "Format", "exact_bits", "expected_bits", "lower_format", "tile_bits"]
 
 FORMATS: tuple[str, ...] = ("rlc", "csc", "bitmask", "coordinate")
 """Run lengths as in Eyeriss, compressed sparse columns as in EIE, one bit per word, an index per value."""
@@ -105,5 +105,16 @@ def exact_bits(form: Format, words: int, nonzeros: int, entries: int, word_bits:
     """
     try:
         return _core.encoded_bits(lower_format(form), words, nonzeros, entries, word_bits)
+    except ValueError as error:
+        raise DensityError(str(error)) from None
+
+
+def tile_bits(form: Format, density: float, words: int, word_bits: int, chance: float) -> float:
+    """Return the bits that a tile of `words` words exceeds with a probability of at most `chance`.
+
+    Raises `DensityError` as `expected_bits` does.
+    """
+    try:
+        return sum(_core.tile_bits(lower_format(form), density, words, word_bits, chance))
     except ValueError as error:
         raise DensityError(str(error)) from None
