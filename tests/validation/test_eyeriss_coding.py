@@ -16,6 +16,7 @@ import pytest
 from test_eyeriss import MIB, ROWS, Measured, cost, layer_of, nest
 
 import dnnaccel as da
+from dnnaccel.reproduce.jssc17_chip import MIB, Measured
 
 WORD_BITS = 16
 DENSITIES = da.sparsity.published("eyeriss_jssc17", "alexnet")
