@@ -1,8 +1,8 @@
 """Prints the README's validation tables: AlexNet on the fabricated Eyeriss chip, measured and ours.
 
 Two questions are kept apart: how good the model is (the paper's own mapping, costed) and what a free choice
-of mapping gains (searched under the row-stationary dataflow). The same as tables of text is `dnnaccel reproduce
-jssc17`; test_eyeriss.py and test_jssc17_figures.py have the assertions.
+of mapping gains (searched under the row-stationary dataflow). `dnnaccel reproduce jssc17` has the same and
+more as text; test_eyeriss.py and test_jssc17_figures.py have the assertions.
 
     python tests/validation/eyeriss_table.py
 """

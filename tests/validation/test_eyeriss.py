@@ -2,8 +2,8 @@
 
 Measured: Chen, Krishna, Emer and Sze, "Eyeriss: An Energy-Efficient Reconfigurable Accelerator for Deep
 Convolutional Neural Networks", JSSC 52(1), 2017: tables of mapping parameters and of AlexNet's layers (batch
-4, 200 MHz core, 60 MHz link, 1.0 V), read from a stored transcription (repository cucapra/fodlam). The figures
-are in python/dnnaccel/reproduce/jssc17.json.
+4, 200 MHz core, 60 MHz link, 1.0 V), read from a stored transcription (repository cucapra/fodlam). The
+figures are in python/dnnaccel/reproduce/jssc17.json.
 
 The chip ran the mappings of that table, so these are costed here as the paper gives them: what is compared is
 the counting, not the search. What the model leaves out, and which way that pulls:

@@ -79,12 +79,12 @@ class Jssc17Comparison:
     rows: tuple[ChipRow, ...]
 
     def mean_error(self, figure: str) -> float:
-        """Return the mean absolute error of a figure over the layers under the paper's mapping, a fraction."""
+        """Return the mean absolute error of a figure over the layers, under the paper's mapping."""
         errors = [abs(row.figures(row.paper)[figure] / row.published()[figure] - 1) for row in self.rows]
         return sum(errors) / len(errors)
 
     def total_error(self, figure: str) -> float:
-        """Return the error of a figure's sum over all layers, as a fraction, with the paper's mapping."""
+        """Return the error of a figure's sum over all layers, under the paper's mapping."""
         ours = sum(row.figures(row.paper)[figure] for row in self.rows)
         return ours / sum(row.published()[figure] for row in self.rows) - 1
 
