@@ -24,8 +24,8 @@ def comparison_text(comparison: Jssc17Comparison, *, width: int = DEFAULT_WIDTH)
     """Return all tables of a comparison, for lines of `width` characters."""
     head = (
         "alexnet, batch 4, on the fabricated Eyeriss (JSSC 2017), measured, and ours on the preset eyeriss "
-        "with the measured zeros, under the mapping of the paper's table and under the best row-stationary ones "
-        "that our search finds"
+        "with the measured zeros, under the mapping of the paper's table and under the best that our search "
+        "finds for row stationary"
     )
     blocks = [notes([head], width=width)]
     for title, figure in (
@@ -117,10 +117,11 @@ def _sums(row: ChipRow) -> str:
     depth = layer_of(row.chip).problem.bounds["C"]
     passes = -(-depth // (row.chip.q * row.chip.r))
     channels = depth / passes * sums / (row.chip.glb_mib - inputs)
+    together = row.chip.q * row.chip.r
     return (
         f"{row.chip.layer}: {sums:.1f} of our {inputs + sums:.1f} MiB over the buffer are partial sums, there "
-        f"and back in each of {passes} passes of {row.chip.q * row.chip.r} channels, as the paper's mapping table "
-        f"has it; the measured {row.chip.glb_mib} MiB would be passes of {channels:.1f} channels"
+        f"and back in each of {passes} passes of {together} channels, as the paper's mapping table has it; the "
+        f"measured {row.chip.glb_mib} MiB would be passes of {channels:.1f} channels"
     )
 
 
@@ -133,8 +134,8 @@ def _coded(row: ChipRow) -> str:
     inputs, outputs = (f"{1 - share:.1%}" for share in (density.inputs, density.outputs))
     how = "not coded" if row.chip.layer == "conv1" else "as measured"
     return (
-        f"{row.chip.layer}: DRAM {split} MiB; zeros in inputs {inputs}, {how}, in outputs {outputs}, those of "
-        "the next layer's inputs"
+        f"{row.chip.layer}: DRAM {split} MiB; zeros in inputs {inputs}, {how}, in outputs {outputs}, those "
+        "of the next layer's inputs"
     )
 
 
@@ -153,6 +154,7 @@ def _power(comparison: Jssc17Comparison) -> str:
     chip = ", ".join(f"{part} {share:.1%}" for part, share in figures("jssc17")["power_share"].items())
     return (
         f"power: ours is the energy of MACs, memories and networks over time, split {ours}; the chip's "
-        f"splits {chip}. The preset has nothing for clocks, control, the PEs' FIFOs and pipeline registers, or "
-        "leakage, for want of a source, and its memories' energies are a table's, so shares compare and sums do not"
+        f"splits {chip}. The preset has nothing for clocks, control, the PEs' FIFOs and pipeline registers, "
+        "or leakage, for want of a source, and the energies of its memories are a table's, so shares compare "
+        "and sums do not"
     )
