@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -21,6 +22,8 @@ using problem::Tensor;
 
 constexpr std::uint64_t kMaxPoints = 1ULL << 26;
 constexpr std::int64_t kMaxAxisPoints = 1LL << 20;
+constexpr std::size_t kBlock = 16;  // bytes of a vector on every 64-bit machine
+using Block [[gnu::vector_size(kBlock)]] = std::uint8_t;
 
 /// Coordinates first, first + step, ... of an axis, whose words count for point `point` of it.
 struct Run {
@@ -148,7 +151,8 @@ class Counter {
       words_[a] = words_[a + 1] * axes_[a].size;
       points_[a] = points_[a + 1] * axes_[a].points;
     }
-    const auto row = static_cast<std::size_t>(axes_.back().whole ? 0 : axes_.back().size);
+    const auto size = static_cast<std::size_t>(axes_.back().whole ? 0 : axes_.back().size);
+    const std::size_t row = (size + kBlock - 1) / kBlock * kBlock;
     narrow_.resize(row);
     wide_.resize(row);
   }
@@ -190,12 +194,20 @@ class Counter {
         continue;
       }
       for (const Run& along : row.runs) {
-        std::uint64_t sum = 0;
-        const std::uint32_t* from = wide_.data() + along.first;
-        for (std::int64_t i = 0; i < along.count; ++i) sum += from[i * along.step];
-        counts[along.point] += sum;
+        counts[along.point] += sum_along(along);
       }
     }
+  }
+
+  [[nodiscard]] std::uint64_t sum_along(const Run& run) const {
+    const std::uint32_t* from = wide_.data() + run.first;
+    std::uint64_t sum = 0;
+    if (run.step == 1) {
+      for (std::int64_t i = 0; i < run.count; ++i) sum += from[i];
+    } else {
+      for (std::int64_t i = 0; i < run.count; ++i) sum += from[i * run.step];
+    }
+    return sum;
   }
 
   [[nodiscard]] const std::uint8_t* row_of(std::int64_t word, const Run& run,
@@ -234,12 +246,28 @@ class Counter {
 
   template <int sign>
   void add_row(const std::uint8_t* row) {
-    // Bytes may alias anything: the size must be at hand for the loop to become one over vectors.
+    // A short row is read on into the next one, where there is one, so that all of it is done in
+    // whole vectors; what the sums hold behind the row is not looked at.
+    const auto left = static_cast<std::size_t>(mask_.data() + mask_.size() - row);
+    if (left >= narrow_.size()) return add_blocks<sign>(row);
+    const auto size = static_cast<std::size_t>(axes_.back().size);
+    for (std::size_t x = 0; x < size; ++x) {
+      narrow_[x] = static_cast<std::uint8_t>(narrow_[x] + (row[x] != 0 ? sign : 0));
+    }
+  }
+
+  template <int sign>
+  void add_blocks(const std::uint8_t* row) {
     const std::size_t size = narrow_.size();
     std::uint8_t* sums = narrow_.data();
-    for (std::size_t x = 0; x < size; ++x) {
-      const auto one = static_cast<std::uint8_t>(row[x] != 0);
-      sums[x] = static_cast<std::uint8_t>(sign > 0 ? sums[x] + one : sums[x] - one);
+    for (std::size_t x = 0; x < size; x += kBlock) {
+      Block words;
+      Block sum;
+      std::memcpy(&words, row + x, kBlock);
+      std::memcpy(&sum, sums + x, kBlock);
+      const Block minus_one = reinterpret_cast<Block>(words != 0);  // 255 where a word is not zero
+      sum = sign > 0 ? sum - minus_one : sum + minus_one;
+      std::memcpy(sums + x, &sum, kBlock);
     }
   }
 
