@@ -15,6 +15,7 @@ from dnnaccel.arch.schema import (
     VectorSchema,
 )
 from dnnaccel.arch.values import NAME
+from dnnaccel.energy.schema import component_schema
 
 __all__ = ["schema"]
 
@@ -89,6 +90,9 @@ def _keys(model: type[Schema], required: list[str] | None = None) -> _Json:
     made.pop("title", None)
     for entry in made["properties"].values():
         entry.pop("title", None)
+    part = {MemorySchema: "memory", ArraySchema: "array", MacSchema: "mac"}.get(model)
+    if part is not None:
+        made["properties"]["component"] |= component_schema(part)
     if required is not None:
         made["required"] = required
     return made

@@ -16,18 +16,16 @@ from dnnaccel.arch.values import (
     NO_CHARGE,
     Area,
     AreaUnit,
-    ArrayComponent,
     Charge,
     ChipName,
+    Component,
     Count,
     Dims,
     Energy,
     Formats,
     Forwarded,
     LevelName,
-    MacComponent,
     Megahertz,
-    MemoryComponent,
     Milliwatts,
     Operands,
     Rate,
@@ -66,7 +64,7 @@ class MemorySchema(Schema):
     """Tensors of those that a mapping may leave out here."""
     buffering: Literal["single", "double", "stream"] = "single"
     """How the next tile comes in: after use, beside it (two tiles must fit), or word by word behind it."""
-    component: MemoryComponent = FrozenDict()
+    component: Component = FrozenDict()
     """What it is made of: estimates the energies and the area that are left out."""
     read_energy: Energy | None = None
     """Energy of reading one word, in the chip's energy_unit."""
@@ -134,7 +132,7 @@ class ArraySchema(Schema):
     """Operands that an instance can hand on to a neighbour that lacks them."""
     charge: Charge = NO_CHARGE
     """For each tensor what costs energy: none, each delivery to an instance, or each hop."""
-    component: ArrayComponent = FrozenDict()
+    component: Component = FrozenDict()
     """What the network is made of: estimates the energy that is left out."""
     energy: Energy | None = None
     """Energy of one charged word, in the chip's energy_unit."""
@@ -161,7 +159,7 @@ class MacSchema(Schema):
         "energy": "state the energy of one multiply-accumulate, in the chip's energy_unit, or a component",
     }
 
-    component: MacComponent = FrozenDict()
+    component: Component = FrozenDict()
     """What it is made of: estimates the energy and the area that are left out."""
     energy: Energy | None = None
     """Energy of one multiply-accumulate, in the chip's energy_unit."""

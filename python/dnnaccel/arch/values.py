@@ -11,15 +11,14 @@ from typing import Annotated, Any
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from dnnaccel._checks import FrozenDict, Plain, is_name, nearest_key, plain, shown, text, wrong
-from dnnaccel.energy.schema import component_schema
 from dnnaccel.problem import DIMS, ROLES
 
 __all__ = [
-    "ArrayComponent",
     "Area",
     "AreaUnit",
     "Charge",
     "ChipName",
+    "Component",
     "Count",
     "Dims",
     "Energy",
@@ -27,9 +26,7 @@ __all__ = [
     "Forwarded",
     "LevelName",
     "MAX_PES",
-    "MacComponent",
     "Megahertz",
-    "MemoryComponent",
     "Milliwatts",
     "NAME",
     "NO_CHARGE",
@@ -208,11 +205,7 @@ Sources = Annotated[
     PlainValidator(_sources),
     WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
 ]
-MemoryComponent = Annotated[
-    FrozenDict, PlainValidator(_component), WithJsonSchema(component_schema("memory"))
-]
-ArrayComponent = Annotated[FrozenDict, PlainValidator(_component), WithJsonSchema(component_schema("array"))]
-MacComponent = Annotated[FrozenDict, PlainValidator(_component), WithJsonSchema(component_schema("mac"))]
+Component = Annotated[FrozenDict, PlainValidator(_component), WithJsonSchema({"type": "object"})]
 Count = Annotated[int, Field(ge=1, le=MAX_PES), Plain]
 Energy = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False), Plain]
 Area = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False), Plain]
