@@ -1,3 +1,4 @@
+#include "mapper/rate.hpp"
 #include "mapper/search.hpp"
 
 #include <pybind11/functional.h>
@@ -52,6 +53,49 @@ std::vector<mapper::Outcome> search(const arch::Architecture& architecture,
                         });
 }
 
+mapper::Rate cost_rate(const problem::Problem& problem, const arch::Architecture& architecture,
+                       const mapping::Mapspace& space, std::size_t mappings, int rounds,
+                       std::uint64_t seed, bool cold) {
+  return mapper::cost_rate(problem, architecture, space, {},
+                           {.mappings = mappings, .rounds = rounds, .seed = seed, .cold = cold});
+}
+
+mapper::SearchRates search_rate(const problem::Problem& problem,
+                                const arch::Architecture& architecture,
+                                const mapping::Mapspace& space, int proposals, int rounds,
+                                std::uint64_t seed) {
+  return mapper::search_rate(problem, architecture, space, {}, proposals, rounds, seed);
+}
+
+/// The stopwatch of bench/cost.py: no part of the package's face.
+void register_rates(py::module_& module) {
+  py::class_<mapper::Rate>(module, "Rate", "How fast random mappings were costed.")
+      .def_readonly("mappings", &mapper::Rate::mappings)
+      .def_readonly("drawn", &mapper::Rate::drawn)
+      .def_readonly("tables", &mapper::Rate::tables)
+      .def_readonly("costed", &mapper::Rate::costed)
+      .def_readonly("seconds", &mapper::Rate::seconds)
+      .def_readonly("energy", &mapper::Rate::energy)
+      .def_readonly("cycles", &mapper::Rate::cycles)
+      .def_readonly("counted_energy", &mapper::Rate::counted_energy)
+      .def_readonly("counted_cycles", &mapper::Rate::counted_cycles);
+  py::class_<mapper::SearchRate>(module, "SearchRate", "How fast a search went.")
+      .def_readonly("evaluated", &mapper::SearchRate::evaluated)
+      .def_readonly("pruned", &mapper::SearchRate::pruned)
+      .def_readonly("seconds", &mapper::SearchRate::seconds);
+  py::class_<mapper::SearchRates>(module, "SearchRates", "Without tables, and with them.")
+      .def_readonly("cold", &mapper::SearchRates::cold)
+      .def_readonly("warm", &mapper::SearchRates::warm);
+  module.def("cost_rate", &cost_rate, py::arg("problem"), py::arg("architecture"), py::arg("space"),
+             py::kw_only(), py::arg("mappings"), py::arg("rounds"), py::arg("seed"),
+             py::arg("cold"), py::call_guard<py::gil_scoped_release>(),
+             "Cost distinct random mappings that fit, `rounds` times, and take the CPU time.");
+  module.def("search_rate", &search_rate, py::arg("problem"), py::arg("architecture"),
+             py::arg("space"), py::kw_only(), py::arg("proposals"), py::arg("rounds"),
+             py::arg("seed"), py::call_guard<py::gil_scoped_release>(),
+             "Anneal from one start without tables, then `rounds` times with them.");
+}
+
 }  // namespace
 
 void register_mapper(py::module_& module) {
@@ -80,11 +124,12 @@ void register_mapper(py::module_& module) {
       .def_readonly("pareto", &mapper::Outcome::pareto)
       .def_readonly("misfit", &mapper::Outcome::misfit)
       .def_readonly("refused", &mapper::Outcome::refused);
-  module.def("search", &search, py::arg("architecture"), py::arg("problems"), py::arg("spaces"), py::arg("objective"), py::arg("effort"), py::arg("threads") = 0,
-             py::arg("progress") = py::none(),
-             py::arg("sparsities") = py::none(),
+  module.def("search", &search, py::arg("architecture"), py::arg("problems"), py::arg("spaces"),
+             py::arg("objective"), py::arg("effort"), py::arg("threads") = 0,
+             py::arg("progress") = py::none(), py::arg("sparsities") = py::none(),
              "Find a good mapping for each problem. Ctrl-C stops it; progress(done, total) is "
              "called meanwhile.");
+  register_rates(module);
 }
 
 }  // namespace dnnaccel::bindings

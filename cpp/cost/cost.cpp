@@ -16,6 +16,9 @@ constexpr std::size_t at(Role role) { return static_cast<std::size_t>(problem::i
 /// Cycles per word; 0 for an unlimited bandwidth.
 double rate(double bandwidth) { return 1.0 / bandwidth; }
 
+/// A count below 2^63, which is quicker to convert.
+double exact(std::uint64_t count) { return static_cast<double>(static_cast<std::int64_t>(count)); }
+
 double share(double words, std::uint64_t instances) {
   return instances == 0 ? 0.0 : words / static_cast<double>(instances);
 }
@@ -68,6 +71,8 @@ Pricer::Pricer(const problem::Problem& problem, const arch::Architecture& archit
       sparsity_(sparsity),
       outputs_(static_cast<double>(problem.tensor(Role::outputs).words())) {
   sparsity_.validate();
+  // Counts are at most a few times the MACs.
+  dense_ = sparsity_ == Sparsity{} && problem.macs() < 1ULL << 50;
   int arrays = 0;
   for (int level = 0; level < architecture.size(); ++level) {
     pe_group_[at(level)] = arrays;
@@ -81,6 +86,24 @@ Pricer::Pricer(const problem::Problem& problem, const arch::Architecture& archit
     for (Role role : problem::kEveryRole) {
       network_[at(level)][at(role)] = rate(architecture.array(level)->bandwidth[at(role)]);
     }
+  }
+  flatten();
+}
+
+void Pricer::flatten() {
+  for (int level = 0; level < architecture_.size(); ++level) {
+    FlatLevel flat{.level = level, .array = architecture_.array(level)};
+    if (const arch::Memory* memory = architecture_.memory(level)) {
+      flat.read_energy = memory->read_energy;
+      flat.write_energy = memory->write_energy;
+      flat.ports = ports_[at(level)];
+      flat.limited = flat.ports.read > 0 || flat.ports.write > 0 || flat.ports.shared > 0;
+      waits_ = waits_ || (level > 0 && memory->buffering != arch::Buffering::stream);
+    } else {
+      flat.network = network_[at(level)];
+      for (double cycles_per_word : flat.network) flat.limited |= cycles_per_word > 0;
+    }
+    flat_.push_back(flat);
   }
 }
 
@@ -267,8 +290,9 @@ Cost Pricer::price(const Counts& counts) const {
   }
   const double working = cost.compute_cycles + cost.exposed_cycles;
   if (slowest <= working) cost.bound_by = -1;
+  // A layer whose MACs are all skipped still takes a cycle: rates and products of it stay defined.
   cost.cycles =
-      static_cast<std::uint64_t>(std::ceil(std::max(working, slowest) + cost.ramp_cycles));
+      static_cast<std::uint64_t>(std::ceil(std::max({working, slowest, 1.0}) + cost.ramp_cycles));
   cost.mac_energy = static_cast<double>(counts.macs) * sparsity_.work * architecture_.mac_energy;
   cost.leakage_energy = static_cast<double>(cost.cycles) * architecture_.leakage_energy;
   cost.energy = cost.mac_energy + cost.leakage_energy;
@@ -279,6 +303,70 @@ Cost Pricer::price(const Counts& counts) const {
     }
   }
   return cost;
+}
+
+/// As `price_words`, of one memory: its cycles, and its energies.
+double Pricer::total_memory(const FlatLevel& flat, const Counts& counts,
+                            PerRole<double>& energies) const {
+  double all_reads = 0;
+  double all_writes = 0;
+  for (std::size_t role = 0; role < kRoles; ++role) {
+    const MemoryCount& count = counts.memories[at(flat.level)][role];
+    const double reads = exact(count.reads);
+    const double writes = exact(count.writes);
+    energies[role] = reads * flat.read_energy + writes * flat.write_energy;
+    all_reads += reads;
+    all_writes += writes;
+  }
+  if (!flat.limited) return 0;
+  return share(std::max({all_reads * flat.ports.read, all_writes * flat.ports.write,
+                         (all_reads + all_writes) * flat.ports.shared}),
+               counts.instances[at(flat.level)]);
+}
+
+/// As `price_networks`, of one array.
+double Pricer::total_network(const FlatLevel& flat, const Counts& counts,
+                             PerRole<double>& energies) const {
+  double slowest = 0;
+  for (std::size_t role = 0; role < kRoles; ++role) {
+    const NetworkCount& count = counts.networks[at(flat.level)][role];
+    switch (flat.array->charge[role]) {
+      case arch::Charge::none:
+        energies[role] = 0;
+        break;
+      case arch::Charge::delivery:
+        energies[role] = exact(count.delivered + count.returned) * flat.array->energy;
+        break;
+      case arch::Charge::hop:
+        energies[role] = exact(count.hops) * flat.array->energy;
+        break;
+    }
+    if (!flat.limited) continue;
+    const double most = exact(std::max(count.sent, count.returned));
+    slowest = std::max(slowest, share(most * flat.network[role], counts.instances[at(flat.level)]));
+  }
+  return slowest;
+}
+
+Price Pricer::total(const Counts& counts) const {
+  if (!dense_ || waits_) {
+    const Cost cost = price(counts);
+    return {.energy = cost.energy, .cycles = cost.cycles};
+  }
+  PerLevel<PerRole<double>> energies;
+  double slowest = exact(counts.steps);
+  for (const FlatLevel& flat : flat_) {
+    PerRole<double>& here = energies[at(flat.level)];
+    slowest = std::max(slowest, flat.array == nullptr ? total_memory(flat, counts, here)
+                                                      : total_network(flat, counts, here));
+  }
+  Price out{.cycles = static_cast<std::uint64_t>(std::ceil(slowest))};
+  out.energy = exact(counts.macs) * architecture_.mac_energy +
+               static_cast<double>(out.cycles) * architecture_.leakage_energy;
+  for (const FlatLevel& flat : flat_) {
+    for (double energy : energies[at(flat.level)]) out.energy += energy;
+  }
+  return out;
 }
 
 }  // namespace dnnaccel::cost

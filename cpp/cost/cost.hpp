@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "cost/counts.hpp"
 #include "cost/sparsity.hpp"
 
@@ -28,6 +30,12 @@ struct Cost {
   double energy = 0;  ///< all of the above
 };
 
+/// What a search compares mappings by.
+struct Price {
+  double energy = 0;
+  std::uint64_t cycles = 0;
+};
+
 /// Prices counts of one problem on one architecture.
 ///
 /// cycles = max(compute + exposed, busiest level) + ramp. A memory is busy for reads / read
@@ -45,6 +53,9 @@ class Pricer {
          const Sparsity& sparsity = {});
 
   [[nodiscard]] Cost price(const Counts& counts) const;
+
+  /// Energy and cycles of `price`, to the bit, and nothing else: a search asks millions of times.
+  [[nodiscard]] Price total(const Counts& counts) const;
 
  private:
   /// Cycles per word of a memory's ports; 0 where a port never limits.
@@ -64,6 +75,22 @@ class Pricer {
   [[nodiscard]] double cycles_of(const Transfer& transfer, int level, const Counts& counts) const;
   [[nodiscard]] double restarts(const Counts& counts, int level) const;
 
+  /// A memory or an array as `total` needs it.
+  struct FlatLevel {
+    int level = 0;
+    const arch::Array* array = nullptr;  ///< of an array
+    double read_energy = 0;
+    double write_energy = 0;
+    Ports ports;
+    bool limited = false;  ///< some port, or some role's network, has a bandwidth
+    PerRole<double> network{};
+  };
+
+  void flatten();
+  [[nodiscard]] double total_memory(const FlatLevel& flat, const Counts& counts,
+                                    PerRole<double>& energies) const;
+  [[nodiscard]] double total_network(const FlatLevel& flat, const Counts& counts,
+                                     PerRole<double>& energies) const;
   void price_words(const Counts& counts, Cost& cost) const;
   void price_networks(const Counts& counts, Cost& cost) const;
   void price_waits(const Counts& counts, Cost& cost) const;
@@ -73,6 +100,9 @@ class Pricer {
   double outputs_ = 0;  ///< words of the output tensor
   PerLevel<Ports> ports_{};
   PerLevel<PerRole<double>> network_{};  ///< cycles per word; 0 where it never limits
+  bool dense_ = false;                   ///< no zeros, and every count is exact as a double
+  bool waits_ = false;                   ///< some memory below the top is not streamed
+  std::vector<FlatLevel> flat_;
   PerLevel<int> pe_group_{};  ///< arrays around a level: levels of one group are beside each other
 };
 

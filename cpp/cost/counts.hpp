@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -60,6 +61,14 @@ struct Counts {
   std::uint64_t macs = 0;
   std::uint64_t steps = 0;        ///< temporal positions of the whole nest, in lockstep
   std::uint64_t active_macs = 0;  ///< MAC units that ever work
+
+  /// Set what is known of the first `levels` levels back to nothing.
+  void clear(int levels) {
+    const auto n = static_cast<std::size_t>(levels);
+    std::fill_n(memories.begin(), n, PerRole<MemoryCount>{});
+    std::fill_n(networks.begin(), n, PerRole<NetworkCount>{});
+    std::fill_n(ramps.begin(), n, PerRole<RampCount>{});
+  }
 };
 
 /// Two consecutive keepers of a tensor, by level; for compute `child` is the number of levels.
@@ -92,12 +101,77 @@ struct SumsAbove {
   std::uint64_t seeds = 0;
 };
 
+// Below is inline because it runs for every pair of every mapping that a search costs.
+
+namespace detail {
+
+constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
+
+inline void enter_operand(const Keepers& keepers, const Flow& flow, Counts& out) {
+  const auto role = at(problem::index(keepers.role));
+  MemoryCount& parent = out.memories[at(keepers.parent)][role];
+  parent.reads += flow.sent;
+  if (keepers.compute) {
+    parent.computed_reads = flow.sent;
+    return;
+  }
+  MemoryCount& child = out.memories[at(keepers.child)][role];
+  child.writes += flow.received;
+  child.filled = flow.received;
+  child.sent = flow.sent;
+  // What a sibling passes on, it reads.
+  if (keepers.forwards) child.reads += flow.received - flow.sent;
+}
+
+/// Notation of counting.md section 5: D drained by a level, A arriving at its parent, E each once
+/// per drain. A parent's first visits read nothing; sums that were begun come back to it.
+inline void enter_outputs(const Keepers& keepers, const Flow& flow, SumsAbove& sums, Counts& out) {
+  const auto role = at(problem::index(keepers.role));
+  const std::uint64_t first_visits = sums.drained - sums.seeds;
+  const std::uint64_t seeds = flow.once - first_visits;
+  MemoryCount& parent = out.memories[at(keepers.parent)][role];
+  parent.writes += flow.sent;
+  parent.reads += flow.sent - first_visits;
+  if (keepers.compute) {
+    parent.computed_reads = flow.sent - first_visits;
+    parent.computed_writes = flow.sent;
+  } else {
+    MemoryCount& child = out.memories[at(keepers.child)][role];
+    child.reads += flow.received;
+    child.writes += seeds;
+    child.drained = flow.received;
+    child.filled = seeds;
+    child.sent = flow.sent;
+  }
+  for (int level = keepers.parent + 1; level < keepers.child; ++level) {
+    out.networks[at(level)][role].returned = seeds;
+  }
+  sums = {.drained = flow.received, .seeds = seeds};
+}
+
+}  // namespace detail
+
 /// Enter what moved between two keepers: reads and writes of both, hops, ramps. For outputs, call
 /// from the outermost pair inwards with one `sums`, which starts as {|outputs|, 0}.
-void enter(const Keepers& keepers, const Flow& flow, SumsAbove& sums, Counts& out);
+inline void enter(const Keepers& keepers, const Flow& flow, SumsAbove& sums, Counts& out) {
+  if (!keepers.compute) {
+    out.ramps[detail::at(keepers.child)][detail::at(problem::index(keepers.role))] = {
+        .sent = flow.ramp_sent, .received = flow.ramp_received, .parent = keepers.parent};
+  }
+  if (keepers.role == problem::Role::outputs) {
+    detail::enter_outputs(keepers, flow, sums, out);
+  } else {
+    detail::enter_operand(keepers, flow, out);
+  }
+}
 
 /// Enter what crossed one array between two keepers.
-void enter_network(const Keepers& keepers, int level, std::uint64_t sent, std::uint64_t delivered,
-                   Counts& out);
+inline void enter_network(const Keepers& keepers, int level, std::uint64_t sent,
+                          std::uint64_t delivered, Counts& out) {
+  NetworkCount& count = out.networks[detail::at(level)][detail::at(problem::index(keepers.role))];
+  count.sent = sent;
+  count.delivered = delivered;
+  count.hops = delivered - sent;
+}
 
 }  // namespace dnnaccel::cost

@@ -3,12 +3,9 @@
 #include <array>
 #include <cstdint>
 #include <deque>
-#include <unordered_map>
-#include <utility>
 #include <vector>
 
-#include "cost/axis_plan.hpp"
-#include "cost/counts.hpp"
+#include "cost/role_table.hpp"
 #include "cost/sparsity.hpp"
 #include "mapping/mapspace.hpp"
 
@@ -17,12 +14,10 @@
 /// A chain is the tiles of one dim, a tile for each slot of a layout that may split it. Of a
 /// mapping, only its chains, the order of its loops and what it keeps matter, and a sum over an
 /// axis needs only the chains of the axis' dims and, of the order, how many of their loops stand
-/// outside the loop in question: its cut. So all sums of a chain are tabulated by cut when the
-/// chain is first seen, those of a window axis by pairs of chains as they are asked for, and a
-/// mapping costs one look-up for each factor.
+/// outside the loop in question: its cut. So all sums of a chain are tabulated by cut when it is
+/// first used, those of a window axis by pairs of chains as they are asked for, and a mapping costs
+/// one look-up for each factor.
 namespace dnnaccel::cost {
-
-using ChainId = std::uint32_t;
 
 /// Most slots that a layout can have: one for each memory, two for each array.
 inline constexpr std::size_t kMaxSlots = 2 * arch::kMaxLevels;
@@ -38,127 +33,154 @@ struct ChainedMapping {
 
 class Tables {
  public:
+  /// Throws std::invalid_argument if the problem has a dim beyond `kMaxBound`. What is given must
+  /// outlive the tables.
   Tables(const problem::Problem& problem, const arch::Architecture& architecture,
          const mapping::Layout& layout, const Sparsity& sparsity = {});
+  // Its parts point to one another.
+  Tables(const Tables&) = delete;
+  Tables& operator=(const Tables&) = delete;
 
-  /// How many chains, and pairs of chains of a window, are tabulated: a few kilobytes each. They
+  /// Largest bound of a dim: sums are held in 32 bits.
+  static constexpr std::int64_t kMaxBound = 0xffffffffLL;
+
+  /// How many chains, and pairs of chains of a window, are tabulated: about a kilobyte each. They
   /// are never forgotten; who costs mappings without end starts afresh now and then.
   [[nodiscard]] std::size_t size() const;
 
   /// The number of a chain: `tiles` has an entry for each of layout.slots_of(dim).
   ChainId intern(int dim, const std::int64_t* tiles);
 
-  /// Whether every tile fits its memory.
-  bool fits(const ChainedMapping& mapping);
-  /// Count everything, as Counter::count does.
-  void count(const ChainedMapping& mapping, Counts& out);
+  /// Count everything about a mapping, as Counter::count does; but ramps are left at 0 on chips on
+  /// which nothing waits for them. Returns false, and counts nothing, if its splits do not fit the
+  /// arrays or its tiles their memories, or it has more than mapping::kMaxLoops loops of more than
+  /// one trip.
+  [[nodiscard]] bool count(const ChainedMapping& mapping, Counts& out);
 
  private:
-  /// One way to unite the splits between two keepers: sharing ones from a level on, or all.
-  struct Link {
-    int from_level = 0;
-    bool all = false;
+  static constexpr std::size_t kMaxLinks = arch::kMaxLevels + 1;
+  using Totals = std::array<std::uint64_t, kMaxLinks>;
+
+  /// By dim, in the order of the chain tables: how many of the dim's loops stand before a place.
+  /// Two words, so that a loop is taken in by an addition.
+  struct Cuts {
+    std::array<std::uint64_t, 2> packed{};
+    [[nodiscard]] const std::uint8_t* bytes() const {
+      return reinterpret_cast<const std::uint8_t*>(packed.data());
+    }
   };
 
-  /// Two consecutive keepers and the links that are asked for between them: what leaves the parent,
-  /// what goes from one array into the next, what reaches the child; and, for outputs, all splits
-  /// united.
-  struct Pair : Keepers {
-    int slots = 0;  ///< temporal slots above the child
-    std::vector<int> arrays;
-    std::vector<Link> links;
-    std::size_t child_link = 0;
-    std::size_t once_link = 0;
-    int first_entry = 0;         ///< entry of links[0] in the tables of chains; the others follow
-    int first_window_entry = 0;  ///< the same in those of windows, where each role counts by itself
+  /// A memory of limited size.
+  struct Bounded {
+    int level = 0;
+    std::uint64_t copies = 1;
+    std::uint64_t words = 0;
   };
 
-  /// What is kept at each level, and the pairs that follow from it.
-  struct Config {
-    PerLevel<std::uint32_t> keeps{};
-    std::vector<Pair> pairs;
-    int entries = 0;
-    PerRole<int> window_entries{};
+  /// A temporal slot that some dim may split.
+  struct OrderedSlot {
+    int number = 0;
+    int level = 0;
   };
 
-  enum Kind : int { kFetched, kKept, kOwn, kLast, kKinds };
-  enum WindowKind : int { kWindowFetched, kWindowKept, kWindowOwnP, kWindowOwnR, kWindowKinds };
-  using Values = std::vector<std::uint64_t>;
-
-  struct Chain {
-    std::vector<std::int64_t> tiles;  ///< by slot of the layout: its own slots and all others
-    std::uint32_t looping = 0;        ///< bit t: more than one trip in temporal slot t
-    std::array<std::int64_t, arch::kMaxLevels + 1> tile{};  ///< above each level, and at compute
-    /// That work, as far as this dim goes, at each level and at compute.
-    std::array<std::uint64_t, arch::kMaxLevels + 1> instances{};
-    std::uint64_t positions = 1;
-    /// By what is kept: values[(entry * kKinds + kind) * cuts + cut], computed when asked for.
-    std::vector<std::pair<std::uint32_t, Values>> values;
+  /// One dim of a role, and what its chain at hand says about the pair of keepers at hand.
+  struct Factor {
+    const Word* values = nullptr;
+    std::uint8_t table = 0;
+    std::uint8_t cuts = 1;
+    std::uint16_t size = 0;  ///< values of one pair (of plain dims) or of one link (of others)
   };
 
-  /// Sums of a window axis for one pair of chains, computed when asked for.
-  struct WindowBlock {
-    std::vector<std::pair<std::uint32_t, Values>> values;
-    PerLevel<std::uint64_t> largest{};  ///< one more than it is; 0 if unknown
+  /// The same of a window axis.
+  struct WindowFactor {
+    Word* cells = nullptr;
+    std::uint8_t p = 0;
+    std::uint8_t r = kNoTable;
+    std::uint8_t columns = 1;
+    std::uint16_t fetched = 0;  ///< cells of a link before those of what is kept
+    std::uint16_t size = 0;     ///< cells of one link
   };
 
-  struct LoopAt {
-    std::uint8_t slot;
-    std::uint8_t dim;
+  /// All axes of one role at hand.
+  struct RoleAtHand {
+    RoleTable* table = nullptr;
+    base::SmallVector<Factor, problem::kMaxDims> plain;
+    base::SmallVector<Factor, problem::kMaxDims> absent;
+    base::SmallVector<WindowFactor, problem::kMaxDims> windows;
+    std::uint64_t standing = 1;      ///< words along axes that no dim moves along: 0 or 1
+    std::uint64_t plain_loops = 0;   ///< bits of the loops of plain dims
+    std::uint64_t moving_loops = 0;  ///< and of those of windows too
   };
 
-  const Config& config(std::uint32_t kept);
-  void build_pairs(Config& config) const;
-  [[nodiscard]] Chain make_chain(int dim, const std::int64_t* tiles) const;
-  void gather(const Pair& pair, Link link, const Config* keepers, const Chain& chain, int dim,
-              int cut, int own, Steps& steps) const;
-  [[nodiscard]] bool unites(const Pair& pair, Link link, int level, int dim) const;
-  [[nodiscard]] bool keeper_between(const Pair& pair, const Config* keepers, int above,
-                                    int below) const;
-  Values& values_of(std::vector<std::pair<std::uint32_t, Values>>& by_kept, int size) const;
-  std::uint64_t value(const Pair& pair, std::size_t link, int dim, Kind kind, int cut);
-  [[nodiscard]] std::uint64_t compute(const Pair& pair, Link link, int dim, Kind kind,
-                                      int cut) const;
-  std::uint64_t window_value(const Pair& pair, std::size_t link, int window, const WindowAxis& axis,
-                             WindowKind kind, int cut_p, int cut_r);
-  std::uint64_t largest(int window, const WindowAxis& axis, int level);
-  std::uint64_t tile_words(problem::Role role, int level);
+  enum class Ask : std::uint8_t;
 
-  void adopt(const ChainedMapping& mapping);
-  void adopt_order(const ChainedMapping& mapping);
-  [[nodiscard]] int cut_of(int dim, std::size_t loop) const;
-  std::uint64_t fetched(const Pair& pair, std::size_t link, std::size_t loops);
-  std::uint64_t kept(const Pair& pair, std::size_t link, std::size_t loop);
-  std::uint64_t words(const Pair& pair, std::size_t link);
-  std::uint64_t last_outputs(const Pair& pair, std::size_t link);
-  [[nodiscard]] bool splits_between(const Pair& pair) const;
-  void count_pair(const Pair& pair, SumsAbove& sums, Counts& out);
+  void tabulate_axes();
+  static void lay_hand(const TabledAxes& axes, RoleAtHand& hand);
+  void tabulate_levels();
+  RoleTable& role_table(problem::Role role, std::uint32_t levels);
+  void take_options(std::uint32_t options);
+  bool take_chains(const ChainedMapping& mapping);
+  void take_rows();
+  bool take_order(const ChainedMapping& mapping);
+  bool tiles_fit();
+  std::uint64_t tile_words(std::size_t role, int level);
+  std::uint32_t new_block(std::size_t role, std::size_t window, std::uint64_t key);
+
+  void count_all(Counts& out);
+  void count_role(std::size_t role, Counts& out);
+  template <Ask kAsk>
+  std::uint64_t plain_product(const RoleAtHand& hand, const Cuts& cuts) const;
+  template <std::size_t kLinks, Ask kAsk>
+  void product(const RoleAtHand& hand, const KeeperPair& pair, const Cuts& cuts,
+               std::uint64_t plain, std::uint64_t* out, std::size_t first) const;
+  template <std::size_t kLinks>
+  void words(const RoleAtHand& hand, const KeeperPair& pair, std::uint64_t* out,
+             std::size_t first = 0) const;
+  void computed(const RoleAtHand& hand, std::size_t role, std::size_t links, Totals& out) const;
+  void first_tiles(const RoleAtHand& hand, const KeeperPair& pair, std::size_t links,
+                   Totals& out) const;
+  void last_tiles(const RoleAtHand& hand, std::size_t links, Totals& out) const;
+  std::uint64_t known(Word& cell, const RoleAtHand& hand, std::size_t window,
+                      const KeeperPair& pair, std::size_t link, std::size_t number) const;
 
   const problem::Problem& problem_;
   const arch::Architecture& architecture_;
   const mapping::Layout& layout_;
   Sparsity sparsity_;
-  PerRole<AxisPlan> plans_;
-  PerLevel<PerRole<std::uint32_t>> shared_dims_;
-  int temporal_slots_ = 0;
-  int cuts_ = 1;
-  std::vector<int> temporal_of_slot_;  ///< index among temporal slots, or -1
-  PerRole<int> first_window_{};        ///< number of the role's first window axis among all
-  std::unordered_map<std::uint32_t, Config> configs_;
-  std::array<std::deque<Chain>, problem::kMaxDims> chains_;
-  std::array<std::unordered_map<std::uint64_t, std::vector<ChainId>>, problem::kMaxDims> ids_;
-  std::unordered_map<std::uint64_t, WindowBlock> blocks_;
+  bool compressed_ = false;
+  StepGatherer gatherer_;
+  HeadPlan heads_;
+  PerRole<TabledAxes> axes_;
+  std::vector<ChainTable> chains_;  ///< of the dims of more than one position
+  std::array<std::uint8_t, problem::kMaxDims> table_of_{};  ///< by dim
+  /// By table: a one in its place among cuts.
+  std::array<Cuts, problem::kMaxDims + 1> one_{};
+  std::array<std::uint8_t, problem::kMaxDims + 1> cuts_{};  ///< by table: how many cuts
+  std::vector<OrderedSlot> temporal_;
+  std::vector<Bounded> bounded_;
+  PerRole<std::uint64_t> tensor_words_{};  ///< as far as the MACs touch them
+  std::uint64_t output_words_ = 0;
+  std::uint64_t macs_ = 0;
+  bool ramps_ = false;
+  WindowMemo memo_;
+  std::deque<RoleTable> role_tables_;
+  std::vector<PerRole<RoleTable*>> kept_;  ///< by options seen
+  base::NumberMap kept_numbers_;
+  PerRole<std::vector<base::NumberMap>> blocks_;  ///< by window: pairs of chains
+  PerRole<std::vector<std::uint32_t>> block_counts_;
 
-  // The mapping at hand.
-  std::uint32_t kept_ = 0;
-  const Config* config_ = nullptr;
-  std::array<ChainId, problem::kMaxDims> id_{};
-  std::array<Chain*, problem::kMaxDims> chain_{};
-  std::array<std::uint64_t*, problem::kMaxDims> value_{};
-  std::vector<WindowBlock*> window_;
-  base::SmallVector<LoopAt, mapping::kMaxLoops> loops_;
-  /// By temporal slot and dim: place of the dim in the order of loops, from 1; 0 without one.
-  std::array<std::array<std::uint8_t, problem::kMaxDims>, arch::kMaxLevels> rank_{};
+  // The mapping at hand; per dim, in the order of the chain tables.
+  std::uint32_t options_ = 0;
+  PerRole<RoleAtHand> at_hand_;
+  std::array<ChainId, problem::kMaxDims> ids_{};
+  std::array<const Word*, problem::kMaxDims> head_{};
+  std::uint32_t spread_ = 0;  ///< bit l: the array at level l splits something
+  std::uint64_t positions_ = 1;
+  std::array<std::uint64_t, arch::kMaxLevels + 1> instances_{1};  ///< by arrays above
+  PerLevel<PerRole<std::uint64_t>> tiles_{};
+  std::array<std::uint8_t, mapping::kMaxLoops + 1> dims_{};  ///< of each loop
+  std::array<Cuts, mapping::kMaxLoops + 1> before_{};        ///< each loop, and behind the last
+  std::array<std::uint8_t, arch::kMaxLevels + 1> above_{};   ///< loops above each level
 };
 
 }  // namespace dnnaccel::cost

@@ -12,7 +12,7 @@ constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
 constexpr std::size_t kMaxFront = 64;
 constexpr std::size_t kMaxTables = 1U << 14;  // up to 200 MB for a chip of Eyeriss' depth
 
-Score score_of(Objective objective, const cost::Cost& cost) {
+Score score_of(Objective objective, const cost::Price& cost) {
   const auto cycles = static_cast<double>(cost.cycles);
   switch (objective) {
     case Objective::energy:
@@ -135,17 +135,12 @@ void Judge::number(Candidate& candidate) {
 }
 
 Score Judge::judge(Candidate& candidate) {
-  if (!spread_fits(candidate)) {
-    ++pruned_;
-    return {};
-  }
   number(candidate);
-  if (!tables_->fits(candidate.mapping)) {
+  if (!tables_->count(candidate.mapping, counts_)) {
     ++pruned_;
     return {};
   }
-  tables_->count(candidate.mapping, counts_);
-  const cost::Cost cost = pricer_.price(counts_);
+  const cost::Price cost = pricer_.total(counts_);
   ++evaluated_;
   const Score score = score_of(objective_, cost);
   if (improves(front_, cost.energy, cost.cycles)) {
@@ -156,6 +151,13 @@ Score Judge::judge(Candidate& candidate) {
     best_ = to_mapping(candidate);
   }
   return score;
+}
+
+void Judge::forget_verdicts() {
+  best_score_ = {};
+  best_.reset();
+  front_.clear();
+  evaluated_ = pruned_ = 0;
 }
 
 void Judge::merge_into(Outcome& outcome, Score& outcome_score) const {

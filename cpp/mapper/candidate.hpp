@@ -55,6 +55,11 @@ class Judge {
   /// Let go of the tables, which are large: this judge will judge no more.
   void rest() { tables_.reset(); }
 
+  /// Forget every candidate judged; only the tables remain.
+  void forget_verdicts();
+  [[nodiscard]] std::uint64_t evaluated() const { return evaluated_; }
+  [[nodiscard]] std::uint64_t pruned() const { return pruned_; }
+
   /// Add what this judge saw to an outcome; starts are merged in order, so that ties go to the
   /// earlier one.
   void merge_into(Outcome& outcome, Score& outcome_score) const;

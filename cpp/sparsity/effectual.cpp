@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
+
+#include "sparsity/formats.hpp"
 
 namespace dnnaccel::sparsity {
 
@@ -19,6 +22,8 @@ using problem::Tensor;
 
 constexpr std::uint64_t kMaxPoints = 1ULL << 26;
 constexpr std::int64_t kMaxAxisPoints = 1LL << 20;
+constexpr std::size_t kBlock = 16;  // bytes of a vector on every 64-bit machine
+using Block [[gnu::vector_size(kBlock)]] = std::uint8_t;
 
 /// Coordinates first, first + step, ... of an axis, whose words count for point `point` of it.
 struct Run {
@@ -146,7 +151,8 @@ class Counter {
       words_[a] = words_[a + 1] * axes_[a].size;
       points_[a] = points_[a + 1] * axes_[a].points;
     }
-    const auto row = static_cast<std::size_t>(axes_.back().whole ? 0 : axes_.back().size);
+    const auto size = static_cast<std::size_t>(axes_.back().whole ? 0 : axes_.back().size);
+    const std::size_t row = (size + kBlock - 1) / kBlock * kBlock;
     narrow_.resize(row);
     wide_.resize(row);
   }
@@ -177,7 +183,9 @@ class Counter {
       const Run run = rows.run(s);
       std::uint64_t* counts = counts_.data() + point + run.point * row.points;
       if (row.whole) {
-        for (std::int64_t i = 0; i < run.count; ++i) *counts += count_row(word, run, i);
+        for (std::int64_t i = 0; i < run.count; ++i) {
+          *counts += count_nonzero({row_of(word, run, i), static_cast<std::size_t>(row.size)});
+        }
         continue;
       }
       sum_rows(word, run);
@@ -186,30 +194,25 @@ class Counter {
         continue;
       }
       for (const Run& along : row.runs) {
-        std::uint64_t sum = 0;
-        const std::uint32_t* from = wide_.data() + along.first;
-        for (std::int64_t i = 0; i < along.count; ++i) sum += from[i * along.step];
-        counts[along.point] += sum;
+        counts[along.point] += sum_along(along);
       }
     }
+  }
+
+  [[nodiscard]] std::uint64_t sum_along(const Run& run) const {
+    const std::uint32_t* from = wide_.data() + run.first;
+    std::uint64_t sum = 0;
+    if (run.step == 1) {
+      for (std::int64_t i = 0; i < run.count; ++i) sum += from[i];
+    } else {
+      for (std::int64_t i = 0; i < run.count; ++i) sum += from[i * run.step];
+    }
+    return sum;
   }
 
   [[nodiscard]] const std::uint8_t* row_of(std::int64_t word, const Run& run,
                                            std::int64_t i) const {
     return mask_.data() + word + (run.first + i * run.step) * words_[axes_.size() - 1];
-  }
-
-  [[nodiscard]] std::uint64_t count_row(std::int64_t word, const Run& run, std::int64_t i) const {
-    constexpr std::int64_t kPart = 1 << 20;  // summed in 32 bits, which takes half the instructions
-    const std::uint8_t* row = row_of(word, run, i);
-    std::uint64_t sum = 0;
-    for (std::int64_t done = 0; done < axes_.back().size; done += kPart) {
-      const std::int64_t until = std::min(axes_.back().size, done + kPart);
-      std::uint32_t part = 0;
-      for (std::int64_t x = done; x < until; ++x) part += row[x] != 0 ? 1U : 0U;
-      sum += part;
-    }
-    return sum;
   }
 
   /// wide_ = sum of the rows of a run. Bytes hold the sum of up to 255 rows.
@@ -243,12 +246,28 @@ class Counter {
 
   template <int sign>
   void add_row(const std::uint8_t* row) {
-    // Bytes may alias anything: the size must be at hand for the loop to become one over vectors.
+    // A short row is read on into the next one, where there is one, so that all of it is done in
+    // whole vectors; what the sums hold behind the row is not looked at.
+    const auto left = static_cast<std::size_t>(mask_.data() + mask_.size() - row);
+    if (left >= narrow_.size()) return add_blocks<sign>(row);
+    const auto size = static_cast<std::size_t>(axes_.back().size);
+    for (std::size_t x = 0; x < size; ++x) {
+      narrow_[x] = static_cast<std::uint8_t>(narrow_[x] + (row[x] != 0 ? sign : 0));
+    }
+  }
+
+  template <int sign>
+  void add_blocks(const std::uint8_t* row) {
     const std::size_t size = narrow_.size();
     std::uint8_t* sums = narrow_.data();
-    for (std::size_t x = 0; x < size; ++x) {
-      const auto one = static_cast<std::uint8_t>(row[x] != 0);
-      sums[x] = static_cast<std::uint8_t>(sign > 0 ? sums[x] + one : sums[x] - one);
+    for (std::size_t x = 0; x < size; x += kBlock) {
+      Block words;
+      Block sum;
+      std::memcpy(&words, row + x, kBlock);
+      std::memcpy(&sum, sums + x, kBlock);
+      const Block minus_one = reinterpret_cast<Block>(words != 0);  // 255 where a word is not zero
+      sum = sign > 0 ? sum - minus_one : sum + minus_one;
+      std::memcpy(sums + x, &sum, kBlock);
     }
   }
 

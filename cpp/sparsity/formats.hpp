@@ -60,6 +60,9 @@ inline constexpr int kMaxWordBits = 512;
 /// Throws std::invalid_argument for a format, density (0..1) or length out of range.
 double expected_entries(const Format& format, double density, std::uint64_t words);
 
+/// Number of bytes that are not 0.
+std::uint64_t count_nonzero(std::span<const std::uint8_t> bytes);
+
 /// Number of entries of a real tensor; nonzero[i] is not 0 where word i is not zero.
 std::uint64_t exact_entries(const Format& format, std::span<const std::uint8_t> nonzero);
 

@@ -1,0 +1,176 @@
+#include "cost/role_table.hpp"
+
+#include <cassert>
+#include <utility>
+
+namespace dnnaccel::cost {
+
+namespace {
+
+constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
+
+StepSpan span_of(const Steps& steps) { return {steps.data(), steps.size()}; }
+
+/// Numbers of the temporal steps.
+base::SmallVector<std::uint8_t, mapping::kMaxLoops> temporal_steps(const Steps& steps) {
+  base::SmallVector<std::uint8_t, mapping::kMaxLoops> numbers;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (steps[i].part == Part::inner) numbers.push_back(static_cast<std::uint8_t>(i));
+  }
+  return numbers;
+}
+
+}  // namespace
+
+RoleTable::RoleTable(const arch::Architecture& architecture, KeeperPlan plan,
+                     const TabledAxes& axes, const std::vector<ChainTable>& chains,
+                     const StepGatherer& gatherer, WindowMemo& memo)
+    : plan_(std::move(plan)),
+      axes_(axes),
+      chains_(chains),
+      gatherer_(gatherer),
+      memo_(memo),
+      cells_(axes.windows.size()) {
+  for (int level = 1; level < architecture.size(); ++level) {
+    if ((plan_.levels >> level & 1U) != 0) levels_.push_back(level);
+  }
+  for (const KeeperPair& pair : plan_.pairs) {
+    std::uint32_t mask = 0;
+    for (int level : pair.arrays) mask |= 1U << level;
+    between_.push_back(mask);
+  }
+  const std::size_t compute_links = plan_.pairs.back().links.size();
+  const std::size_t links = plan_.pairs.back().first_entry;
+  for (TabledDim dim : axes_.plain) is_plain_[dim.table] = true;
+  for (std::size_t j = 0; j < chains.size(); ++j) {
+    const std::size_t cuts = chains[j].cuts();
+    strides_[j] = 1 + (is_plain_[j] ? (plan_.pairs.size() - 1) * plain_size(cuts)
+                                    : links * 2 * cuts + compute_links);
+    reserve_rows(j, chains[j].size());
+  }
+  for (const TabledWindow& window : axes_.windows) {
+    cell_strides_.push_back(at(architecture.size()) + links * window.link_cells() + compute_links);
+  }
+}
+
+void RoleTable::reserve_rows(std::size_t table, std::size_t chains) {
+  const std::size_t size = chains * strides_[table];
+  if (size > rows_[table].size()) rows_[table].resize(2 * size);
+}
+
+void RoleTable::reserve_cells(std::size_t window, std::size_t blocks) {
+  const std::size_t size = blocks * cell_strides_[window];
+  if (size > cells_[window].size()) cells_[window].resize(2 * size);
+}
+
+void RoleTable::fill_row(std::size_t table, ChainId id, Word* row) {
+  row[0] = 1;
+  if (is_plain_[table]) {
+    fill_plain(chains_[table], id, row + 1);
+  } else {
+    fill_absent(chains_[table], id, row + 1);
+  }
+}
+
+void RoleTable::fill_plain(const ChainTable& chains, ChainId id, Word* values) const {
+  const ChainView chain = chains.view(id);
+  const std::size_t cuts = chains.cuts();
+  Steps steps;
+  for (const KeeperPair& pair : plan_.pairs) {
+    if (pair.compute) return;  // asks for each position once
+    // Instances of one dim hold disjoint chunks: it is all the same which of them unite.
+    gatherer_.gather(plan_, pair, {}, chain, {}, steps);
+    const auto loops = temporal_steps(steps);
+    values[last_tile(cuts)] = static_cast<Word>(plain_last(chain.bound, span_of(steps)));
+    for (std::size_t cut = 0;; ++cut) {
+      values[cut] = static_cast<Word>(plain_fetched(chain.bound, span_of(steps)));
+      values[cuts + cut] = static_cast<Word>(plain_kept(chain.bound, span_of(steps)));
+      // What is kept though many loops wrap is kept when fewer do: `Tables` relies on it.
+      assert(cut == 0 || values[cuts + cut - 1] == 0 || values[cuts + cut] != 0);
+      if (cut == loops.size()) break;
+      steps[loops[cut]].part = Part::outer;
+    }
+    values += plain_size(cuts);
+  }
+}
+
+void RoleTable::fill_absent(const ChainTable& chains, ChainId id, Word* values) const {
+  const ChainView chain = chains.view(id);
+  const std::size_t cuts = chains.cuts();
+  Steps steps;
+  for (const KeeperPair& pair : plan_.pairs) {
+    for (const Link& link : pair.links) {
+      gatherer_.gather(plan_, pair, link, chain, {}, steps);
+      const auto loops = temporal_steps(steps);
+      if (pair.compute) {
+        for (std::size_t loop : loops) steps[loop].part = Part::outer;
+        *values++ = static_cast<Word>(absent(chain.bound, span_of(steps)));
+        continue;
+      }
+      for (std::size_t cut = 0;; ++cut) {
+        values[cut] = static_cast<Word>(absent(chain.bound, span_of(steps)));
+        if (cut == loops.size()) break;
+        steps[loops[cut]].part = Part::own;
+        values[cuts + cut] = static_cast<Word>(absent(chain.bound, span_of(steps)));
+        steps[loops[cut]].part = Part::outer;
+      }
+      values += 2 * cuts;
+    }
+  }
+}
+
+std::uint64_t RoleTable::window_sum_of(const TabledWindow& window, WindowSum what,
+                                       const ChainId* ids, const Steps& p, const Steps& r) const {
+  const ChainView chain_p = chains_[window.p.table].view(ids[window.p.table]);
+  const std::int64_t bound_r = window.r.table == kNoTable ? 1 : chains_[window.r.table].bound();
+  return memo_.sum(window.axis, what, chain_p.bound, span_of(p), bound_r, span_of(r));
+}
+
+std::uint64_t RoleTable::window_value(std::size_t number, const ChainId* ids,
+                                      const KeeperPair& pair, std::size_t link,
+                                      std::size_t cell) const {
+  const TabledWindow& window = axes_.windows[number];
+  const bool kept = !pair.compute && cell >= window.fetched_cells();
+  const auto cut_of = [](std::size_t cut, int cuts) {
+    const int place = static_cast<int>(cut);
+    return place < cuts ? ChainCut{.cut = place}
+                        : ChainCut{.cut = place - cuts, .own = place - cuts};
+  };
+  const ChainCut whole{.cut = static_cast<int>(mapping::kMaxLoops)};
+  ChainCut cut_p = whole;
+  ChainCut cut_r = whole;
+  if (!pair.compute) {
+    const std::size_t columns = window.r.cuts * (kept ? 2U : 1U);
+    const std::size_t place = kept ? cell - window.fetched_cells() : cell;
+    cut_p = cut_of(place / columns, window.p.cuts);
+    cut_r = cut_of(place % columns, window.r.cuts);
+  }
+  Steps p;
+  Steps r;
+  const auto gather = [&](std::uint8_t table, ChainCut cut, Steps& steps) {
+    if (table == kNoTable) return;
+    gatherer_.gather(plan_, pair, pair.links[link], chains_[table].view(ids[table]), cut, steps);
+  };
+  gather(window.p.table, cut_p, p);
+  gather(window.r.table, cut_r, r);
+  const WindowSum what = !kept           ? WindowSum::fetched
+                         : pair.forwards ? WindowSum::forwarded
+                                         : WindowSum::kept;
+  return window_sum_of(window, what, ids, p, r);
+}
+
+std::uint64_t RoleTable::window_largest(std::size_t number, const ChainId* ids, int level) const {
+  const TabledWindow& window = axes_.windows[number];
+  Steps p;
+  Steps r;
+  const auto gather = [&](std::uint8_t table, Steps& steps) {
+    if (table == kNoTable) return;
+    gatherer_.gather_above(level, chains_[table].view(ids[table]),
+                           static_cast<int>(mapping::kMaxLoops), steps);
+  };
+  gather(window.p.table, p);
+  gather(window.r.table, r);
+  return window_sum_of(window, WindowSum::largest, ids, p, r);
+}
+
+}  // namespace dnnaccel::cost

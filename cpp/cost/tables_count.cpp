@@ -1,0 +1,194 @@
+#include <bit>
+
+#include "cost/tables.hpp"
+
+// The part of the tables that runs for every mapping: products of what rows and cells say.
+
+namespace dnnaccel::cost {
+
+using problem::Role;
+
+namespace {
+
+constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
+constexpr std::size_t at(Role role) { return static_cast<std::size_t>(problem::index(role)); }
+
+/// Bits of the loops before number `n`.
+constexpr std::uint64_t loops_before(int n) { return n < 64 ? (1ULL << n) - 1 : ~0ULL; }
+
+}  // namespace
+
+/// What is asked of a position: all that is fetched with the loops before it summed over, or what
+/// is kept when a loop steps.
+enum class Tables::Ask : std::uint8_t { fetched, kept };
+
+template <Tables::Ask kAsk>
+inline std::uint64_t Tables::plain_product(const RoleAtHand& hand, const Cuts& cuts) const {
+  const std::uint8_t* cut = cuts.bytes();
+  std::uint64_t product = hand.standing;
+  for (const Factor& dim : hand.plain) {
+    product *= dim.values[cut[dim.table] + (kAsk == Ask::kept ? dim.cuts : 0U)];
+  }
+  return product;
+}
+
+inline std::uint64_t Tables::known(Word& cell, const RoleAtHand& hand, std::size_t window,
+                                   const KeeperPair& pair, std::size_t link,
+                                   std::size_t number) const {
+  if (cell == 0) [[unlikely]] {
+    cell = static_cast<Word>(1 + hand.table->window_value(window, ids_.data(), pair, link, number));
+  }
+  return cell - 1;
+}
+
+/// `plain` times the other axes, for `kLinks` links from `first` on. The cut of a stepping dim is
+/// set further by its number of cuts.
+template <std::size_t kLinks, Tables::Ask kAsk>
+inline void Tables::product(const RoleAtHand& hand, const KeeperPair& pair, const Cuts& cuts,
+                            std::uint64_t plain, std::uint64_t* out, std::size_t first) const {
+  const std::uint8_t* cut = cuts.bytes();
+  std::array<std::uint64_t, kLinks> products;
+  products.fill(plain);
+  for (const Factor& dim : hand.absent) {
+    const Word* values = dim.values + first * dim.size + cut[dim.table];
+    for (std::size_t link = 0; link < kLinks; ++link) products[link] *= values[link * dim.size];
+  }
+  for (std::size_t w = 0; w < hand.windows.size(); ++w) {
+    const WindowFactor& window = hand.windows[w];
+    const std::size_t cell =
+        kAsk == Ask::fetched
+            ? cut[window.p] * std::size_t{window.columns} + cut[window.r]
+            : window.fetched + cut[window.p] * std::size_t{2} * window.columns + cut[window.r];
+    Word* cells = window.cells + first * window.size + cell;
+    for (std::size_t link = 0; link < kLinks; ++link) {
+      products[link] *= known(cells[link * window.size], hand, w, pair, first + link, cell);
+    }
+  }
+  for (std::size_t link = 0; link < kLinks; ++link) out[link] = products[link];
+}
+
+/// Words of `kLinks` links between two keepers, from `first` on.
+template <std::size_t kLinks>
+void Tables::words(const RoleAtHand& hand, const KeeperPair& pair, std::uint64_t* out,
+                   std::size_t first) const {
+  // Past the innermost loop that moves the tile.
+  const std::uint64_t above = loops_before(above_[at(pair.child)]);
+  const int end = 64 - std::countl_zero(hand.moving_loops & above);
+  product<kLinks, Ask::fetched>(hand, pair, before_[at(end)],
+                                plain_product<Ask::fetched>(hand, before_[at(end)]), out, first);
+  // From the inside out: once a step leaves nothing of the old tile, nor do those further out.
+  std::uint64_t steps = loops_before(end) & ~hand.plain_loops;
+  while (steps != 0) {
+    const int i = 63 - std::countl_zero(steps);
+    steps ^= 1ULL << i;
+    const std::uint64_t plain = plain_product<Ask::kept>(hand, before_[at(i)]);
+    if (plain == 0) return;
+    const std::uint8_t own = dims_[at(i)];
+    const auto cuts = static_cast<std::uint64_t>(cuts_[own]);
+    Cuts stepping = before_[at(i)];
+    stepping.packed[0] += one_[own].packed[0] * cuts;
+    stepping.packed[1] += one_[own].packed[1] * cuts;
+    std::array<std::uint64_t, kLinks> kept;
+    product<kLinks, Ask::kept>(hand, pair, stepping, plain, kept.data(), first);
+    for (std::size_t link = 0; link < kLinks; ++link) out[link] -= kept[link];
+  }
+}
+
+/// What compute asks for: everything that it touches, each time.
+void Tables::computed(const RoleAtHand& hand, std::size_t role, std::size_t links,
+                      Totals& out) const {
+  const KeeperPair& pair = hand.table->plan().pairs.back();
+  for (std::size_t link = 0; link < links; ++link) {
+    std::uint64_t product = hand.standing * axes_[role].plain_positions;
+    for (const Factor& dim : hand.absent) product *= dim.values[link];
+    for (std::size_t w = 0; w < hand.windows.size(); ++w) {
+      product *= known(hand.windows[w].cells[link], hand, w, pair, link, 0);
+    }
+    out[link] = product;
+  }
+}
+
+/// The first tile to arrive: at every link, what is fetched before any loop runs.
+void Tables::first_tiles(const RoleAtHand& hand, const KeeperPair& pair, std::size_t links,
+                         Totals& out) const {
+  const std::uint64_t plain = plain_product<Ask::fetched>(hand, {});
+  for (std::size_t link = 0; link < links; ++link) {
+    product<1, Ask::fetched>(hand, pair, {}, plain, &out[link], link);
+  }
+}
+
+/// The last tile of the outputs to leave.
+void Tables::last_tiles(const RoleAtHand& hand, std::size_t links, Totals& out) const {
+  std::uint64_t plain = 1;
+  for (const Factor& dim : hand.plain) plain *= dim.values[RoleTable::last_tile(dim.cuts)];
+  for (std::size_t link = 0; link < links; ++link) {
+    out[link] = plain;
+    for (const Factor& dim : hand.absent) out[link] *= dim.values[link * dim.size];
+  }
+}
+
+void Tables::count_role(std::size_t role, Counts& out) {
+  RoleAtHand& hand = at_hand_[role];
+  const std::vector<KeeperPair>& pairs = hand.table->plan().pairs;
+  out.memories[0][role].tile = tensor_words_[role];
+  for (int level : hand.table->levels()) {
+    out.memories[at(level)][role].tile = tiles_[at(level)][role];
+  }
+  for (WindowFactor& window : hand.windows) window.cells += architecture_.size();
+  SumsAbove sums{.drained = output_words_};
+  for (std::size_t q = 0; q < pairs.size(); ++q) {
+    const KeeperPair& pair = pairs[q];
+    // Without splits between, nothing is shared and all links carry the same.
+    const bool split = (spread_ & hand.table->arrays_between(q)) != 0;
+    const std::size_t links = split ? pair.links.size() : 1;
+    Totals moved;
+    if (pair.compute) {
+      computed(hand, role, links, moved);
+    } else if (links == 1) {
+      words<1>(hand, pair, moved.data());
+    } else if (links == 2) {
+      words<2>(hand, pair, moved.data());
+    } else if (links == 3) {
+      words<3>(hand, pair, moved.data());
+    } else {
+      for (std::size_t link = 0; link < links; ++link) words<1>(hand, pair, &moved[link], link);
+    }
+    const std::size_t child = split ? pair.child_link : 0;
+    const std::size_t once = split ? pair.once_link : 0;
+    Flow flow{.sent = moved[0], .received = moved[child], .once = moved[once]};
+    if (ramps_ && !pair.compute) {
+      Totals ramp{};
+      if (role == at(Role::outputs)) {
+        last_tiles(hand, links, ramp);
+      } else {
+        first_tiles(hand, pair, links, ramp);
+      }
+      flow.ramp_sent = ramp[0];
+      flow.ramp_received = ramp[child];
+    }
+    enter(pair, flow, sums, out);
+    std::uint64_t entering = flow.sent;
+    for (std::size_t i = 0; i < pair.arrays.size(); ++i) {
+      const std::uint64_t leaving = moved[split ? i + 1 : 0];
+      enter_network(pair, pair.arrays[i], entering, leaving, out);
+      entering = leaving;
+    }
+    // Go on to what is said of the next pair.
+    for (Factor& dim : hand.plain) dim.values += dim.size;
+    for (Factor& dim : hand.absent) dim.values += pair.links.size() * dim.size;
+    for (WindowFactor& window : hand.windows) window.cells += pair.links.size() * window.size;
+  }
+}
+
+void Tables::count_all(Counts& out) {
+  out.clear(architecture_.size());
+  out.macs = macs_;
+  out.steps = positions_;
+  for (int level = 0; level < architecture_.size(); ++level) {
+    out.instances[at(level)] = instances_[at(heads_.arrays_above[at(level)])];
+  }
+  out.active_macs = instances_[at(heads_.depths)];
+  for (std::size_t role = 0; role < at(kRoles); ++role) count_role(role, out);
+}
+
+}  // namespace dnnaccel::cost

@@ -1,0 +1,218 @@
+#include "mapper/rate.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <ctime>
+#include <optional>
+#include <stdexcept>
+#include <unordered_set>
+#include <vector>
+
+#include "base/math.hpp"
+#include "base/number_map.hpp"
+#include "mapper/candidate.hpp"
+
+namespace dnnaccel::mapper {
+
+namespace {
+
+constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
+constexpr std::size_t kMaxAttempts = 4000;  ///< random mappings tried for each that fits
+
+double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
+/// Draws points of a mapspace that have nothing to do with one another.
+class Lottery {
+ public:
+  Lottery(const problem::Problem& problem, const mapping::Layout& layout, std::uint64_t seed)
+      : problem_(problem), layout_(layout), random_(seed) {
+    for (int s = 0; s < static_cast<int>(layout.slots().size()); ++s) {
+      if (!layout.slots()[at(s)].spatial) temporal_.push_back(s);
+    }
+  }
+
+  Candidate draw() {
+    Candidate candidate;
+    candidate.mapping.kept =
+        static_cast<std::uint32_t>(random_.below(1ULL << layout_.options().size()));
+    std::vector<std::int64_t> room;
+    for (const mapping::Slot& slot : layout_.slots()) room.push_back(slot.size);
+    std::vector<std::uint8_t> dims;
+    for (int d = 0; d < problem_.dims(); ++d) dims.push_back(static_cast<std::uint8_t>(d));
+    shuffle(dims);
+    for (int d : dims) draw_chain(candidate.change(d), d, room);
+    for (std::size_t t = 0; t < temporal_.size(); ++t) draw_order(candidate.mapping.order[t], t);
+    return candidate;
+  }
+
+ private:
+  /// Tiles of one dim: mostly small ones, which most memories want, and rarely divisors.
+  void draw_chain(Candidate::Chain& chain, int dim, std::vector<std::int64_t>& room) {
+    const std::vector<int>& slots = layout_.slots_of(dim);
+    std::int64_t extent = problem_.bounds[at(dim)];
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      const mapping::Slot& slot = layout_.slots()[at(slots[i])];
+      std::int64_t tile = extent;
+      if (const std::int64_t fixed = layout_.fixed_tile(slots[i], dim); fixed > 0) {
+        tile = std::min(extent, fixed);
+      } else if (i + 1 == slots.size()) {
+        tile = 1;
+      } else if (slot.spatial) {
+        if (random_.below(2) == 0) {
+          const auto most = static_cast<std::size_t>(std::min(extent, room[at(slots[i])]));
+          tile = base::ceil_div(extent, 1 + static_cast<std::int64_t>(random_.below(most)));
+        }
+      } else if (random_.below(4) != 0) {
+        tile = static_cast<std::int64_t>(std::pow(static_cast<double>(extent), random_.unit()));
+      }
+      if (slot.spatial) room[at(slots[i])] /= base::ceil_div(extent, tile);
+      extent = tile;
+      chain.push_back(tile);
+    }
+  }
+
+  template <typename Order>
+  void draw_order(Order& order, std::size_t t) {
+    for (int d = 0; d < problem_.dims(); ++d) {
+      if (layout_.splits(temporal_[t], d)) order.push_back(static_cast<std::uint8_t>(d));
+    }
+    shuffle(order);
+    std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+      return layout_.rank(temporal_[t], a) < layout_.rank(temporal_[t], b);
+    });
+  }
+
+  template <typename Items>
+  void shuffle(Items& items) {
+    for (std::size_t i = items.size(); i > 1; --i) {
+      std::swap(items.begin()[i - 1], items.begin()[random_.below(i)]);
+    }
+  }
+
+  const problem::Problem& problem_;
+  const mapping::Layout& layout_;
+  base::Random random_;
+  std::vector<int> temporal_;
+};
+
+void number(Candidate& candidate, const problem::Problem& problem, cost::Tables& tables) {
+  for (int d = 0; d < problem.dims(); ++d) {
+    candidate.mapping.chains[at(d)] = tables.intern(d, candidate.tiles[at(d)].data());
+  }
+}
+
+std::uint64_t fingerprint(const mapping::Mapping& mapping) {
+  std::uint64_t hash = 0;
+  const auto add = [&](auto value) { hash = base::mix(hash, static_cast<std::uint64_t>(value)); };
+  for (const mapping::LevelMapping& level : mapping.levels) {
+    add(level.keeps);
+    add(level.loops.size());
+    for (const mapping::Loop& loop : level.loops) {
+      add(loop.dim);
+      add(loop.tile);
+      add(loop.axis);
+    }
+  }
+  return hash;
+}
+
+/// Distinct random mappings that fit.
+std::vector<Candidate> draw_all(const problem::Problem& problem, const mapping::Layout& layout,
+                                const Judge& judge, cost::Tables& tables,
+                                const RateRequest& request, std::uint64_t& drawn) {
+  Lottery lottery(problem, layout, request.seed);
+  std::unordered_set<std::uint64_t> seen;
+  cost::Counts counts;
+  std::vector<Candidate> out;
+  while (out.size() < request.mappings && drawn < kMaxAttempts * request.mappings) {
+    ++drawn;
+    Candidate candidate = lottery.draw();
+    if (!judge.spread_fits(candidate)) continue;
+    number(candidate, problem, tables);
+    if (!tables.count(candidate.mapping, counts)) continue;
+    if (seen.insert(fingerprint(judge.to_mapping(candidate))).second) out.push_back(candidate);
+  }
+  if (out.empty()) throw std::invalid_argument("no random mapping fits");
+  return out;
+}
+
+/// Cost all mappings with what is tabulated.
+void cost_all(const std::vector<cost::ChainedMapping>& mappings, cost::Tables& tables,
+              const cost::Pricer& pricer, Rate& rate) {
+  cost::Counts counts;
+  for (const cost::ChainedMapping& mapping : mappings) {
+    if (!tables.count(mapping, counts)) continue;
+    const cost::Price cost = pricer.total(counts);
+    rate.energy += cost.energy;
+    rate.cycles += static_cast<double>(cost.cycles);
+  }
+}
+
+}  // namespace
+
+Rate cost_rate(const problem::Problem& problem, const arch::Architecture& architecture,
+               const mapping::Mapspace& space, const cost::Sparsity& sparsity,
+               const RateRequest& request) {
+  const mapping::Layout layout(problem, architecture, space);
+  const Judge judge(problem, architecture, layout, sparsity, Objective::energy);
+  const cost::Pricer pricer(problem, architecture, sparsity);
+  std::optional<cost::Tables> tables(std::in_place, problem, architecture, layout, sparsity);
+  Rate rate;
+  std::vector<Candidate> candidates =
+      draw_all(problem, layout, judge, *tables, request, rate.drawn);
+  rate.mappings = candidates.size();
+  for (const Candidate& candidate : candidates) {
+    const mapping::Mapping mapping = judge.to_mapping(candidate);
+    const mapping::Nest nest = mapping::flatten(problem, architecture, mapping);
+    const cost::Cost cost =
+        pricer.price(cost::Counter(problem, architecture, mapping, nest).count());
+    rate.counted_energy += cost.energy;
+    rate.counted_cycles += static_cast<double>(cost.cycles);
+  }
+  std::vector<cost::ChainedMapping> mappings;
+  const auto renew = [&] {  // with the chains of these alone, and not of those that did not fit
+    tables.emplace(problem, architecture, layout, sparsity);
+    mappings.clear();
+    for (Candidate& candidate : candidates) {
+      number(candidate, problem, *tables);
+      mappings.push_back(candidate.mapping);
+    }
+  };
+  renew();
+  cost_all(mappings, *tables, pricer, rate);
+  for (int round = 0; round < request.rounds; ++round) {
+    rate.energy = rate.cycles = 0;
+    const double start = cpu_seconds();
+    if (request.cold) renew();
+    cost_all(mappings, *tables, pricer, rate);
+    rate.seconds += cpu_seconds() - start;
+    rate.costed += mappings.size();
+  }
+  rate.tables = tables->size();
+  return rate;
+}
+
+SearchRates search_rate(const problem::Problem& problem, const arch::Architecture& architecture,
+                        const mapping::Mapspace& space, const cost::Sparsity& sparsity,
+                        int proposals, int rounds, std::uint64_t seed) {
+  const mapping::Layout layout(problem, architecture, space);
+  Judge judge(problem, architecture, layout, sparsity, Objective::energy);
+  const std::atomic<bool> stop{false};
+  const auto once = [&] {
+    judge.forget_verdicts();
+    const double start = cpu_seconds();
+    anneal(problem, layout, judge, proposals, seed, stop);
+    return SearchRate{
+        .evaluated = judge.evaluated(), .pruned = judge.pruned(), .seconds = cpu_seconds() - start};
+  };
+  SearchRates rates{.cold = once(), .warm = {}};
+  std::vector<SearchRate> warm;
+  for (int round = 0; round < std::max(rounds, 1); ++round) warm.push_back(once());
+  const auto middle = warm.begin() + static_cast<std::ptrdiff_t>(warm.size() / 2);
+  std::nth_element(warm.begin(), middle, warm.end(),
+                   [](const SearchRate& a, const SearchRate& b) { return a.seconds < b.seconds; });
+  rates.warm = *middle;
+  return rates;
+}
+
+}  // namespace dnnaccel::mapper
