@@ -194,6 +194,7 @@ Examples:
   dnnaccel simulate alexnet --arch eyeriss --dataflow my_dataflow.yaml
   dnnaccel simulate resnet50 --arch tpu_v1 --batch 8 --output resnet50.html
   dnnaccel simulate alexnet --arch eyeriss --set pe_array.rows=8 --format csv
+  dnnaccel simulate alexnet:conv1 --arch eyeriss --provenance
   dnnaccel simulate alexnet --arch eyeriss --density eyeriss_jssc17
 """
 )
@@ -214,11 +215,17 @@ Examples:
     shell_complete=_complete_dataflow,
     help="What stays where: a name such as ws, or path of a YAML file; by default the chip's own.",
 )
+@click.option(
+    "--provenance",
+    is_flag=True,
+    help="Print also what the energy is made of: counts, energy of each action, and its source.",
+)
 @_shared_options
 def simulate(
     network: str,
     chip: str,
     dataflow: str | None,
+    provenance: bool,
     objective: str,
     batch: int,
     density: str | None,
@@ -232,6 +239,8 @@ def simulate(
     from dnnaccel.simulate import simulate as job
 
     _check_output(output, format)
+    if provenance and output is None and format not in (None, "table"):
+        raise DnnAccelError(f"--provenance prints a table beside the {format}; write that with --output FILE")
     net, target = _load_network(network, batch), _load_chip(chip, changes)
     with _progress(quiet) as progress:
         report = job(
@@ -244,6 +253,8 @@ def simulate(
             progress=progress,
         )
     _deliver(report, format, output, quiet)
+    if provenance:
+        click.echo(("" if output else "\n") + report.provenance().to_text(width=_width()))
 
 
 @cli.command(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dnnaccel import _core
@@ -12,6 +12,7 @@ from dnnaccel._zeros import effectual_fraction, lower_density
 from dnnaccel.errors import DnnAccelError, LayerError, MappingError, unknown_name
 from dnnaccel.mapping import Mapping
 from dnnaccel.problem import ROLES
+from dnnaccel.provenance import Price, Provenance, layer_provenance, prices_of
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip
@@ -73,7 +74,8 @@ class LayerReport:
     `utilization` is MACs / (cycles x MAC units), `active_pes` the number of MAC units that ever work,
     `effectual_macs` how many MACs spend energy, those on zeros left out where the chip gates or skips them.
     Energies are in `energy_unit`; `seconds` needs the chip's clock. `ops` are operations of the chip's vector
-    unit. `note` says what was done to a layer without MACs ("fused into conv1", "no words move").
+    unit. `note` says what was done to a layer without MACs ("fused into conv1", "no words move"). `prices`
+    are what each action costs on the chip.
     """
 
     name: str
@@ -99,6 +101,7 @@ class LayerReport:
     energy_unit: str
     mapping: Mapping | None
     note: str = ""
+    prices: tuple[Price, ...] = field(default=(), repr=False)
 
     @property
     def seconds(self) -> float | None:
@@ -143,6 +146,15 @@ class LayerReport:
         split["vector"] = self.vector_energy
         split["leakage"] = self.leakage_energy
         return split
+
+    def provenance(self) -> Provenance:
+        """Return the energy as products of counts and sourced energies per action, which sum to it exactly.
+
+        Raises `DnnAccelError` for a report that was put together without a chip's prices.
+        """
+        if not self.prices:
+            raise DnnAccelError(f"the report of layer {self.name!r} does not hold what each action costs")
+        return layer_provenance(self, self.prices)
 
     def traffic(self, level: str, tensor: str | None = None, unit: str = "words") -> int:
         """Reads + writes of memory `level`, of one tensor role or of all, in "words" or "bytes".
@@ -326,4 +338,5 @@ def _layer_report(
         leakage_energy=cost.leakage_energy,
         energy_unit=chip.energy_unit,
         mapping=mapping,
+        prices=prices_of(chip),
     )

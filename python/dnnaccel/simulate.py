@@ -17,6 +17,7 @@ from dnnaccel.mapper import OBJECTIVES, Progress, search_problems
 from dnnaccel.mapping import Mapping
 from dnnaccel.network import Network
 from dnnaccel.problem import ROLES
+from dnnaccel.provenance import prices_of
 from dnnaccel.report import Report
 from dnnaccel.sparsity import Density, resolve
 from dnnaccel.sparsity.density import DENSE
@@ -245,6 +246,7 @@ def _without_macs(
         energy_unit=chip.energy_unit,
         mapping=None,
         note=note,
+        prices=prices_of(chip),
     )
 
 

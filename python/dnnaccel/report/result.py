@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dnnaccel.cost import LayerReport, in_picojoules
 from dnnaccel.errors import DnnAccelError, unknown_name
 from dnnaccel.problem import ROLES
+from dnnaccel.provenance import Provenance
 from dnnaccel.report.units import count, energy, quantity
 
 if TYPE_CHECKING:
@@ -163,6 +164,14 @@ class Report:
             for name, spent in layer.energy_by_tensor().items():
                 split[name] = split.get(name, 0.0) + spent
         return split
+
+    def provenance(self) -> Provenance:
+        """Return the energy as products of counts and sourced energies per action, which sum to it exactly.
+
+        Raises `DnnAccelError` for a report that was put together without a chip's prices.
+        """
+        rows = [row for layer in self.layers for row in layer.provenance()]
+        return Provenance(tuple(rows), self.energy_unit)
 
     def to_text(self, *, width: int = 120) -> str:
         """Return the tables and totals as plain text for lines of `width` characters; `str()` takes 120."""
