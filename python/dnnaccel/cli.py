@@ -379,6 +379,7 @@ def show(name: str) -> None:
 Examples:
   dnnaccel reproduce isca16
   dnnaccel reproduce isca16 --layers fc --batch 16,64,256 --pes 1024
+  dnnaccel reproduce jssc17
 """,
 )
 def reproduce() -> None:
@@ -460,6 +461,30 @@ def isca16(
             threads=threads,
             progress=progress,
         )
+    _print(comparison, format)
+
+
+@reproduce.command(short_help="AlexNet on the fabricated Eyeriss, JSSC 2017.")
+@click.option("--best/--no-best", default=True, help="Whether to search for mappings of our own too.")
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="What to print.",
+)
+@click.option("--threads", type=click.IntRange(min=1), help="Threads to search with; default all.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar on stderr.")
+def jssc17(best: bool, format: str, threads: int | None, quiet: bool) -> None:
+    """Print the measured table of AlexNet on the Eyeriss chip beside ours.
+
+    Under the mappings of Chen, Krishna, Emer and Sze (JSSC 2017), and under the best that our search finds.
+    """
+    from dnnaccel.reproduce import jssc17 as job
+
+    with _progress(quiet) as progress:
+        comparison = job(best=best, threads=threads, progress=progress)
     _print(comparison, format)
 
 
