@@ -67,6 +67,7 @@ void Operand::fill(std::size_t n, bool first) {
   const std::uint64_t sent = child.network.pass(wanted_, before_);
   if (first) ramp_[n + 1] = {.sent = sent, .received = received};
   count_[n].reads += sent;
+  if (compute) count_[n].computed_reads += sent;
   MemoryCount& count = count_[n + 1];
   count.writes += received;
   count.filled += received;

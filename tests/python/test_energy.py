@@ -42,6 +42,15 @@ def test_every_number_of_a_table_has_a_source(name: str) -> None:
         assert all(math.isfinite(number) and number >= 0 for number in numbers)
 
 
+def test_a_table_prints_each_number_with_its_unit_and_source() -> None:
+    text = str(energy.load("accelergy_eyeriss"))
+    assert text.splitlines()[0] == "accelergy_eyeriss: Accelergy's table of an Eyeriss-like design; 65 nm"
+    assert "regfile of 12 words per 16 bit   read 0.202442, write 0.176713 pJ at 65 nm  [1]" in text
+    assert "[1] ERT summary of eyeriss_like" in text
+    assert "1950 pJ (middle of 1300 to 2600)" in str(energy.load("horowitz45"))
+    assert "storage of 512 bytes   1.65 SRAMbyte per byte" in str(energy.load("isca16"))
+
+
 def test_an_unknown_table_says_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match=r"unknown table 'horowitz'; did you mean 'horowitz45'\?"):
         energy.load("horowitz")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
 import pytest
 
 import dnnaccel as da
+from dnnaccel import mapper
 from dnnaccel.sparsity import Density, measure, uniform
 
 CONV = da.layers.Conv2d(name="c", input_shapes=((1, 4, 9, 9),), out_channels=8, kernel=3, padding=1)
@@ -17,6 +19,15 @@ ALL_PADDING = da.layers.Conv2d(
 NO_INPUTS = measure(CONV, inputs=np.zeros((1, 4, 9, 9)), weights=np.ones((8, 4, 3, 3)))
 NO_WEIGHTS = measure(CONV, inputs=np.ones((1, 4, 9, 9)), weights=np.zeros((8, 4, 3, 3)))
 NO_OUTPUTS = measure(CONV, outputs=np.zeros(CONV.output_shape))
+
+
+@functools.cache
+def mapped(layer: da.layers.Layer, chip: str) -> tuple[da.arch.Chip, da.Mapping]:
+    """A chip and some mapping that it can run; which one is of no account here."""
+    machine = da.arch.load(chip)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mapper, "_EFFORT", {"exhaustive_limit": 100, "starts": 1, "proposals": 50})
+        return machine, da.search(layer, machine).mapping
 
 
 def check(report: da.LayerReport, dense: da.LayerReport) -> None:
@@ -38,8 +49,7 @@ def check(report: da.LayerReport, dense: da.LayerReport) -> None:
     ids=["tiny", "dense", "no inputs", "no weights", "no outputs"],
 )
 def test_the_ends_of_density_on_every_chip(chip: str, density: Density) -> None:
-    machine = da.arch.load(chip)
-    mapping = da.search(CONV, machine).mapping
+    machine, mapping = mapped(CONV, chip)
     dense = da.evaluate(CONV, machine, mapping)
     found = da.evaluate(CONV, machine, mapping, density=density)
     check(found, dense)
@@ -49,8 +59,7 @@ def test_the_ends_of_density_on_every_chip(chip: str, density: Density) -> None:
 
 @pytest.mark.parametrize("chip", da.arch.names())
 def test_a_layer_that_sees_nothing_but_padding(chip: str) -> None:
-    machine = da.arch.load(chip)
-    mapping = da.search(ALL_PADDING, machine).mapping
+    machine, mapping = mapped(ALL_PADDING, chip)
     dense = da.evaluate(ALL_PADDING, machine, mapping)
     check(da.evaluate(ALL_PADDING, machine, mapping, density=uniform(inputs=0.5)), dense)
     blank = measure(ALL_PADDING, inputs=np.ones((1, 4, 1, 1)))

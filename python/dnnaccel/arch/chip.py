@@ -199,7 +199,9 @@ class Chip:
     def override(self, changes: Mapping[str, object]) -> Chip:
         """Return this chip with some values changed: ``chip.override({"glb.size_bytes": 65536})``.
 
-        A key is one of the chip's (``clock_mhz``) or ``<level>.<key>``, ``mac.<key>``, ``vector.<key>``.
+        A key is one of the chip's (``clock_mhz``) or ``<level>.<key>``, ``mac.<key>``, ``vector.<key>``. What
+        components fill in is estimated anew; a part that gets another component loses the energies and the
+        area that were stated for it.
         Raises `UnknownNameError` for a key that does not exist and `ArchitectureError` for a value that does
         not fit.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -95,13 +96,20 @@ def try_estimate(
 
 
 def _try(fields: Mapping[str, Any], setting: Setting) -> tuple[Estimate | None, list[Fault]]:
+    found, refusal = _priced(FrozenDict(fields), setting)
+    return found, [] if refusal is None else [((refusal.key,), refusal.sentence)]
+
+
+@functools.lru_cache(maxsize=1024)
+def _priced(fields: FrozenDict, setting: Setting) -> tuple[Estimate | None, Refused | None]:
+    # A sweep asks for the same parts again and again.
     table = tables.load(fields["table"] or DEFAULT_TABLES[fields["kind"]])
     own = fields["technology_nm"]
     technology = setting.technology_nm if own is None else own
     try:
         priced = KINDS[fields["kind"]](table, fields, setting, technology)
     except Refused as refusal:
-        return None, [((refusal.key,), refusal.sentence)]
+        return None, refusal
     return (
         Estimate(
             kind=fields["kind"],
@@ -111,5 +119,5 @@ def _try(fields: Mapping[str, Any], setting: Setting) -> tuple[Estimate | None, 
             energy_unit=table.energy_unit,
             area_unit=table.area_unit,
         ),
-        [],
+        None,
     )
