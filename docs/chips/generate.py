@@ -1,7 +1,8 @@
 """Writes a page and a picture for each chip that comes with the package, from its YAML file.
 
     python docs/chips/generate.py              # rewrites docs/chips/*.md and *.svg
-    python docs/chips/generate.py --simulate   # first simulates anew what stands in figures.json
+    python docs/chips/generate.py --simulate   # first simulates anew what stands in figures.json, 10 minutes
+    python docs/chips/generate.py --simulate eie,scnn           # for these chips alone
     python docs/chips/generate.py --check      # changes nothing; fails where a file is stale
 
 What is published stands in published.yaml; what simulation gives is kept in figures.json, so that the pages
@@ -126,25 +127,31 @@ def beside(entry: dict[str, Any], chip: Chip) -> float:
     """Our figure beside a published one."""
     batch = entry.get("batch", 1)
     network = da.zoo.load(entry["network"], batch=batch)
-    report = da.simulate(network, chip, objective="edp")
-    layers = [
-        layer
-        for layer in report.layers
-        if entry.get("layers") != "conv" or network[layer.name].kind == "conv2d"
-    ]
+    chosen = entry.get("layers", [layer.name for layer in network])
+    if chosen == "conv":
+        chosen = [layer.name for layer in network if layer.kind == "conv2d"]
+
+    def run(density: Any) -> list[da.LayerReport]:
+        report = da.simulate(network, chip, objective="edp", density=density)
+        return [report[name] for name in chosen]
+
+    layers = run(entry.get("density"))
+    cycles = sum(layer.cycles for layer in layers)
     assert chip.clock_mhz is not None
-    seconds = sum(layer.cycles for layer in layers) / chip.clock_mhz / 1e6
+    seconds = cycles / chip.clock_mhz / 1e6
     energy = sum(layer.energy for layer in layers)
     outside = chip.memories[0].name
     out = sum(count.energy for layer in layers for count in layer.levels if count.level == outside)
-    macs = sum(layer.macs for layer in layers)
+    if entry["ours"] == "speedup":
+        return rounded(sum(layer.cycles for layer in run(None)) / cycles)
     return rounded(
         {
             "fps": batch / seconds,
             "ms": seconds * 1e3,
+            "us": seconds * 1e6,
             "power_w": energy * 1e-12 / seconds,
             "on_chip_mw": (energy - out) * 1e-9 / seconds,
-            "on_chip_pj_per_op": (energy - out) / macs / 2,
+            "on_chip_pj_per_op": (energy - out) / sum(layer.macs for layer in layers) / 2,
         }[entry["ours"]]
     )
 
@@ -223,9 +230,8 @@ def comparison(name: str, chip: Chip, figures: dict[str, Any]) -> list[str]:
     lines = ["## Published, and ours", "", "| | published | ours | why they differ |", "|---|---|---|---|"]
     for entry in published()[name]:
         peak = chip.peak_macs_per_cycle * (chip.clock_mhz or 0)
-        own = {"peak_tops": peak * 2e-6, "peak_gmacs": peak * 1e-3, "area_mm2": chip.area}
+        own = {"peak_tops": peak * 2e-6, "peak_gmacs": peak * 1e-3}
         ours = figures[entry["what"]] if "network" in entry else own[entry["ours"]]
-        assert ours is not None
         lines.append(
             f"| {entry['what']} | {entry['published']:g} ({entry['source']}) | {ours:.4g} | "
             f"{cell(entry.get('why', ''))} |"
@@ -319,9 +325,10 @@ def index() -> str:
 
 PICTURES = """\
 How to read the pictures: a box is a memory, with the tensors that it keeps (I inputs, W weights, O outputs),
-its size in words, the energy of a read (R) and a write (W) of one word, and its bandwidth; a frame is an array,
-and what is inside exists once in each of its instances. Coloured lines are the way of a tensor from memory to
-memory; one down the left margin passes a memory by. `host_cpu` is drawn for an example of a machine.
+its size in words, the energy of a read (R) and a write (W) of one word, and its bandwidth; a frame is an
+array, and what is inside exists once in each of its instances. Coloured lines are the way of a tensor from
+memory to memory; one down the left margin passes a memory by. `host_cpu` is drawn for an example of a
+machine.
 
 Pages and pictures are written by `python docs/chips/generate.py`; a test checks that they are not stale."""
 
@@ -337,15 +344,22 @@ def files(figures: dict[str, Any]) -> dict[str, str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Write the pages and pictures of the chips.")
-    parser.add_argument("--simulate", action="store_true", help="simulate anew what figures.json holds")
+    parser.add_argument(
+        "--simulate",
+        metavar="CHIPS",
+        nargs="?",
+        const=",".join(name for name in names() if name != da.arch.HOST),
+        default="",
+        help="simulate anew what figures.json holds, for all chips or for these, with commas between",
+    )
     parser.add_argument("--check", action="store_true", help="change nothing, fail where a file is stale")
     options = parser.parse_args()
     kept = HERE / "figures.json"
-    if options.simulate:
-        made_up = da.arch.HOST
-        figures = {name: simulated(name) for name in names() if name != made_up}
-        kept.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    figures = json.loads(kept.read_text(encoding="utf-8"))
+    figures = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    for name in filter(None, options.simulate.split(",")):
+        figures[name] = simulated(name)
+        text = json.dumps(dict(sorted(figures.items())), indent=1)
+        kept.write_text(text + "\n", encoding="utf-8")
     stale = []
     for name, text in files(figures).items():
         path = HERE / name

@@ -519,6 +519,8 @@ def _load_chip(name: str, changes: tuple[str, ...]) -> Chip:
 
 
 def _read_changes(changes: tuple[str, ...]) -> dict[str, Any]:
+    from dnnaccel import arch
+
     read: dict[str, Any] = {}
     for change in changes:
         key, equals, value = (part.strip() for part in change.partition("="))
@@ -526,7 +528,7 @@ def _read_changes(changes: tuple[str, ...]) -> dict[str, Any]:
             raise DnnAccelError(f"--set {change!r} is not KEY=VALUE, for instance --set pe_array.rows=8")
         if key in read:
             raise DnnAccelError(f"--set {key} is given twice; give it once")
-        read[key] = _read_value(value)
+        read[key] = arch.parse_value(value)
     return read
 
 
@@ -548,13 +550,6 @@ def _read_density(text: str | None) -> float | str | dict[str, float] | None:
                 f"--density {part!r} is not TENSOR=NUMBER, for instance inputs=0.4,weights=0.3"
             ) from None
     return read
-
-
-def _read_value(text: str) -> int | float | str:
-    for number in (int, float):
-        with contextlib.suppress(ValueError):
-            return number(text)
-    return text
 
 
 def _split(names: str) -> list[str]:
