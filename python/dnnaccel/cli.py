@@ -379,6 +379,7 @@ def show(name: str) -> None:
 Examples:
   dnnaccel reproduce isca16
   dnnaccel reproduce isca16 --layers fc --batch 16,64,256 --pes 1024
+  dnnaccel reproduce jssc17
 """,
 )
 def reproduce() -> None:
@@ -463,6 +464,30 @@ def isca16(
     _print(comparison, format)
 
 
+@reproduce.command(short_help="AlexNet on the fabricated Eyeriss, JSSC 2017.")
+@click.option("--best/--no-best", default=True, help="Whether to search for mappings of our own too.")
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="What to print.",
+)
+@click.option("--threads", type=click.IntRange(min=1), help="Threads to search with; default all.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar on stderr.")
+def jssc17(best: bool, format: str, threads: int | None, quiet: bool) -> None:
+    """Print the measured table of AlexNet on the Eyeriss chip beside ours.
+
+    Under the mappings of Chen, Krishna, Emer and Sze (JSSC 2017), and under the best that our search finds.
+    """
+    from dnnaccel.reproduce import jssc17 as job
+
+    with _progress(quiet) as progress:
+        comparison = job(best=best, threads=threads, progress=progress)
+    _print(comparison, format)
+
+
 class _Printable(Protocol):
     def to_text(self, *, width: int) -> str: ...
 
@@ -494,6 +519,8 @@ def _load_chip(name: str, changes: tuple[str, ...]) -> Chip:
 
 
 def _read_changes(changes: tuple[str, ...]) -> dict[str, Any]:
+    from dnnaccel import arch
+
     read: dict[str, Any] = {}
     for change in changes:
         key, equals, value = (part.strip() for part in change.partition("="))
@@ -501,7 +528,7 @@ def _read_changes(changes: tuple[str, ...]) -> dict[str, Any]:
             raise DnnAccelError(f"--set {change!r} is not KEY=VALUE, for instance --set pe_array.rows=8")
         if key in read:
             raise DnnAccelError(f"--set {key} is given twice; give it once")
-        read[key] = _read_value(value)
+        read[key] = arch.parse_value(value)
     return read
 
 
@@ -523,13 +550,6 @@ def _read_density(text: str | None) -> float | str | dict[str, float] | None:
                 f"--density {part!r} is not TENSOR=NUMBER, for instance inputs=0.4,weights=0.3"
             ) from None
     return read
-
-
-def _read_value(text: str) -> int | float | str:
-    for number in (int, float):
-        with contextlib.suppress(ValueError):
-            return number(text)
-    return text
 
 
 def _split(names: str) -> list[str]:

@@ -71,8 +71,9 @@ class LayerReport:
     compute wait for their refills; `ramp_cycles` the first fill and last drain that double buffering cannot
     hide; `bound_by` names the slowest ("compute", "vector", a memory or an array), `bound_port` which of its
     ports that is ("read", "write", "shared", or the tensor on a network) and `bound_margin` by how much.
-    `utilization` is MACs / (cycles x MAC units), `active_pes` the number of MAC units that ever work,
-    `effectual_macs` how many MACs spend energy, those on zeros left out where the chip gates or skips them.
+    `active_pes` is the number of MAC units that ever work. Where the chip skips zeros, `timed_macs` are the
+    MACs that still take time, and where it gates or skips them, `effectual_macs` those that still spend
+    energy; `utilization` is timed MACs / (cycles x MAC units).
     Energies are in `energy_unit`; `seconds` needs the chip's clock. `ops` are operations of the chip's vector
     unit. `note` says what was done to a layer without MACs ("fused into conv1", "no words move"). `prices`
     are what each action costs on the chip.
@@ -94,6 +95,7 @@ class LayerReport:
     bound_port: str = ""
     levels: tuple[LevelCount, ...]
     networks: tuple[NetworkCount, ...]
+    timed_macs: float
     effectual_macs: float
     mac_energy: float
     vector_energy: float
@@ -199,6 +201,7 @@ class LayerReport:
             "bound_by": self.bound_by,
             "bound_port": self.bound_port,
             "bound_margin": self.bound_margin,
+            "timed_macs": self.timed_macs,
             "effectual_macs": self.effectual_macs,
             "energy": self.energy,
             "energy_unit": self.energy_unit,
@@ -255,10 +258,12 @@ def evaluate(
         raise MappingError(f"layer {layer.name!r} on {chip.name}: {error}") from None
     if found.misfit is not None:
         raise MappingError(f"layer {layer.name!r} on {chip.name}: {describe_misfit(found.misfit, chip)}")
-    spent = 1.0
+    timed = spent = 1.0
     if density is not None:
+        timed = effectual_fraction(density, problem, chip.mac.skips)
         spent = effectual_fraction(density, problem, {*chip.mac.gates, *chip.mac.skips})
-    return _layer_report(layer, chip, nest, found.counts, found.cost, spent)
+    macs = problem.macs
+    return _layer_report(layer, chip, nest, found, timed_macs=macs * timed, effectual_macs=macs * spent)
 
 
 def describe_misfit(misfit: _core.Misfit, chip: Chip) -> str:
@@ -275,8 +280,15 @@ def describe_misfit(misfit: _core.Misfit, chip: Chip) -> str:
 
 
 def _layer_report(
-    layer: Layer, chip: Chip, mapping: Mapping, counts: _core.Counts, cost: _core.Cost, spent: float
+    layer: Layer,
+    chip: Chip,
+    mapping: Mapping,
+    found: _core.Evaluation,
+    *,
+    timed_macs: float,
+    effectual_macs: float,
 ) -> LayerReport:
+    counts, cost = found.counts, found.cost
     depth = len(chip.levels)
     memory_counts, memory_energy = counts.memories(depth), cost.memory_energy(depth)
     network_counts, network_energy = counts.networks(depth), cost.network_energy(depth)
@@ -326,13 +338,14 @@ def _layer_report(
         exposed_cycles=math.ceil(cost.exposed_cycles),
         ramp_cycles=math.ceil(cost.ramp_cycles),
         clock_mhz=chip.clock_mhz,
-        utilization=counts.macs / (cost.cycles * chip.peak_macs_per_cycle),
+        utilization=timed_macs / (cost.cycles * chip.peak_macs_per_cycle),
         active_pes=counts.active_macs,
         bound_by="compute" if cost.bound_by < 0 else chip.levels[cost.bound_by].name,
         bound_port="" if cost.bound_by < 0 else ports[cost.bound_by].name,
         levels=tuple(levels),
         networks=tuple(networks),
-        effectual_macs=counts.macs * spent,
+        timed_macs=timed_macs,
+        effectual_macs=effectual_macs,
         mac_energy=cost.mac_energy,
         vector_energy=0.0,
         leakage_energy=cost.leakage_energy,

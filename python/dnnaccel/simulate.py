@@ -239,6 +239,7 @@ def _without_macs(
         bound_by=bound_by,
         levels=_counts(chip, moved),
         networks=(),
+        timed_macs=0.0,
         effectual_macs=0.0,
         mac_energy=0.0,
         vector_energy=layer.ops * chip.vector.op_energy,

@@ -270,7 +270,7 @@ def test_the_source_holds_the_numbers_that_the_estimate_lies_between(size: int, 
 
 # --- What is refused
 
-REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "no kind": ({}, {}, "component: kind: missing; state what it is, sram or regfile"),
     "unknown kind": (
         {"kind": "flash"},
@@ -350,6 +350,19 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"kind": "mac", "precision": "int16", "accumulate_bits": 8},
         {},
         "accumulate_bits: a sum of int16 products does not fit 8 bits",
+    ),
+    "no mapping": (3, {}, "component: must say what it is made of, such as {kind: sram}, not 3"),
+    "no words": ({3: 4}, {}, "component: must say what it is made of"),
+    "no word": ({"kind": "sram"}, {"word_bits": 0}, "estimate: word_bits: must be at least 1, not 0"),
+    "no size at all": (
+        {"kind": "sram"},
+        {"size_bytes": -1},
+        "estimate: size_bytes: must be at least 1, not -1",
+    ),
+    "no number": (
+        {"kind": "sram"},
+        {"technology_nm": "45"},
+        "technology_nm: must be a finite number, not '45'",
     ),
     "no length": ({"kind": "wire"}, {}, "length_mm: missing; state how far a word travels"),
 }

@@ -13,9 +13,10 @@ least that coding can save. Nobody reads CONV5's outputs but a pooling; they are
 from __future__ import annotations
 
 import pytest
-from test_eyeriss import MIB, ROWS, Measured, cost, layer_of, nest
+from test_eyeriss import ROWS, cost
 
 import dnnaccel as da
+from dnnaccel.reproduce.jssc17_chip import MIB, Measured, layer_of, nest
 
 WORD_BITS = 16
 DENSITIES = da.sparsity.published("eyeriss_jssc17", "alexnet")

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dnnaccel._checks import FrozenDict
+from dnnaccel._checks import FrozenDict, find_faults
 from dnnaccel._yaml import Fault, describe_faults
 from dnnaccel.energy import tables
 from dnnaccel.energy.pricing import KINDS, Setting
 from dnnaccel.energy.scaling import Refused
-from dnnaccel.energy.schema import DEFAULT_TABLES, SCHEMAS, read_component
+from dnnaccel.energy.schema import DEFAULT_TABLES, SCHEMAS, SettingSchema, read_component
 from dnnaccel.errors import ArchitectureError, unknown_name
 
 __all__ = ["Estimate", "Setting", "estimate", "try_estimate"]
@@ -76,12 +76,11 @@ def estimate(
     >>> estimate({"kind": "sram"}, technology_nm=45, word_bits=64, size_bytes=32768)["read_energy"]
     20.0
     """
-    kinds = tuple(SCHEMAS)
-    fields, faults = read_component(component, kinds)
-    setting = Setting(technology_nm=technology_nm, word_bits=word_bits, size_bytes=size_bytes)
-    found = None
-    if not faults:
-        found, faults = _try(fields, setting)
+    around = {"technology_nm": technology_nm, "word_bits": word_bits, "size_bytes": size_bytes}
+    setting, faults = find_faults(SettingSchema, around)
+    if faults:
+        raise ArchitectureError(describe_faults(faults, "estimate"))
+    found, faults = try_estimate(component, tuple(SCHEMAS), Setting(**setting))
     if found is None:
         raise ArchitectureError(describe_faults(faults, "component"))
     return found
@@ -109,7 +108,7 @@ def _priced(fields: FrozenDict, setting: Setting) -> tuple[Estimate | None, Refu
     try:
         priced = KINDS[fields["kind"]](table, fields, setting, technology)
     except Refused as refusal:
-        return None, refusal
+        return None, refusal.with_traceback(None)
     return (
         Estimate(
             kind=fields["kind"],

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 
-from dnnaccel._checks import Bits, Nanometres, Plain, Schema, find_faults, nearest_key, shown, wrong
+from dnnaccel._checks import Bits, Bytes, Nanometres, Plain, Schema, find_faults, nearest_key, shown, wrong
 from dnnaccel._yaml import Fault
 from dnnaccel.energy import tables
 
@@ -128,6 +128,14 @@ class WireSchema(ComponentSchema):
     """Bits that travel; by default the chip's word."""
 
 
+class SettingSchema(Schema):
+    """What a component takes from the chip and the level around it."""
+
+    technology_nm: Nanometres | None
+    word_bits: Bits
+    size_bytes: Bytes | None
+
+
 SCHEMAS: dict[str, type[ComponentSchema]] = {
     "sram": SramSchema,
     "regfile": RegfileSchema,
@@ -150,6 +158,8 @@ def read_component(
     component: Mapping[str, Any], kinds: tuple[str, ...]
 ) -> tuple[dict[str, Any], list[Fault]]:
     """Check a component that may be of `kinds`: its fields in canonical form, or every fault."""
+    if not isinstance(component, Mapping) or not all(isinstance(key, str) for key in component):
+        return {}, [((), f"must say what it is made of, such as {{kind: sram}}, not {shown(component)}")]
     if "kind" not in component:
         return {}, [(("kind",), f"missing; state what it is, {' or '.join(kinds)}")]
     kind = component["kind"]

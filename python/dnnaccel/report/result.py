@@ -98,9 +98,12 @@ class Report:
 
     @property
     def utilization(self) -> float:
-        """MACs / (cycles x peak MACs per cycle), between 0 and 1; cycles of layers without MACs count too."""
+        """MACs / (cycles x peak MACs per cycle), between 0 and 1; cycles of layers without MACs count too.
+
+        MACs that the chip skips do not count.
+        """
         peak = self.cycles * self.peak_macs_per_cycle
-        return self.macs / peak if peak else 0.0
+        return sum(layer.timed_macs for layer in self.layers) / peak if peak else 0.0
 
     @property
     def frames_per_second(self) -> float | None:
