@@ -215,8 +215,8 @@ def runs(chip: Chip, figures: dict[str, Any]) -> list[str]:
     lines = [
         "## What it does with two networks",
         "",
-        f"One image, the chip's own dataflow, dense where no density is named. {unit}/MAC counts everything, the "
-        "outermost memory too.",
+        "One image, the chip's own dataflow, dense where no density is named. "
+        f"{unit}/MAC counts everything, the outermost memory too.",
         "",
         f"| network | mappings for | frames/s | MACs at work | {unit}/MAC | of it | cycles bound by |",
         "|---|---|---|---|---|---|---|",
@@ -237,8 +237,8 @@ def runs(chip: Chip, figures: dict[str, Any]) -> list[str]:
             f"| {network} | {objective} | {rate} | {found['utilization']:.1%} | "
             f"{found['energy_per_mac']:.3g} | {spent} | {bound} |"
         )
-    if uses_zeros(chip):
-        lines += ["", "MACs at work are of all MACs, those with a zero too; above 100 % the chip skips them."]
+    if chip.mac.skips:
+        lines += ["", "With a density, MACs at work do not count those that the chip skips."]
     return [*lines, ""]
 
 
