@@ -195,7 +195,7 @@ def lower_array(level: ArrayLevel, rows: int, columns: int) -> _core.Array:
 
 Key = tuple[str, str, str]  # level or "nest", role or "all", count
 
-_MEMORY = ("reads", "writes", "tile", "filled", "drained", "sent")
+_MEMORY = ("reads", "writes", "tile", "computed_reads", "computed_writes", "filled", "drained", "sent")
 _NETWORK = ("sent", "delivered", "hops", "returned")
 _RAMP = ("sent", "received", "parent")
 _READ = {names: operator.attrgetter(*names) for names in (_MEMORY, _NETWORK, _RAMP)}

@@ -52,28 +52,27 @@ void register_arch(py::module_& module) {
            py::arg("read_bandwidth"), py::arg("write_bandwidth"), py::arg("shared_bandwidth"),
            py::arg("buffering"));
   py::class_<arch::Array>(module, "Array", "One fan-out, lowered.")
-      .def(
-          py::init([](std::string name, std::int64_t rows, std::int64_t columns,
-                      const std::optional<std::vector<std::string>>& multicast,
-                      const std::optional<std::vector<std::string>>& reduce, std::uint32_t forwards,
-                      std::array<arch::Charge, problem::kRoles> charge, double energy,
-                      const Bandwidths& bandwidth) {
-            arch::Array out{.name = std::move(name),
-                            .rows = rows,
-                            .columns = columns,
-                            .multicast = dim_set(multicast),
-                            .reduce = dim_set(reduce),
-                            .forwards = forwards,
-                            .charge = charge,
-                            .energy = energy};
-            for (std::size_t role = 0; bandwidth && role < bandwidth->size(); ++role) {
-              out.bandwidth[role] = (*bandwidth)[role].value_or(arch::kUnlimitedBandwidth);
-            }
-            return out;
-          }),
-          py::kw_only(), py::arg("name"), py::arg("rows"), py::arg("columns"), py::arg("multicast"),
-          py::arg("reduce"), py::arg("forwards"), py::arg("charge"), py::arg("energy"),
-          py::arg("bandwidth") = py::none());
+      .def(py::init([](std::string name, std::int64_t rows, std::int64_t columns,
+                       const std::optional<std::vector<std::string>>& multicast,
+                       const std::optional<std::vector<std::string>>& reduce,
+                       std::uint32_t forwards, std::array<arch::Charge, problem::kRoles> charge,
+                       double energy, const Bandwidths& bandwidth) {
+             arch::Array out{.name = std::move(name),
+                             .rows = rows,
+                             .columns = columns,
+                             .multicast = dim_set(multicast),
+                             .reduce = dim_set(reduce),
+                             .forwards = forwards,
+                             .charge = charge,
+                             .energy = energy};
+             for (std::size_t role = 0; bandwidth && role < bandwidth->size(); ++role) {
+               out.bandwidth[role] = (*bandwidth)[role].value_or(arch::kUnlimitedBandwidth);
+             }
+             return out;
+           }),
+           py::kw_only(), py::arg("name"), py::arg("rows"), py::arg("columns"),
+           py::arg("multicast"), py::arg("reduce"), py::arg("forwards"), py::arg("charge"),
+           py::arg("energy"), py::arg("bandwidth") = py::none());
   py::class_<arch::Architecture>(module, "Architecture", "A memory hierarchy, lowered.")
       .def(py::init([](std::vector<arch::Level> levels, double mac_energy, double leakage_energy) {
              arch::Architecture out{.levels = std::move(levels),

@@ -72,6 +72,8 @@ void register_cost(py::module_& module) {
       .def_readonly("reads", &cost::MemoryCount::reads)
       .def_readonly("writes", &cost::MemoryCount::writes)
       .def_readonly("tile", &cost::MemoryCount::tile)
+      .def_readonly("computed_reads", &cost::MemoryCount::computed_reads)
+      .def_readonly("computed_writes", &cost::MemoryCount::computed_writes)
       .def_readonly("filled", &cost::MemoryCount::filled)
       .def_readonly("drained", &cost::MemoryCount::drained)
       .def_readonly("sent", &cost::MemoryCount::sent);

@@ -290,8 +290,9 @@ Cost Pricer::price(const Counts& counts) const {
   }
   const double working = cost.compute_cycles + cost.exposed_cycles;
   if (slowest <= working) cost.bound_by = -1;
+  // A layer whose MACs are all skipped still takes a cycle: rates and products of it stay defined.
   cost.cycles =
-      static_cast<std::uint64_t>(std::ceil(std::max(working, slowest) + cost.ramp_cycles));
+      static_cast<std::uint64_t>(std::ceil(std::max({working, slowest, 1.0}) + cost.ramp_cycles));
   cost.mac_energy = static_cast<double>(counts.macs) * sparsity_.work * architecture_.mac_energy;
   cost.leakage_energy = static_cast<double>(cost.cycles) * architecture_.leakage_energy;
   cost.energy = cost.mac_energy + cost.leakage_energy;

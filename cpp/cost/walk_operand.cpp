@@ -67,16 +67,18 @@ void Operand::fill(std::size_t n, bool first) {
   const std::uint64_t sent = child.network.pass(wanted_, before_);
   if (first) ramp_[n + 1] = {.sent = sent, .received = received};
   count_[n].reads += sent;
+  if (compute) count_[n].computed_reads += sent;
   MemoryCount& count = count_[n + 1];
   count.writes += received;
   count.filled += received;
   count.sent += sent;
   if (child.network.forwards()) count.reads += received - sent;  // a neighbour reads what it passes
-  if (!compute) hold(child);
+  if (!compute) hold(n);
 }
 
-void Operand::hold(Child& child) {
-  std::uint64_t& largest = count_[static_cast<std::size_t>(&child - children_.data()) + 1].tile;
+void Operand::hold(std::size_t n) {
+  Child& child = children_[n];
+  std::uint64_t& largest = count_[n + 1].tile;
   for (std::size_t i = 0; i < child.held.size(); ++i) {
     if (!child.keeper.depth->works(i)) continue;
     std::swap(child.held[i], child.fresh[i]);

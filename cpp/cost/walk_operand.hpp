@@ -30,7 +30,7 @@ class Operand {
   };
 
   void fill(std::size_t child, bool first);
-  void hold(Child& child);
+  void hold(std::size_t child);
 
   problem::Role role_;
   Words words_;

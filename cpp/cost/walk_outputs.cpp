@@ -208,9 +208,13 @@ void Outputs::compute() {
     cargo_.words[i] = WordSpan(&mac_word_[i], 1);
     cargo_.values[i] = std::span<const std::uint64_t>(&mac_value_[i], 1);
   }
+  MemoryCount& innermost = memories_.back().count;
+  const MemoryCount before = innermost;
   hand_down(memories_.size(), cargo_.words);
   for (const Handed& one : handed_) mac_value_[one.instance] += one.value;
   collect(memories_.size(), cargo_);
+  innermost.computed_reads += innermost.reads - before.reads;
+  innermost.computed_writes += innermost.writes - before.writes;
 }
 
 void Outputs::finish() {

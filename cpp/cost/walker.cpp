@@ -43,8 +43,7 @@ void refuse_long_walks(const mapping::Nest& nest) {
 /// without a loop between them share their instances.
 class Depths {
  public:
-  Depths(const problem::Problem& problem, const mapping::Nest& nest, int levels)
-      : nest_(nest), levels_(levels) {
+  Depths(const problem::Problem& problem, const mapping::Nest& nest, int levels) : nest_(nest) {
     for (int level = 0; level <= levels; ++level) {
       const int above = nest.above[at(level)];
       by_loop_.try_emplace(above, problem, nest, above);
@@ -61,7 +60,6 @@ class Depths {
 
  private:
   const mapping::Nest& nest_;
-  int levels_;
   std::map<int, Depth> by_loop_;
 };
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "cost/counts.hpp"
 #include "mapping/mapping.hpp"
 

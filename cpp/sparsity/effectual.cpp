@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <tuple>
@@ -21,6 +22,9 @@ using problem::Tensor;
 
 constexpr std::uint64_t kMaxPoints = 1ULL << 26;
 constexpr std::int64_t kMaxAxisPoints = 1LL << 20;
+constexpr std::int64_t kMostRows = 255;  // whose sum fits a byte
+constexpr std::size_t kBlock = 16;       // bytes of a vector on every 64-bit machine
+using Block [[gnu::vector_size(kBlock)]] = std::uint8_t;
 
 /// Coordinates first, first + step, ... of an axis, whose words count for point `point` of it.
 struct Run {
@@ -148,9 +152,9 @@ class Counter {
       words_[a] = words_[a + 1] * axes_[a].size;
       points_[a] = points_[a + 1] * axes_[a].points;
     }
-    const auto row = static_cast<std::size_t>(axes_.back().whole ? 0 : axes_.back().size);
+    const auto size = static_cast<std::size_t>(axes_.back().whole ? 0 : axes_.back().size);
+    const std::size_t row = (size + kBlock - 1) / kBlock * kBlock;
     narrow_.resize(row);
-    wide_.resize(row);
   }
 
   std::vector<std::uint64_t> count() && {
@@ -184,17 +188,30 @@ class Counter {
         }
         continue;
       }
-      sum_rows(word, run);
-      if (row.same) {
-        for (std::int64_t i = 0; i < row.size; ++i) counts[i] += wide_[static_cast<std::size_t>(i)];
-        continue;
+      for (std::int64_t done = 0; done < run.count; done += kMostRows) {
+        sum_rows(word, {.first = run.first + done * run.step,
+                        .step = run.step,
+                        .count = std::min(run.count - done, kMostRows)});
+        add_sums(row, counts);
       }
-      for (const Run& along : row.runs) {
-        std::uint64_t sum = 0;
-        const std::uint32_t* from = wide_.data() + along.first;
+    }
+  }
+
+  /// What narrow_ holds, to the points that the last axis makes of it.
+  void add_sums(const Contraction& row, std::uint64_t* counts) const {
+    if (row.same) {
+      for (std::int64_t i = 0; i < row.size; ++i) counts[i] += narrow_[static_cast<std::size_t>(i)];
+      return;
+    }
+    for (const Run& along : row.runs) {
+      const std::uint8_t* from = narrow_.data() + along.first;
+      std::uint64_t sum = 0;
+      if (along.step == 1) {  // the same, but for the compiler to see it
+        for (std::int64_t i = 0; i < along.count; ++i) sum += from[i];
+      } else {
         for (std::int64_t i = 0; i < along.count; ++i) sum += from[i * along.step];
-        counts[along.point] += sum;
       }
+      counts[along.point] += sum;
     }
   }
 
@@ -203,23 +220,19 @@ class Counter {
     return mask_.data() + word + (run.first + i * run.step) * words_[axes_.size() - 1];
   }
 
-  /// wide_ = sum of the rows of a run. Bytes hold the sum of up to 255 rows.
+  /// narrow_ = sum of the rows of a run, of which there are at most kMostRows.
   void sum_rows(std::int64_t word, const Run& run) {
-    std::fill(wide_.begin(), wide_.end(), 0U);
-    if (slide(word, run)) return widen();
-    for (std::int64_t done = 0; done < run.count;) {
-      const std::int64_t until = std::min<std::int64_t>(run.count, done + 255);
+    if (!slide(word, run)) {
       std::fill(narrow_.begin(), narrow_.end(), std::uint8_t{0});
-      for (; done < until; ++done) add_row<1>(row_of(word, run, done));
-      widen();
+      for (std::int64_t i = 0; i < run.count; ++i) add_row<1>(row_of(word, run, i));
     }
-    held_ = run.count <= 255 ? run : Run{};
+    held_ = run;
   }
 
   /// Windows overlap: go from the rows that narrow_ holds to these, if fewer than these change.
   bool slide(std::int64_t word, const Run& run) {
     const std::int64_t shift = (run.first - held_.first) / run.step;
-    const bool apart = held_.count == 0 || run.count > 255 || held_.step != run.step ||
+    const bool apart = held_.count == 0 || held_.step != run.step ||
                        shift * run.step != run.first - held_.first || shift < 0 ||
                        shift >= held_.count || shift + run.count < held_.count ||
                        2 * shift + run.count - held_.count >= run.count;
@@ -228,23 +241,34 @@ class Counter {
     for (std::int64_t i = held_.count - shift; i < run.count; ++i) {
       add_row<1>(row_of(word, run, i));
     }
-    held_ = run;
     return true;
   }
 
   template <int sign>
   void add_row(const std::uint8_t* row) {
-    // Bytes may alias anything: the size must be at hand for the loop to become one over vectors.
-    const std::size_t size = narrow_.size();
-    std::uint8_t* sums = narrow_.data();
+    // A short row is read on into the next one, where there is one, so that all of it is done in
+    // whole vectors; what the sums hold behind the row is not looked at.
+    const auto left = static_cast<std::size_t>(mask_.data() + mask_.size() - row);
+    if (left >= narrow_.size()) return add_blocks<sign>(row);
+    const auto size = static_cast<std::size_t>(axes_.back().size);
     for (std::size_t x = 0; x < size; ++x) {
-      const auto one = static_cast<std::uint8_t>(row[x] != 0);
-      sums[x] = static_cast<std::uint8_t>(sign > 0 ? sums[x] + one : sums[x] - one);
+      narrow_[x] = static_cast<std::uint8_t>(narrow_[x] + (row[x] != 0 ? sign : 0));
     }
   }
 
-  void widen() {
-    for (std::size_t x = 0; x < wide_.size(); ++x) wide_[x] += narrow_[x];
+  template <int sign>
+  void add_blocks(const std::uint8_t* row) {
+    const std::size_t size = narrow_.size();
+    std::uint8_t* sums = narrow_.data();
+    for (std::size_t x = 0; x < size; x += kBlock) {
+      Block words;
+      Block sum;
+      std::memcpy(&words, row + x, kBlock);
+      std::memcpy(&sum, sums + x, kBlock);
+      const Block minus_one = reinterpret_cast<Block>(words != 0);  // 255 where a word is not zero
+      sum = sign > 0 ? sum - minus_one : sum + minus_one;
+      std::memcpy(sums + x, &sum, kBlock);
+    }
   }
 
   std::vector<Contraction> axes_;
@@ -253,7 +277,6 @@ class Counter {
   std::vector<std::int64_t> words_;   // words of a step along the axis before
   std::vector<std::int64_t> points_;  // points of it
   std::vector<std::uint8_t> narrow_;
-  std::vector<std::uint32_t> wide_;
   Run held_;  // the run whose rows narrow_ sums; of none if its count is 0
 };
 

@@ -26,7 +26,7 @@ using Mask = std::span<const std::uint8_t>;
 /// coordinates that the axis before it takes, and only then along itself.
 ///
 /// Throws std::invalid_argument for a mask of another size than its tensor, or more than 2^26
-/// shared points.
+/// shared points, or 2^20 on one window axis.
 std::uint64_t effectual_macs(const problem::Problem& problem, std::optional<Mask> inputs,
                              std::optional<Mask> weights);
 

@@ -87,7 +87,7 @@ def text(value: object) -> str:
     if len(value) > MAX_TEXT:
         raise wrong(f"text of {len(value)} characters; at most {MAX_TEXT}")
     # A terminal obeys control characters: a description from elsewhere must not hold any.
-    if not all(character.isprintable() or character in "\n\t" for character in value):
+    if not value.replace("\n", "").replace("\t", "").isprintable():
         raise wrong("must hold printable characters only")
     return value
 
@@ -102,7 +102,9 @@ Nanometres = Annotated[float, Field(gt=0, le=1e5, allow_inf_nan=False), Plain]
 class Schema(BaseModel):
     """Keys of one mapping: nothing else is taken, and numbers are numbers, not text that looks like one."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, arbitrary_types_allowed=True, use_attribute_docstrings=True
+    )
 
     hints: ClassVar[Mapping[str, str]] = {}
     """What to state, by the key that is missing."""

@@ -47,8 +47,8 @@ def lower_density(density: Density | None, chip: Chip, problem: Problem) -> _cor
 
     def asked(role: str, zeros: frozenset[str]) -> float:
         fraction = effectual_fraction(density, problem, zeros)
-        # The counts have no reads of padding to save.
-        return fraction / interior if role == "inputs" and "inputs" in zeros else fraction
+        # The counts have no reads of padding to save (and where all is padding, no reads at all).
+        return fraction / interior if role == "inputs" and "inputs" in zeros and interior else fraction
 
     def stored(level: Memory | Array, role: str) -> float:
         if not isinstance(level, Memory) or role not in level.formats:
@@ -62,7 +62,8 @@ def lower_density(density: Density | None, chip: Chip, problem: Problem) -> _cor
         if role == "outputs" or not isinstance(level, Memory) or role not in level.formats:
             return fraction
         # Only words that are not zero are asked for, and each brings its metadata along.
-        return fraction * stored(level, role) / (density.of(role) if role in zeros else 1.0)
+        share = density.of(role) if role in zeros else 1.0
+        return fraction * stored(level, role) / share if share else 0.0
 
     top = chip.levels[0]
     return _core.Sparsity(

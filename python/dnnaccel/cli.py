@@ -194,6 +194,7 @@ Examples:
   dnnaccel simulate alexnet --arch eyeriss --dataflow my_dataflow.yaml
   dnnaccel simulate resnet50 --arch tpu_v1 --batch 8 --output resnet50.html
   dnnaccel simulate alexnet --arch eyeriss --set pe_array.rows=8 --format csv
+  dnnaccel simulate alexnet:conv1 --arch eyeriss --provenance
   dnnaccel simulate alexnet --arch eyeriss --density eyeriss_jssc17
 """
 )
@@ -214,11 +215,17 @@ Examples:
     shell_complete=_complete_dataflow,
     help="What stays where: a name such as ws, or path of a YAML file; by default the chip's own.",
 )
+@click.option(
+    "--provenance",
+    is_flag=True,
+    help="Print also what the energy is made of: counts, energy of each action, and its source.",
+)
 @_shared_options
 def simulate(
     network: str,
     chip: str,
     dataflow: str | None,
+    provenance: bool,
     objective: str,
     batch: int,
     density: str | None,
@@ -232,6 +239,8 @@ def simulate(
     from dnnaccel.simulate import simulate as job
 
     _check_output(output, format)
+    if provenance and output is None and format not in (None, "table"):
+        raise DnnAccelError(f"--provenance prints a table beside the {format}; write that with --output FILE")
     net, target = _load_network(network, batch), _load_chip(chip, changes)
     with _progress(quiet) as progress:
         report = job(
@@ -244,6 +253,8 @@ def simulate(
             progress=progress,
         )
     _deliver(report, format, output, quiet)
+    if provenance:
+        click.echo(("" if output else "\n") + report.provenance().to_text(width=_width()))
 
 
 @cli.command(
@@ -368,6 +379,7 @@ def show(name: str) -> None:
 Examples:
   dnnaccel reproduce isca16
   dnnaccel reproduce isca16 --layers fc --batch 16,64,256 --pes 1024
+  dnnaccel reproduce jssc17
 """,
 )
 def reproduce() -> None:
@@ -452,6 +464,30 @@ def isca16(
     _print(comparison, format)
 
 
+@reproduce.command(short_help="AlexNet on the fabricated Eyeriss, JSSC 2017.")
+@click.option("--best/--no-best", default=True, help="Whether to search for mappings of our own too.")
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="What to print.",
+)
+@click.option("--threads", type=click.IntRange(min=1), help="Threads to search with; default all.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar on stderr.")
+def jssc17(best: bool, format: str, threads: int | None, quiet: bool) -> None:
+    """Print the measured table of AlexNet on the Eyeriss chip beside ours.
+
+    Under the mappings of Chen, Krishna, Emer and Sze (JSSC 2017), and under the best that our search finds.
+    """
+    from dnnaccel.reproduce import jssc17 as job
+
+    with _progress(quiet) as progress:
+        comparison = job(best=best, threads=threads, progress=progress)
+    _print(comparison, format)
+
+
 class _Printable(Protocol):
     def to_text(self, *, width: int) -> str: ...
 
@@ -483,6 +519,8 @@ def _load_chip(name: str, changes: tuple[str, ...]) -> Chip:
 
 
 def _read_changes(changes: tuple[str, ...]) -> dict[str, Any]:
+    from dnnaccel import arch
+
     read: dict[str, Any] = {}
     for change in changes:
         key, equals, value = (part.strip() for part in change.partition("="))
@@ -490,7 +528,7 @@ def _read_changes(changes: tuple[str, ...]) -> dict[str, Any]:
             raise DnnAccelError(f"--set {change!r} is not KEY=VALUE, for instance --set pe_array.rows=8")
         if key in read:
             raise DnnAccelError(f"--set {key} is given twice; give it once")
-        read[key] = _read_value(value)
+        read[key] = arch.parse_value(value)
     return read
 
 
@@ -512,13 +550,6 @@ def _read_density(text: str | None) -> float | str | dict[str, float] | None:
                 f"--density {part!r} is not TENSOR=NUMBER, for instance inputs=0.4,weights=0.3"
             ) from None
     return read
-
-
-def _read_value(text: str) -> int | float | str:
-    for number in (int, float):
-        with contextlib.suppress(ValueError):
-            return number(text)
-    return text
 
 
 def _split(names: str) -> list[str]:

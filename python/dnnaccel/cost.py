@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dnnaccel import _core
@@ -12,6 +12,7 @@ from dnnaccel._zeros import effectual_fraction, lower_density
 from dnnaccel.errors import DnnAccelError, LayerError, MappingError, unknown_name
 from dnnaccel.mapping import Mapping
 from dnnaccel.problem import ROLES
+from dnnaccel.provenance import Price, Provenance, layer_provenance, prices_of
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip
@@ -70,10 +71,12 @@ class LayerReport:
     compute wait for their refills; `ramp_cycles` the first fill and last drain that double buffering cannot
     hide; `bound_by` names the slowest ("compute", "vector", a memory or an array), `bound_port` which of its
     ports that is ("read", "write", "shared", or the tensor on a network) and `bound_margin` by how much.
-    `utilization` is MACs / (cycles x MAC units), `active_pes` the number of MAC units that ever work,
-    `effectual_macs` how many MACs spend energy, those on zeros left out where the chip gates or skips them.
+    `active_pes` is the number of MAC units that ever work. Where the chip skips zeros, `timed_macs` are the
+    MACs that still take time, and where it gates or skips them, `effectual_macs` those that still spend
+    energy; `utilization` is timed MACs / (cycles x MAC units).
     Energies are in `energy_unit`; `seconds` needs the chip's clock. `ops` are operations of the chip's vector
-    unit. `note` says what was done to a layer without MACs ("fused into conv1", "no words move").
+    unit. `note` says what was done to a layer without MACs ("fused into conv1", "no words move"). `prices`
+    are what each action costs on the chip.
     """
 
     name: str
@@ -92,6 +95,7 @@ class LayerReport:
     bound_port: str = ""
     levels: tuple[LevelCount, ...]
     networks: tuple[NetworkCount, ...]
+    timed_macs: float
     effectual_macs: float
     mac_energy: float
     vector_energy: float
@@ -99,6 +103,7 @@ class LayerReport:
     energy_unit: str
     mapping: Mapping | None
     note: str = ""
+    prices: tuple[Price, ...] = field(default=(), repr=False)
 
     @property
     def seconds(self) -> float | None:
@@ -144,6 +149,15 @@ class LayerReport:
         split["leakage"] = self.leakage_energy
         return split
 
+    def provenance(self) -> Provenance:
+        """Return the energy as products of counts and sourced energies per action, which sum to it exactly.
+
+        Raises `DnnAccelError` for a report that was put together without a chip's prices.
+        """
+        if not self.prices:
+            raise DnnAccelError(f"the report of layer {self.name!r} does not hold what each action costs")
+        return layer_provenance(self, self.prices)
+
     def traffic(self, level: str, tensor: str | None = None, unit: str = "words") -> int:
         """Reads + writes of memory `level`, of one tensor role or of all, in "words" or "bytes".
 
@@ -187,6 +201,7 @@ class LayerReport:
             "bound_by": self.bound_by,
             "bound_port": self.bound_port,
             "bound_margin": self.bound_margin,
+            "timed_macs": self.timed_macs,
             "effectual_macs": self.effectual_macs,
             "energy": self.energy,
             "energy_unit": self.energy_unit,
@@ -243,10 +258,12 @@ def evaluate(
         raise MappingError(f"layer {layer.name!r} on {chip.name}: {error}") from None
     if found.misfit is not None:
         raise MappingError(f"layer {layer.name!r} on {chip.name}: {describe_misfit(found.misfit, chip)}")
-    spent = 1.0
+    timed = spent = 1.0
     if density is not None:
+        timed = effectual_fraction(density, problem, chip.mac.skips)
         spent = effectual_fraction(density, problem, {*chip.mac.gates, *chip.mac.skips})
-    return _layer_report(layer, chip, nest, found.counts, found.cost, spent)
+    macs = problem.macs
+    return _layer_report(layer, chip, nest, found, timed_macs=macs * timed, effectual_macs=macs * spent)
 
 
 def describe_misfit(misfit: _core.Misfit, chip: Chip) -> str:
@@ -263,8 +280,15 @@ def describe_misfit(misfit: _core.Misfit, chip: Chip) -> str:
 
 
 def _layer_report(
-    layer: Layer, chip: Chip, mapping: Mapping, counts: _core.Counts, cost: _core.Cost, spent: float
+    layer: Layer,
+    chip: Chip,
+    mapping: Mapping,
+    found: _core.Evaluation,
+    *,
+    timed_macs: float,
+    effectual_macs: float,
 ) -> LayerReport:
+    counts, cost = found.counts, found.cost
     depth = len(chip.levels)
     memory_counts, memory_energy = counts.memories(depth), cost.memory_energy(depth)
     network_counts, network_energy = counts.networks(depth), cost.network_energy(depth)
@@ -314,16 +338,18 @@ def _layer_report(
         exposed_cycles=math.ceil(cost.exposed_cycles),
         ramp_cycles=math.ceil(cost.ramp_cycles),
         clock_mhz=chip.clock_mhz,
-        utilization=counts.macs / (cost.cycles * chip.peak_macs_per_cycle),
+        utilization=timed_macs / (cost.cycles * chip.peak_macs_per_cycle),
         active_pes=counts.active_macs,
         bound_by="compute" if cost.bound_by < 0 else chip.levels[cost.bound_by].name,
         bound_port="" if cost.bound_by < 0 else ports[cost.bound_by].name,
         levels=tuple(levels),
         networks=tuple(networks),
-        effectual_macs=counts.macs * spent,
+        timed_macs=timed_macs,
+        effectual_macs=effectual_macs,
         mac_energy=cost.mac_energy,
         vector_energy=0.0,
         leakage_energy=cost.leakage_energy,
         energy_unit=chip.energy_unit,
         mapping=mapping,
+        prices=prices_of(chip),
     )

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from dnnaccel._checks import Text, nearest_key, shown, wrong
 from dnnaccel._yaml import Fault, Place, describe_faults, place_faults, read
-from dnnaccel.arch.schema import ChipName
+from dnnaccel.arch.values import ChipName
 from dnnaccel.errors import DataflowError, DnnAccelError, did_you_mean
 from dnnaccel.problem import DIMS, MAX_MACS, ROLES, unknown_dim, unknown_role
 

@@ -32,7 +32,7 @@ Progress = Callable[[int, int, str], None]
 
 # Starts and proposals per start of the annealing: about 0.15 s for a convolution on two cores. Mapspaces of
 # at most `exhaustive_limit` points are enumerated instead, and the answer is then the proved optimum.
-_EFFORT = {"exhaustive_limit": 20_000, "starts": 8, "proposals": 20_000}
+_EFFORT = {"exhaustive_limit": 20_000, "starts": 24, "proposals": 20_000}
 
 
 @dataclass(frozen=True, slots=True)

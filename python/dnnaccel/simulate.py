@@ -17,6 +17,7 @@ from dnnaccel.mapper import OBJECTIVES, Progress, search_problems
 from dnnaccel.mapping import Mapping
 from dnnaccel.network import Network
 from dnnaccel.problem import ROLES
+from dnnaccel.provenance import prices_of
 from dnnaccel.report import Report
 from dnnaccel.sparsity import Density, resolve
 from dnnaccel.sparsity.density import DENSE
@@ -238,6 +239,7 @@ def _without_macs(
         bound_by=bound_by,
         levels=_counts(chip, moved),
         networks=(),
+        timed_macs=0.0,
         effectual_macs=0.0,
         mac_energy=0.0,
         vector_energy=layer.ops * chip.vector.op_energy,
@@ -245,6 +247,7 @@ def _without_macs(
         energy_unit=chip.energy_unit,
         mapping=None,
         note=note,
+        prices=prices_of(chip),
     )
 
 

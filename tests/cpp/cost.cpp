@@ -661,12 +661,14 @@ TEST_SUITE("cost") {
     chip.levels = {chip.levels[0], chip.levels[1],
                    arch::Memory{.name = "filters", .keeps = problem::bit(problem::Role::weights)},
                    arch::Memory{.name = "rest",
-                                .keeps = problem::bit(problem::Role::inputs) | problem::bit(problem::Role::outputs),
+                                .keeps = problem::bit(problem::Role::inputs) |
+                                         problem::bit(problem::Role::outputs),
                                 .buffering = arch::Buffering::stream}};
     mapping::Mapping nest = example_mapping(kM);
     nest.levels.push_back(nest.levels[2]);
     nest.levels[2] = {.loops = {}, .keeps = problem::bit(problem::Role::weights)};
-    nest.levels[3].keeps = problem::bit(problem::Role::inputs) | problem::bit(problem::Role::outputs);
+    nest.levels[3].keeps =
+        problem::bit(problem::Role::inputs) | problem::bit(problem::Role::outputs);
     auto& array = std::get<arch::Array>(chip.levels[1]);
     array.bandwidth = {1, 2, 1};
     const Cost cost = Pricer(layer, chip).price(count(layer, chip, nest));

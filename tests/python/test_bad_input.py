@@ -80,6 +80,8 @@ NAMES = {
     "word": ("simulate lenet5 --arch eyeriss --set glb.size_bytes=big", "glb.size_bytes"),
     "nan": ("simulate lenet5 --arch eyeriss --set mac.energy=nan", "mac.energy"),
     "inf": ("simulate lenet5 --arch eyeriss --set glb.read_energy=inf", "glb.read_energy"),
+    "component": ("simulate lenet5 --arch eyeriss --set glb.component=sram", "must say what it is made of"),
+    "provenance": ("simulate lenet5 --arch eyeriss --provenance --format csv", "--output FILE"),
     "huge array": ("simulate lenet5 --arch eyeriss --set pe_array.rows=100000000", "pe_array.rows"),
     "no value": ("simulate lenet5 --arch eyeriss --set glb.size_bytes", "KEY=VALUE"),
     "objective": ("simulate lenet5 --arch eyeriss --objective power", "power"),
@@ -163,6 +165,33 @@ FILES: dict[str, tuple[str | bytes, list[str]]] = {
     "two documents": (EXAMPLE + "---\n" + EXAMPLE, []),
     "huge number": (swap("131072", "9" * 5000), ["size_bytes"]),
     "unknown dataflow": (swap("dataflow: ws", "dataflow: wss"), ["did you mean 'ws'"]),
+    "unknown component": (
+        swap("size_bytes: 131072", "component: {kind: srm}\n    size_bytes: 131072"),
+        ["levels.1.component.kind", "srm"],
+    ),
+    "component out of reach": (
+        swap("size_bytes: 512", "component: {kind: sram}\n    size_bytes: 512"),
+        ["512 B is out of reach"],
+    ),
+    "component at no technology": (
+        swap("technology_nm: 45", "technology_nm: 3").replace(
+            "mac: {", "mac: {component: {kind: mac, precision: int8}, "
+        ),
+        ["mac.component.technology_nm", "can be had at 7 to 65 nm"],
+    ),
+    "leakage of no clock": (swap("clock_mhz: 500", "leakage_mw: 500"), ["leakage_mw", "state clock_mhz"]),
+    "area in another unit": (
+        swap("word_bits: 16", "area_unit: m2\narea_mm2: 3\nword_bits: 16"),
+        ["are in m2"],
+    ),
+    "extends itself": ("format: 1\nextends: chip.yaml\nname: x\n", ["chip.yaml:2: extends", "leads back"]),
+    "extends nobody": ("format: 1\nextends: eyeris\nname: x\n", ["extends", "did you mean 'eyeriss'?"]),
+    "extends a device": ("format: 1\nextends: /dev\nname: x\n", ["extends: /dev: is a directory"]),
+    "removes nobody": ("format: 1\nextends: eyeriss\nname: x\nremove: [gbl]\n", ["did you mean 'glb'?"]),
+    "unknown format": (
+        swap("size_bytes: 131072", "formats: {inputs: rle}\n    size_bytes: 131072"),
+        ["levels.1.formats", "did you mean rlc?"],
+    ),
 }
 
 

@@ -96,6 +96,27 @@ def test_a_file_that_extends_another_may_leave_things_out() -> None:
         VALIDATOR.validate(child)
 
 
+def test_every_key_says_what_it_means() -> None:
+    """An editor shows it beside the key."""
+    silent = []
+
+    def look(schema: dict[str, Any], where: str) -> None:
+        for key, entry in schema.get("properties", {}).items():
+            if where.endswith(("charge", "formats", "words_per_cycle")):
+                continue
+            if not entry.get("description"):
+                silent.append(f"{where}.{key}")
+            look(entry, f"{where}.{key}")
+        for part in ("if", "then", "else", "items"):
+            if isinstance(schema.get(part), dict):
+                look(schema[part], where)
+        for entry in schema.get("oneOf", ()):
+            look(entry, where)
+
+    look(arch.schema(), "")
+    assert silent == []
+
+
 def test_every_key_that_a_chip_takes_is_in_it() -> None:
     written = json.dumps(arch.schema())
     for key in ("size_bytes", "charge", "words_per_cycle", "gates", "op_energy", "area_unit", "length_mm"):

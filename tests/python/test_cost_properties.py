@@ -51,6 +51,11 @@ class Priced:
             if isinstance(level, Memory):
                 yield n, level
 
+    def arrays(self) -> Iterator[tuple[int, Array]]:
+        for n, level in enumerate(self.chip.levels):
+            if isinstance(level, Array):
+                yield n, level
+
     def with_levels(self, changes: Mapping[str, Mapping[str, Any]]) -> Chip:
         """The chip with some keys of some levels changed."""
         levels = [replace(level, **changes.get(level.name, {})) for level in self.chip.levels]
@@ -92,6 +97,7 @@ def random_array(choices: Choices, level: ArrayLevel, nests: list[Case]) -> Arra
         forwards=tuple(sorted(level.forwards)),
         charge={role: choices.pick(["none", "delivery", "hop"]) for role in ROLES},
         energy=choices.integer(0, 200),
+        words_per_cycle={role: choices.pick([0.5, 1.0, 3.7]) for role in choices.some(ROLES, 30)},
     )
 
 
@@ -325,6 +331,19 @@ def test_cycles_are_at_least_words_over_bandwidth(one: Priced) -> None:
 
 
 @CALM
+@given(priced())
+def test_cycles_are_at_least_words_over_a_networks_bandwidth(one: Priced) -> None:
+    found, table = one.evaluate(), one.table()
+    busy = found.cost.level_cycles(len(one.chip.levels))
+    for n, array in one.arrays():
+        working = table[array.name, "all", "instances"]
+        for role, rate in array.words_per_cycle.items():
+            words = max(table[array.name, role, way] for way in ("sent", "returned"))
+            assert words <= busy[n] * rate * working * ROUNDING, (array.name, role)
+        assert busy[n] <= found.cost.cycles
+
+
+@CALM
 @given(one=priced(), factor=st.floats(1, 1e3), which=st.integers(min_value=0))
 def test_more_bandwidth_or_more_room_never_takes_longer(one: Priced, factor: float, which: int) -> None:
     before = one.evaluate()
@@ -334,15 +353,18 @@ def test_more_bandwidth_or_more_room_never_takes_longer(one: Priced, factor: flo
         for port in PORTS
         if getattr(memory, port) is not None
     ]
-    faster: list[dict[str, dict[str, object]]] = [{}, {}, {}]
+    faster: dict[str, dict[str, object]] = {
+        array.name: {"words_per_cycle": {role: rate * factor for role, rate in array.words_per_cycle.items()}}
+        for _, array in one.arrays()
+    }
+    every: list[dict[str, dict[str, object]]] = [faster]
     for name, port, rate in ports:
-        faster[0].setdefault(name, {})[port] = rate * factor
+        faster.setdefault(name, {})[port] = rate * factor
     if ports:
         name, port, rate = ports[which % len(ports)]
-        faster[1] = {name: {port: rate * factor}}
-        faster[2] = {name: {port: None}}
+        every += [{name: {port: rate * factor}}, {name: {port: None}}]
     roomier = {memory.name: {"size_bytes": 2 * PLENTY} for _, memory in one.memories()}
-    for changes in (*faster, roomier):
+    for changes in (*every, roomier):
         after = one.evaluate(one.with_levels(changes))
         assert after.cost.cycles <= before.cost.cycles, changes
         assert after.cost.energy == before.cost.energy, changes
@@ -351,8 +373,11 @@ def test_more_bandwidth_or_more_room_never_takes_longer(one: Priced, factor: flo
 @CALM
 @given(priced())
 def test_what_is_never_waited_for_takes_no_time(one: Priced) -> None:
-    """With ports that never limit, the latency is that of compute: one step after the other."""
-    unlimited = {memory.name: dict.fromkeys(PORTS) for _, memory in one.memories()}
+    """With ports and networks that never limit, the latency is that of compute: one step after the other."""
+    unlimited: dict[str, dict[str, Any]] = {
+        **{memory.name: dict.fromkeys(PORTS) for _, memory in one.memories()},
+        **{array.name: {"words_per_cycle": {}} for _, array in one.arrays()},
+    }
     found = one.evaluate(one.with_levels(unlimited))
     assert found.cost.cycles == found.counts.steps
     assert found.cost.bound_by == -1

@@ -75,34 +75,6 @@ def test_what_makes_no_sense_is_said_in_a_sentence(given: Any, said: str) -> Non
     assert said in refusal(lambda: resolve(given, NET.layers, network="alexnet"))
 
 
-@pytest.mark.parametrize(
-    ("text", "given"),
-    [
-        ("0.5", 0.5),
-        (" 1e-1 ", 0.1),
-        ("inputs=0.4", {"inputs": 0.4}),
-        ("inputs = 0.4, weights=1", {"inputs": 0.4, "weights": 1.0}),
-        ("eyeriss_jssc17+han15", "eyeriss_jssc17+han15"),
-        ("a=b/tensors.npz", "a=b/tensors.npz"),
-    ],
-)
-def test_densities_on_a_command_line(text: str, given: Any) -> None:
-    assert da.sparsity.parse(text) == given
-
-
-@pytest.mark.parametrize("text", ["inputs=half", "inputs=0.4,0.3", "inputs=", "inputs=0.4,"])
-def test_parts_that_are_no_density_are_named(text: str) -> None:
-    assert "must read tensor=number" in refusal(lambda: da.sparsity.parse(text))
-
-
-def test_what_parses_and_makes_no_sense_is_left_to_resolve() -> None:
-    parse = da.sparsity.parse
-    assert "given twice" in refusal(lambda: parse("inputs=0.4,inputs=0.5"))
-    assert "did you mean 'inputs'?" in refusal(lambda: resolve(parse("input=0.4"), NET.layers))
-    for text in ("2", "nan", "inputs=inf"):
-        assert "above 0 and at most 1" in refusal(lambda text=text: resolve(parse(text), NET.layers))
-
-
 SMALL = da.Network(
     "small",
     (

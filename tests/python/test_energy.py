@@ -42,6 +42,15 @@ def test_every_number_of_a_table_has_a_source(name: str) -> None:
         assert all(math.isfinite(number) and number >= 0 for number in numbers)
 
 
+def test_a_table_prints_each_number_with_its_unit_and_source() -> None:
+    text = str(energy.load("accelergy_eyeriss"))
+    assert text.splitlines()[0] == "accelergy_eyeriss: Accelergy's table of an Eyeriss-like design; 65 nm"
+    assert "regfile of 12 words per 16 bit   read 0.202442, write 0.176713 pJ at 65 nm  [1]" in text
+    assert "[1] ERT summary of eyeriss_like" in text
+    assert "1950 pJ (middle of 1300 to 2600)" in str(energy.load("horowitz45"))
+    assert "storage of 512 bytes   1.65 SRAMbyte per byte" in str(energy.load("isca16"))
+
+
 def test_an_unknown_table_says_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match=r"unknown table 'horowitz'; did you mean 'horowitz45'\?"):
         energy.load("horowitz")
@@ -261,7 +270,7 @@ def test_the_source_holds_the_numbers_that_the_estimate_lies_between(size: int, 
 
 # --- What is refused
 
-REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "no kind": ({}, {}, "component: kind: missing; state what it is, sram or regfile"),
     "unknown kind": (
         {"kind": "flash"},
@@ -341,6 +350,19 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"kind": "mac", "precision": "int16", "accumulate_bits": 8},
         {},
         "accumulate_bits: a sum of int16 products does not fit 8 bits",
+    ),
+    "no mapping": (3, {}, "component: must say what it is made of, such as {kind: sram}, not 3"),
+    "no words": ({3: 4}, {}, "component: must say what it is made of"),
+    "no word": ({"kind": "sram"}, {"word_bits": 0}, "estimate: word_bits: must be at least 1, not 0"),
+    "no size at all": (
+        {"kind": "sram"},
+        {"size_bytes": -1},
+        "estimate: size_bytes: must be at least 1, not -1",
+    ),
+    "no number": (
+        {"kind": "sram"},
+        {"technology_nm": "45"},
+        "technology_nm: must be a finite number, not '45'",
     ),
     "no length": ({"kind": "wire"}, {}, "length_mm: missing; state how far a word travels"),
 }

@@ -181,8 +181,7 @@ def test_a_core_for_each_first_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "describe_system", lambda: system)
     monkeypatch.setattr(host, "SECONDS", 0.01)
     figures = host.measure_host.__wrapped__()
-    monkeypatch.setattr(host, "measure_host", lambda: figures)
-    chip = host.host_chip.__wrapped__()
+    chip = host.chip_of(figures)
     shape = [
         (level.name, level.rows) if isinstance(level, Array) else level.name for level in chip.levels[:-1]
     ]

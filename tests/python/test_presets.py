@@ -295,7 +295,7 @@ def test_simba_is_one_of_36() -> None:
 def test_scnn_reads_four_weights_and_four_inputs_a_cycle() -> None:
     chip = arch.load("scnn")
     for name in ("iaram", "weight_fifo"):
-        assert chip.memory(name).read_bytes_per_cycle == 4 * 2
+        assert chip.memory(name).read_bytes_per_cycle == 4 * (16 + 4) / 8
     assert chip.memory("accumulators").tile_words == 32 * 32
     assert chip.instances("iaram") == 64
 

@@ -74,7 +74,8 @@ def test_a_dot_product_a_quarter_dense_gated_takes_as_long_and_a_quarter_of_the_
 def test_a_dot_product_a_quarter_dense_skipped_takes_a_quarter_of_the_cycles_too() -> None:
     skipped = evaluate(make_chip(skips=("inputs",)), sparsity.uniform(inputs=0.25))
     assert skipped.compute_cycles == skipped.cycles == 4
-    assert skipped.mac_energy == 4
+    assert skipped.mac_energy == skipped.timed_macs == 4
+    assert skipped.utilization == 1 / 4  # one of four PEs, never idle
     # Nobody asks for the other operands of a MAC that is skipped.
     reads = {count.tensor: count.effective_reads for count in skipped.levels if count.level == "dram"}
     assert reads["inputs"] == reads["weights"] == 4

@@ -43,7 +43,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("mapspace",),
     ("_lower",),
     ("sparsity",),
-    ("_zeros",),
+    ("_zeros", "provenance"),
     ("cost", "conventions"),
     ("mapper",),
     ("report",),

@@ -5,10 +5,11 @@ python tests/validation/coding_table.py
 
 from __future__ import annotations
 
-from test_eyeriss import ROWS, Measured
+from test_eyeriss import ROWS
 from test_eyeriss_coding import DENSITIES, EVERYTHING, POOLED, WORD_BITS, saved, traffic
 
 import dnnaccel as da
+from dnnaccel.reproduce.jssc17_chip import Measured
 
 
 def zeros_needed(row: Measured) -> float:

@@ -2,7 +2,8 @@
 
 Measured: Chen, Krishna, Emer and Sze, "Eyeriss: An Energy-Efficient Reconfigurable Accelerator for Deep
 Convolutional Neural Networks", JSSC 52(1), 2017: tables of mapping parameters and of AlexNet's layers (batch
-4, 200 MHz core, 60 MHz link, 1.0 V), read from a stored transcription (repository cucapra/fodlam).
+4, 200 MHz core, 60 MHz link, 1.0 V), read from a stored transcription (repository cucapra/fodlam). The
+figures are in python/dnnaccel/reproduce/jssc17.json.
 
 The chip ran the mappings of that table, so these are costed here as the paper gives them: what is compared is
 the counting, not the search. What the model leaves out, and which way that pulls:
@@ -18,94 +19,16 @@ the counting, not the search. What the model leaves out, and which way that pull
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import pytest
 
 import dnnaccel as da
 from dnnaccel import arch
 from dnnaccel.cost import LayerReport
-from dnnaccel.layers import Conv2d
+from dnnaccel.reproduce.jssc17_chip import MIB, Measured, layer_of, measured, nest
 
-BATCH = 4
-MIB = 2**20
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One row of the paper; m, n, e, p, q, r, t are its mapping parameters, in its letters."""
-
-    layer: str
-    m: int  # output channels whose sums the buffer holds
-    n: int  # images
-    e: int  # output rows of a set of elements
-    p: int  # filters in an element
-    q: int  # channels in an element
-    r: int  # sets with different channels
-    t: int  # sets with different filters
-    glb_inputs_kib: float
-    glb_sums_kib: float
-    active_pes: int
-    processing_ms: float
-    total_ms: float
-    glb_mib: float
-    dram_mib: float
-    coding: float  # how many times run-length coding shrinks DRAM traffic
-
-
-ROWS = (
-    Measured("conv1", 96, 1, 7, 16, 1, 1, 2, 15.5, 72.2, 154, 16.5, 20.9, 18.5, 5.0, 1.2),
-    Measured("conv2", 64, 1, 27, 16, 2, 1, 1, 3.8, 91.1, 135, 39.2, 41.9, 77.6, 4.0, 1.4),
-    Measured("conv3", 64, 4, 13, 16, 4, 1, 4, 7.0, 84.5, 156, 21.8, 23.6, 50.2, 3.0, 1.7),
-    Measured("conv4", 64, 4, 13, 16, 3, 2, 2, 10.5, 84.5, 156, 16.0, 18.4, 37.4, 2.1, 1.8),
-    Measured("conv5", 64, 4, 13, 16, 3, 2, 2, 10.5, 84.5, 156, 10.0, 10.5, 24.9, 1.3, 1.9),
-)
+ROWS = measured()
 every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.layer)
-
-
-def layer_of(row: Measured) -> Conv2d:
-    layer = da.zoo.load("alexnet", batch=BATCH)[row.layer]
-    assert isinstance(layer, Conv2d)
-    return layer
-
-
-def nest(row: Measured) -> str:
-    """The paper's mapping: passes outside, sets across the array, a 1-D convolution in each element."""
-    layer = layer_of(row)
-    assert layer.problem is not None
-    rows_per_set = layer.problem.bounds["R"]
-    down, across = ["par R step 1"], ["par P step 1"]
-    if row.e > 14:  # a set wider than the array is folded
-        down.insert(0, "par P step 14")
-    if row.r > 1:
-        down.insert(0, f"par C step {row.q}")
-    if row.t > 1:
-        stacked = rows_per_set * row.r * row.t <= 12
-        (down if stacked else across).insert(0, f"par M step {row.p}")
-    lines = [
-        "dram [inputs, weights, outputs]",
-        *(["for G step 1"] if layer.groups > 1 else []),
-        f"for N step {row.n}",
-        f"for P step {row.e}",
-        f"for M step {row.m}",
-        f"for C step {row.q * row.r}",
-        "glb [inputs, outputs]",
-        f"for M step {row.p * row.t}",
-        "filter_buffer [weights]",
-        "for N step 1",
-        "for Q step 1",
-        "pe_array.rows",
-        *down,
-        "pe_array.columns",
-        *across,
-        "ifmap_spad [inputs]",
-        "filter_spad [weights]",
-        "psum_spad [outputs]",
-        "for C step 1",
-        "for S step 1",
-        "for M step 1",
-    ]
-    return "\n".join(lines)
 
 
 def cost(row: Measured) -> LayerReport:

@@ -13,9 +13,10 @@ least that coding can save. Nobody reads CONV5's outputs but a pooling; they are
 from __future__ import annotations
 
 import pytest
-from test_eyeriss import MIB, ROWS, Measured, cost
+from test_eyeriss import ROWS, cost
 
 import dnnaccel as da
+from dnnaccel.reproduce.jssc17_chip import MIB, Measured, layer_of, nest
 
 WORD_BITS = 16
 DENSITIES = da.sparsity.published("eyeriss_jssc17", "alexnet")
@@ -86,3 +87,15 @@ def test_coded_traffic_of_all_layers_is_near_the_measured() -> None:
     measured = sum(row.dram_mib for row in ROWS)
     print(f"{plain:.2f} MiB plain, {coded:.2f} coded, {measured:.2f} measured")
     assert coded == pytest.approx(measured, rel=TARGET)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.layer)
+def test_the_cost_model_moves_the_bytes_that_the_formula_says(row: Measured) -> None:
+    density = DENSITIES[row.layer]
+    if row.layer == "conv5":
+        density = da.sparsity.uniform(inputs=density.inputs, outputs=density.inputs)
+    report = da.evaluate(layer_of(row), da.arch.load("eyeriss"), nest(row), density=density)
+    for tensor in EVERYTHING:
+        found = report.traffic("dram", tensor, "bytes")
+        # A report rounds up to whole words of 2 bytes, of reads and of writes.
+        assert found == pytest.approx(traffic(row, tensor, coded=True) * MIB, abs=4)

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from dnnaccel._checks import find_faults
 from dnnaccel._yaml import Fault, describe_faults
 from dnnaccel.arch.estimates import (
     FILLED_IN,
-    Surroundings,
     area_of,
-    bind_level,
-    bind_mac,
+    bind_parts,
     given,
     without_filled_in,
 )
-from dnnaccel.arch.faults import chip_faults, part_faults, unit_faults
+from dnnaccel.arch.faults import chip_faults, part_faults
 from dnnaccel.arch.levels import Array, Level, Mac, Memory, Vector, as_mapping, store
+from dnnaccel.arch.plain import (
+    below,
+    build_level,
+    build_unit,
+    level_to_dict,
+    plain_value,
+    unit_to_dict,
+)
 from dnnaccel.arch.schema import (
     FORMAT,
     MAX_LEVELS,
@@ -77,7 +83,7 @@ class Chip:
             store(self, checked | {"levels": tuple(self.levels)}, _RENAMED)
             faults = chip_faults(self.levels, self.word_bits, self.vector)
         if not faults:
-            levels, mac, faults = _bound(checked, self.levels, self.mac)
+            levels, mac, faults = bind_parts(checked, self.levels, self.mac)
         if faults:
             raise ArchitectureError(describe_faults(faults, f"chip {self.name!r}"))
         object.__setattr__(self, "levels", levels)
@@ -193,7 +199,9 @@ class Chip:
     def override(self, changes: Mapping[str, object]) -> Chip:
         """Return this chip with some values changed: ``chip.override({"glb.size_bytes": 65536})``.
 
-        A key is one of the chip's (``clock_mhz``) or ``<level>.<key>``, ``mac.<key>``, ``vector.<key>``.
+        A key is one of the chip's (``clock_mhz``) or ``<level>.<key>``, ``mac.<key>``, ``vector.<key>``. What
+        components fill in is estimated anew; a part that gets another component loses the energies and the
+        area that were stated for it.
         Raises `UnknownNameError` for a key that does not exist and `ArchitectureError` for a value that does
         not fit.
         """
@@ -250,9 +258,9 @@ class Chip:
             value = None if key in _PARTS else getattr(self, field)
             if value not in (None, "") and (key, value) != ("area_unit", "mm2"):
                 data[key] = value
-        data["levels"] = [_level_to_dict(given(level), self.word_bits) for level in self.levels]
-        data["mac"] = _unit_to_dict(given(self.mac))
-        data["vector"] = _unit_to_dict(self.vector)
+        data["levels"] = [level_to_dict(given(level), self.word_bits) for level in self.levels]
+        data["mac"] = unit_to_dict(given(self.mac))
+        data["vector"] = unit_to_dict(self.vector)
         return data
 
     @classmethod
@@ -297,6 +305,12 @@ class Chip:
 _PARTS = ("levels", "mac", "vector", "format")
 
 
+def _same(old: object, new: object) -> bool:
+    # Only plain values are compared: a NumPy array compares to an array.
+    plain = new is None or isinstance(new, (int, float, str, list, tuple, dict))
+    return plain and plain_value(old) == plain_value(new)
+
+
 def _inner_keys(chip: Chip) -> list[tuple[str, str]]:
     keys = []
     for level in chip.levels:
@@ -304,76 +318,6 @@ def _inner_keys(chip: Chip) -> list[tuple[str, str]]:
         keys += [(level.name, key) for key in schema.model_fields if key != kind]
     keys += [("mac", key) for key in MacSchema.model_fields]
     return keys + [("vector", key) for key in VectorSchema.model_fields]
-
-
-def _plain_value(value: object) -> object:
-    if isinstance(value, tuple):
-        return list(value)
-    return dict(value) if isinstance(value, Mapping) else value
-
-
-def _same(old: object, new: object) -> bool:
-    # Only plain values are compared: a NumPy array compares to an array.
-    plain = new is None or isinstance(new, (int, float, str, list, tuple, dict))
-    return plain and _plain_value(old) == _plain_value(new)
-
-
-def _level_to_dict(level: Level, word_bits: int) -> dict[str, Any]:
-    data: dict[str, Any] = {"memory" if isinstance(level, Memory) else "array": level.name}
-    for f in fields(level):
-        value = getattr(level, f.name)
-        required = f.name in ("rows", "columns", "keeps")
-        free = f.name == "energy" and value == 0 and not level.component
-        if f.name in ("name", "estimates") or free or (f.name == "word_bits" and value == word_bits):
-            continue
-        if f.name == "charge":
-            value = {role: how for role, how in value.items() if how != "none"}
-        if required or (value != f.default and value not in (None, {})):
-            data[f.name] = _plain_value(value)
-    return data
-
-
-def _unit_to_dict(unit: Mac | Vector) -> dict[str, Any]:
-    stated = {f.name: getattr(unit, f.name) for f in fields(unit) if f.name != "estimates"}
-    defaults = {f.name: f.default for f in fields(unit)}
-    return {
-        key: _plain_value(value)
-        for key, value in stated.items()
-        if value != defaults[key] and value not in (None, {})
-    }
-
-
-def _bound(
-    chip: Mapping[str, Any], levels: Sequence[Level], mac: Mac
-) -> tuple[tuple[Level, ...], Mac, list[Fault]]:
-    """Return the parts as the chip of these checked keys holds them, and what is wrong with them there."""
-    around = Surroundings(
-        technology_nm=chip["technology_nm"],
-        word_bits=chip["word_bits"],
-        energy_unit=chip["energy_unit"],
-        area_unit=chip["area_unit"],
-    )
-    faults: list[Fault] = []
-    bound = []
-    for index, level in enumerate(levels):
-        estimated, more = bind_level(level, around)
-        bound.append(estimated)
-        faults += _below(("levels", index), more)
-    estimated_mac, more = bind_mac(mac, around)
-    faults += _below(("mac",), more)
-    faults += unit_faults(
-        bound,
-        estimated_mac,
-        chip_leakage_mw=chip["leakage_mw"],
-        clock_mhz=chip["clock_mhz"],
-        energy_unit=chip["energy_unit"],
-        area_unit=chip["area_unit"],
-    )
-    return tuple(bound), estimated_mac, faults
-
-
-def _below(place: tuple[str | int, ...], faults: Iterable[Fault]) -> list[Fault]:
-    return [(place + path, text) for path, text in faults]
 
 
 def build(data: object) -> tuple[Chip | None, list[Fault]]:
@@ -386,15 +330,15 @@ def build(data: object) -> tuple[Chip | None, list[Fault]]:
     more: list[Fault]
     if isinstance(listed, (list, tuple)):
         for index, entry in enumerate(listed[:MAX_LEVELS]):
-            level, more = _build_level(entry)
+            level, more = build_level(entry)
             levels.append(level)
-            faults += _below(("levels", index), more)
+            faults += below(("levels", index), more)
         levels += [None] * len(listed[MAX_LEVELS:])
     elif "levels" in data:
         faults.append((("levels",), "must be a list of memories and arrays, outermost first"))
-    mac, more = _build_unit(Mac, MacSchema, data, "mac")
+    mac, more = build_unit(Mac, MacSchema, data, "mac")
     faults += more
-    vector, more = _build_unit(Vector, VectorSchema, data, "vector")
+    vector, more = build_unit(Vector, VectorSchema, data, "vector")
     faults += more
     if isinstance(listed, (list, tuple)):
         word_bits = data.get("word_bits")
@@ -403,34 +347,9 @@ def build(data: object) -> tuple[Chip | None, list[Fault]]:
     if faults or mac is None or vector is None:
         return None, faults
     whole = [level for level in levels if level is not None]
-    bound, estimated_mac, faults = _bound(top, whole, mac)
+    bound, estimated_mac, faults = bind_parts(top, whole, mac)
     if faults:
         return None, faults
     renamed = {new: top.pop(key) for new, key in _RENAMED.items()}
     top.pop("format")
     return Chip(**(top | renamed | {"levels": bound, "mac": estimated_mac, "vector": vector})), []
-
-
-def _build_level(entry: object) -> tuple[Level | None, list[Fault]]:
-    kinds = [kind for kind in ("memory", "array") if isinstance(entry, Mapping) and kind in entry]
-    if isinstance(entry, Mapping) and len(kinds) != 1:
-        return None, [((), "a level is one of two kinds; name it with `memory: <name>` or `array: <name>`")]
-    if kinds == ["array"]:
-        checked, faults = find_faults(ArraySchema, entry)
-        return (None, faults) if faults else (Array(name=checked.pop("array"), **checked), [])
-    checked, faults = find_faults(MemorySchema, entry)
-    return (None, faults) if faults else (Memory(name=checked.pop("memory"), **checked), [])
-
-
-_Unit = TypeVar("_Unit", Mac, Vector)
-
-
-def _build_unit(
-    kind: type[_Unit], schema: type[MacSchema] | type[VectorSchema], data: Mapping[str, Any], key: str
-) -> tuple[_Unit | None, list[Fault]]:
-    if key not in data:
-        return None, []
-    checked, faults = find_faults(schema, data[key])
-    if faults:
-        return None, _below((key,), faults)
-    return kind(**checked), []

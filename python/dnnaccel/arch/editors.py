@@ -8,13 +8,14 @@ from dnnaccel._checks import Schema
 from dnnaccel.arch.inherit import preset_names
 from dnnaccel.arch.schema import (
     MAX_LEVELS,
-    NAME,
     ArraySchema,
     ChipSchema,
     MacSchema,
     MemorySchema,
     VectorSchema,
 )
+from dnnaccel.arch.values import NAME
+from dnnaccel.energy.schema import component_schema
 
 __all__ = ["schema"]
 
@@ -40,8 +41,9 @@ def schema() -> dict[str, Any]:
 
 def _whole() -> _Json:
     chip = _keys(ChipSchema)
+    levels = chip["properties"]["levels"] | _levels(_keys(MemorySchema), _keys(ArraySchema))
     chip["properties"] |= {
-        "levels": _levels(_keys(MemorySchema), _keys(ArraySchema)) | {"minItems": 1},
+        "levels": levels | {"minItems": 1},
         "mac": _keys(MacSchema),
         "vector": _keys(VectorSchema),
     }
@@ -52,12 +54,22 @@ def _extending() -> _Json:
     """Return the schema of a file that extends another: all but its name is optional."""
     memory, array = _keys(MemorySchema, ["memory"]), _keys(ArraySchema, ["array"])
     for level in (memory, array):
-        level["properties"] |= dict.fromkeys(("after", "before"), _LEVEL_NAME)
+        level["properties"] |= {
+            side: _LEVEL_NAME | {"description": f"The level that a new one stands {side}."}
+            for side in ("after", "before")
+        }
     chip = _keys(ChipSchema, ["name", "extends"])
     chip["properties"] |= {
-        "extends": {"anyOf": [{"enum": preset_names()}, {"type": "string", "pattern": r"/|\.ya?ml$"}]},
-        "remove": {"type": "array", "items": _LEVEL_NAME},
-        "levels": _levels(memory, array),
+        "extends": {
+            "description": "The chip that this one changes: a preset's name, or a path from this file.",
+            "anyOf": [{"enum": preset_names()}, {"type": "string", "pattern": r"/|\.ya?ml$"}],
+        },
+        "remove": {
+            "description": "Levels of the parent that this chip has not.",
+            "type": "array",
+            "items": _LEVEL_NAME,
+        },
+        "levels": chip["properties"]["levels"] | _levels(memory, array),
         "mac": _keys(MacSchema, []),
         "vector": _keys(VectorSchema, []),
     }
@@ -78,6 +90,9 @@ def _keys(model: type[Schema], required: list[str] | None = None) -> _Json:
     made.pop("title", None)
     for entry in made["properties"].values():
         entry.pop("title", None)
+    part = {MemorySchema: "memory", ArraySchema: "array", MacSchema: "mac"}.get(model)
+    if part is not None:
+        made["properties"]["component"] |= component_schema(part)
     if required is not None:
         made["required"] = required
     return made

@@ -8,17 +8,17 @@ from typing import Any, TypeVar
 
 from dnnaccel._checks import FrozenDict
 from dnnaccel._yaml import Fault
+from dnnaccel.arch.faults import unit_faults
 from dnnaccel.arch.levels import Array, Estimated, Level, Mac, Memory
+from dnnaccel.arch.plain import below
 from dnnaccel.energy.estimate import Estimate, try_estimate
 from dnnaccel.energy.pricing import Setting
 from dnnaccel.energy.schema import KINDS
 
 __all__ = [
     "FILLED_IN",
-    "Surroundings",
     "area_of",
-    "bind_level",
-    "bind_mac",
+    "bind_parts",
     "given",
     "source_of",
     "without_filled_in",
@@ -31,7 +31,7 @@ Part = TypeVar("Part", bound=Memory | Array | Mac)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class _Surroundings:
     """What a component takes from its chip."""
 
     technology_nm: float | None
@@ -55,7 +55,36 @@ def given(part: Part) -> Part:
     return replace(part, **changes)
 
 
-def bind_level(level: Level, around: Surroundings) -> tuple[Level, list[Fault]]:
+def bind_parts(
+    chip: Mapping[str, Any], levels: Sequence[Level], mac: Mac
+) -> tuple[tuple[Level, ...], Mac, list[Fault]]:
+    """Return the parts as the chip of these checked keys holds them, and what is wrong with them there."""
+    around = _Surroundings(
+        technology_nm=chip["technology_nm"],
+        word_bits=chip["word_bits"],
+        energy_unit=chip["energy_unit"],
+        area_unit=chip["area_unit"],
+    )
+    faults: list[Fault] = []
+    bound = []
+    for index, level in enumerate(levels):
+        estimated, more = _bind_level(level, around)
+        bound.append(estimated)
+        faults += below(("levels", index), more)
+    estimated_mac, more = _bind_mac(mac, around)
+    faults += below(("mac",), more)
+    faults += unit_faults(
+        bound,
+        estimated_mac,
+        chip_leakage_mw=chip["leakage_mw"],
+        clock_mhz=chip["clock_mhz"],
+        energy_unit=chip["energy_unit"],
+        area_unit=chip["area_unit"],
+    )
+    return tuple(bound), estimated_mac, faults
+
+
+def _bind_level(level: Level, around: _Surroundings) -> tuple[Level, list[Fault]]:
     """Return a level as its chip holds it: its words have a width, and its component is estimated."""
     if isinstance(level, Array):
         return _bind(given(level), Setting(**_common(around)), "array", around)
@@ -66,7 +95,7 @@ def bind_level(level: Level, around: Surroundings) -> tuple[Level, list[Fault]]:
     return _bind(own, setting, "memory", around)
 
 
-def bind_mac(mac: Mac, around: Surroundings) -> tuple[Mac, list[Fault]]:
+def _bind_mac(mac: Mac, around: _Surroundings) -> tuple[Mac, list[Fault]]:
     """Return the MAC as its chip holds it: its component is estimated."""
     return _bind(given(mac), Setting(**_common(around)), "mac", around)
 
@@ -85,11 +114,11 @@ def area_of(part: Level | Mac) -> float | None:
     return part.area_mm2
 
 
-def _common(around: Surroundings) -> dict[str, Any]:
+def _common(around: _Surroundings) -> dict[str, Any]:
     return {"technology_nm": around.technology_nm, "word_bits": around.word_bits}
 
 
-def _bind(part: Part, setting: Setting, kind: str, around: Surroundings) -> tuple[Part, list[Fault]]:
+def _bind(part: Part, setting: Setting, kind: str, around: _Surroundings) -> tuple[Part, list[Fault]]:
     if not part.component:
         return part, []
     estimate, faults = try_estimate(part.component, KINDS[kind], setting)
@@ -105,7 +134,7 @@ def _bind(part: Part, setting: Setting, kind: str, around: Surroundings) -> tupl
     return _filled(part, estimate, wanted, around), []
 
 
-def _filled(part: Part, estimate: Estimate, wanted: Sequence[str], around: Surroundings) -> Part:
+def _filled(part: Part, estimate: Estimate, wanted: Sequence[str], around: _Surroundings) -> Part:
     keys = [key for key in wanted if key != "area_mm2" or around.area_unit == "mm2"]
     values: dict[str, Any] = {key: estimate.values[key] for key in keys}
     estimates = {key: Estimated(estimate.values[key], estimate.sources[key]) for key in keys}

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dnnaccel._checks import nearest_key
 from dnnaccel._yaml import Fault, Place
 from dnnaccel.arch.levels import Array, Level, Mac, Memory, Vector
-from dnnaccel.arch.schema import MAX_LEVELS, MAX_PES
+from dnnaccel.arch.schema import MAX_LEVELS
+from dnnaccel.arch.values import MAX_PES
 from dnnaccel.problem import ROLES
 
 __all__ = ["chip_faults", "part_faults", "unit_faults"]

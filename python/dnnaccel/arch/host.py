@@ -15,7 +15,7 @@ from dnnaccel.arch.chip import Chip
 from dnnaccel.arch.host_system import Cache, HostSystem, describe_system
 from dnnaccel.arch.levels import Array, Level, Mac, Memory, Vector
 
-__all__ = ["HOST", "HostFigures", "HostMemory", "host_chip", "measure_host"]
+__all__ = ["HOST", "HostFigures", "HostMemory", "chip_of", "host_chip", "measure_host"]
 
 HOST = "host_cpu"
 """Name of this machine among the presets."""
@@ -142,7 +142,11 @@ def _working_sets(system: HostSystem, cores: int) -> list[tuple[Cache | None, in
 @functools.cache
 def host_chip() -> Chip:
     """Return this machine as a chip; measures it first, if nobody has yet."""
-    figures = measure_host()
+    return chip_of(measure_host())
+
+
+def chip_of(figures: HostFigures) -> Chip:
+    """Return the chip that a machine of these figures is."""
     units = max(1, round(figures.macs_per_second / figures.clock_hz / figures.lanes))
     clock_hz = figures.macs_per_second / (units * figures.lanes)
     levels: list[Level] = []

@@ -239,8 +239,9 @@ def _over(old: Data, new: Data) -> Data:
     origins = {place: origin for place, origin in base_origins.items() if place[:1] and place[0] in data}
     if isinstance(data.get("sources"), Mapping):
         data["sources"] = {key: text for key, text in data["sources"].items() if key not in changes}
-    if "source" in data and any(key != "source" for key in changes):
-        del data["source"]
+    if changes and isinstance(data.get("source"), str):
+        # One text stands for all numbers of the part: it holds for those that stay.
+        data["source"] = f"{', '.join(changes)} stated anew without a source; {data['source']}"
     for key, value in changes.items():
         both = key == "sources" and isinstance(value, Mapping) and isinstance(data.get(key), Mapping)
         data[key] = {**data[key], **value} if both else value

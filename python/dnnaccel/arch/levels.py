@@ -60,7 +60,8 @@ class Memory:
         What it is made of, such as ``{"kind": "sram"}``: a chip around it estimates the energies and the area
         that are left out.
     read_energy, write_energy : float
-        Energy of one word, in the chip's energy unit.
+        Energy of one word, in the chip's energy unit; None where a component is to say and no chip is around
+        it yet.
     area_mm2, leakage_mw : float or None
         Area and leakage power of one instance; None if nobody says.
     read_bytes_per_cycle, write_bytes_per_cycle, bytes_per_cycle : float or None

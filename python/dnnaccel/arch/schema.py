@@ -1,218 +1,47 @@
-"""What each key of a chip description may hold: types, bounds and the sentence that says what is wrong.
+"""The keys of a chip description: what each means, may hold and is by default, and what must agree.
 
 One source of truth for both doors, a YAML file (`dnnaccel.arch.files`) and direct construction
-(`dnnaccel.arch.chip`), and for the JSON schema that editors read (`dnnaccel.arch.editors`).
+(`dnnaccel.arch.chip`), and for the JSON schema that editors read (`dnnaccel.arch.editors`), to which the
+texts below the keys go as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, PlainValidator, WithJsonSchema
-
-from dnnaccel._checks import (
-    Bits,
-    Bytes,
-    FrozenDict,
-    Nanometres,
-    Plain,
-    Schema,
-    Text,
-    is_name,
-    nearest_key,
-    plain,
-    shown,
-    text,
-    wrong,
-)
+from dnnaccel._checks import Bits, Bytes, FrozenDict, Nanometres, Schema, Text, nearest_key
 from dnnaccel._yaml import Fault
-from dnnaccel.energy.schema import component_faults, component_schema
-from dnnaccel.problem import DIMS, ROLES
+from dnnaccel.arch.values import (
+    NO_CHARGE,
+    Area,
+    AreaUnit,
+    Charge,
+    ChipName,
+    Component,
+    Count,
+    Dims,
+    Energy,
+    Formats,
+    Forwarded,
+    LevelName,
+    Megahertz,
+    Milliwatts,
+    Operands,
+    Rate,
+    Rates,
+    ReductionDims,
+    Roles,
+    Sources,
+    Unit,
+)
+from dnnaccel.energy.schema import component_faults
+from dnnaccel.problem import ROLES
 
-__all__ = ["ArraySchema", "ChipName", "ChipSchema", "MacSchema", "MemorySchema", "VectorSchema"]
+__all__ = ["ArraySchema", "ChipSchema", "MacSchema", "MemorySchema", "VectorSchema"]
 
 FORMAT = 1
 MAX_LEVELS = 16
-MAX_PES = 2**20
-MAX_RATE = 1e12
-CHARGES = ("none", "delivery", "hop")
-REDUCTION_DIMS = ("C", "R", "S")
-FORMATS = ("rlc", "csc", "bitmask", "coordinate")
-OPERANDS = ("inputs", "weights")
-# These words already mean something where a level's name may stand: in a mapping or an energy split.
-RESERVED_NAMES = ("mac", "vector", "for", "par")
-
-NO_CHARGE = FrozenDict(dict.fromkeys(ROLES, "none"))
-NAME = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
-CHIP_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}"
-
-
-def _level_name(value: object) -> str:
-    if not is_name(value, NAME):
-        raise wrong(f"must be a name of letters, digits and underscores, no digit first, not {shown(value)}")
-    if value in RESERVED_NAMES:
-        raise wrong(f"{value!r} has a meaning of its own; choose another name")
-    return str(value)
-
-
-def _chip_name(value: object) -> str:
-    if not is_name(value, CHIP_NAME):
-        raise wrong(f"must be a name of letters, digits and any of _ . + -, not {shown(value)}")
-    return str(value)
-
-
-def _words(value: object, valid: tuple[str, ...], what: str) -> tuple[str, ...]:
-    """Return the words of `value`, each once, in the order of `valid`."""
-    if not isinstance(value, (list, tuple, set, frozenset)):
-        raise wrong(f"must be a list of {what}s ({', '.join(valid)}), not {shown(value)}")
-    for word in value:
-        if not isinstance(word, str) or word not in valid:
-            raise wrong(f"unknown {what} {shown(word)}; {nearest_key(word, valid)}")
-    return tuple(word for word in valid if word in value)
-
-
-def _roles(value: object) -> tuple[str, ...]:
-    return _words(value, ROLES, "tensor")
-
-
-def _forwarded(value: object) -> tuple[str, ...]:
-    roles = _roles(value)
-    if "outputs" in roles:
-        raise wrong("neighbours hand on inputs and weights; partial sums meet where `reduce` says")
-    return roles
-
-
-def _operands(value: object) -> tuple[str, ...]:
-    roles = _roles(value)
-    if "outputs" in roles:
-        raise wrong("outputs are no operand of a MAC; only zeros among inputs and weights save anything")
-    return roles
-
-
-def _dims(value: object) -> str | tuple[str, ...]:
-    if isinstance(value, str):
-        if value not in ("all", "none"):
-            raise wrong(f"must be all, none or a list of dims ({', '.join(DIMS)}), not {shown(value)}")
-        return value
-    return _words(value, DIMS, "dim") or "none"
-
-
-def _reduction_dims(value: object) -> str | tuple[str, ...]:
-    dims = _dims(value)
-    for dim in dims if isinstance(dims, tuple) else ():
-        if dim not in REDUCTION_DIMS:
-            raise wrong(f"outputs differ in {dim}, so their sums cannot meet; sums meet over C, R and S")
-    return dims
-
-
-def _charge(value: object) -> FrozenDict:
-    if not isinstance(value, Mapping):
-        raise wrong(f"must say for each tensor none, delivery or hop, not {shown(value)}")
-    for role, how in value.items():
-        if role not in ROLES:
-            raise wrong(f"unknown tensor {shown(role)}; {nearest_key(role, ROLES)}")
-        if how not in CHARGES:
-            raise wrong(f"{role} must be none, delivery or hop, not {shown(how)}")
-    return FrozenDict({role: value.get(role, "none") for role in ROLES})
-
-
-def _formats(value: object) -> FrozenDict:
-    if not isinstance(value, Mapping):
-        raise wrong(f"must give the compressed format of each tensor, not {shown(value)}")
-    for role, name in value.items():
-        if role not in ROLES:
-            raise wrong(f"unknown tensor {shown(role)}; {nearest_key(role, ROLES)}")
-        if name not in FORMATS:
-            raise wrong(f"unknown format {shown(name)} of {role}; {nearest_key(name, FORMATS)}")
-    return FrozenDict({role: value[role] for role in ROLES if role in value})
-
-
-def _rates(value: object) -> FrozenDict:
-    if not isinstance(value, Mapping):
-        raise wrong(f"must give the words per cycle of each tensor, not {shown(value)}")
-    rates = {}
-    for role, given in value.items():
-        rate = plain(given)
-        if role not in ROLES:
-            raise wrong(f"unknown tensor {shown(role)}; {nearest_key(role, ROLES)}")
-        if not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 < rate <= MAX_RATE:
-            raise wrong(f"{role} must be a number of words per cycle greater than 0, not {shown(rate)}")
-        rates[role] = float(rate)
-    return FrozenDict({role: rates[role] for role in ROLES if role in rates})
-
-
-def _sources(value: object) -> FrozenDict:
-    if not isinstance(value, Mapping):
-        raise wrong(f"must give the source of each key as text, not {shown(value)}")
-    for key, source in value.items():
-        if not isinstance(key, str):
-            raise wrong(f"must be keyed by the level's keys, not by {shown(key)}")
-        text(source)
-    return FrozenDict(value)
-
-
-def _component(value: object) -> FrozenDict:
-    if not isinstance(value, Mapping):
-        raise wrong(f"must say what it is made of, such as {{kind: sram}}, not {shown(value)}")
-    if not all(isinstance(key, str) for key in value):
-        raise wrong("must have words as keys, such as kind and table")
-    return FrozenDict({key: plain(given) for key, given in value.items()})
-
-
-def _list_of(words: tuple[str, ...]) -> dict[str, Any]:
-    return {"type": "array", "items": {"enum": list(words)}, "uniqueItems": True}
-
-
-def _by_role(value: dict[str, Any]) -> WithJsonSchema:
-    properties = dict.fromkeys(ROLES, value)
-    return WithJsonSchema({"type": "object", "properties": properties, "additionalProperties": False})
-
-
-def _dims_or_word(dims: tuple[str, ...]) -> WithJsonSchema:
-    return WithJsonSchema({"anyOf": [{"enum": ["all", "none"]}, _list_of(dims)]})
-
-
-LevelName = Annotated[
-    str,
-    PlainValidator(_level_name),
-    WithJsonSchema({"type": "string", "pattern": f"^{NAME}$", "not": {"enum": list(RESERVED_NAMES)}}),
-]
-ChipName = Annotated[
-    str, PlainValidator(_chip_name), WithJsonSchema({"type": "string", "pattern": f"^{CHIP_NAME}$"})
-]
-Roles = Annotated[tuple[str, ...], PlainValidator(_roles), WithJsonSchema(_list_of(ROLES))]
-Operands = Annotated[tuple[str, ...], PlainValidator(_operands), WithJsonSchema(_list_of(OPERANDS))]
-Forwarded = Annotated[tuple[str, ...], PlainValidator(_forwarded), WithJsonSchema(_list_of(OPERANDS))]
-Dims = Annotated[str | tuple[str, ...], PlainValidator(_dims), _dims_or_word(DIMS)]
-ReductionDims = Annotated[
-    str | tuple[str, ...], PlainValidator(_reduction_dims), _dims_or_word(REDUCTION_DIMS)
-]
-Charge = Annotated[FrozenDict, PlainValidator(_charge), _by_role({"enum": list(CHARGES)})]
-Formats = Annotated[FrozenDict, PlainValidator(_formats), _by_role({"enum": list(FORMATS)})]
-Rates = Annotated[
-    FrozenDict,
-    PlainValidator(_rates),
-    _by_role({"type": "number", "exclusiveMinimum": 0, "maximum": MAX_RATE}),
-]
-Sources = Annotated[
-    FrozenDict,
-    PlainValidator(_sources),
-    WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
-]
-MemoryComponent = Annotated[
-    FrozenDict, PlainValidator(_component), WithJsonSchema(component_schema("memory"))
-]
-ArrayComponent = Annotated[FrozenDict, PlainValidator(_component), WithJsonSchema(component_schema("array"))]
-MacComponent = Annotated[FrozenDict, PlainValidator(_component), WithJsonSchema(component_schema("mac"))]
-Count = Annotated[int, Field(ge=1, le=MAX_PES), Plain]
-Energy = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False), Plain]
-Area = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False), Plain]
-Milliwatts = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False), Plain]
-Rate = Annotated[float, Field(gt=0, le=MAX_RATE, allow_inf_nan=False), Plain]
-Megahertz = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False), Plain]
-Unit = Annotated[str, Field(pattern=r"^[A-Za-z]{1,16}$")]
-AreaUnit = Annotated[str, Field(pattern=r"^[A-Za-z]{1,15}2?$")]
 
 
 class MemorySchema(Schema):
@@ -224,22 +53,39 @@ class MemorySchema(Schema):
     }
 
     memory: LevelName
+    """Name of the level."""
     size_bytes: Bytes | None = None
+    """Size of one instance in bytes; only the outermost memory may be unlimited."""
     word_bits: Bits | Literal[0] = 0
+    """Bits of one word here; by default the chip's."""
     keeps: Roles = ROLES
+    """Tensors that it can hold: inputs, weights, outputs."""
     may_bypass: Roles = ()
+    """Tensors of those that a mapping may leave out here."""
     buffering: Literal["single", "double", "stream"] = "single"
-    component: MemoryComponent = FrozenDict()
+    """How the next tile comes in: after use, beside it (two tiles must fit), or word by word behind it."""
+    component: Component = FrozenDict()
+    """What it is made of: estimates the energies and the area that are left out."""
     read_energy: Energy | None = None
+    """Energy of reading one word, in the chip's energy_unit."""
     write_energy: Energy | None = None
+    """Energy of writing one word, in the chip's energy_unit."""
     area_mm2: Area | None = None
+    """Area of one instance in mm2."""
     leakage_mw: Milliwatts | None = None
+    """Leakage power of one instance in mW."""
     read_bytes_per_cycle: Rate | None = None
+    """Bandwidth of the read port of one instance; never limits if left out."""
     write_bytes_per_cycle: Rate | None = None
+    """Bandwidth of the write port of one instance; never limits if left out."""
     bytes_per_cycle: Rate | None = None
+    """Bandwidth of one port that reads and writes share."""
     formats: Formats = FrozenDict()
+    """Compressed format of the tensors that are not kept word by word here."""
     gated_by: Operands = ()
+    """Operands whose zeros save the accesses between this memory and compute."""
     sources: Sources = FrozenDict()
+    """Where each number comes from, by key."""
 
     @classmethod
     def check(cls, fields: dict[str, Any]) -> list[Fault]:
@@ -273,18 +119,31 @@ class ArraySchema(Schema):
     hints: ClassVar[Mapping[str, str]] = {"rows": "state how many rows of instances the array has"}
 
     array: LevelName
+    """Name of the level; everything below it exists rows x columns times."""
     rows: Count
+    """Instances along the first axis."""
     columns: Count = 1
+    """Instances along the second axis."""
     multicast: Dims = "all"
+    """all, none, or the dims in which instances may differ and still be served by one word sent."""
     reduce: ReductionDims = "none"
+    """all, none, or the dims over which partial sums add up on their way to the parent."""
     forwards: Forwarded = ()
+    """Operands that an instance can hand on to a neighbour that lacks them."""
     charge: Charge = NO_CHARGE
-    component: ArrayComponent = FrozenDict()
+    """For each tensor what costs energy: none, each delivery to an instance, or each hop."""
+    component: Component = FrozenDict()
+    """What the network is made of: estimates the energy that is left out."""
     energy: Energy | None = None
+    """Energy of one charged word, in the chip's energy_unit."""
     area_mm2: Area | None = None
+    """Area of one instance of the network in mm2."""
     leakage_mw: Milliwatts | None = None
+    """Leakage power of one instance of the network in mW."""
     words_per_cycle: Rates = FrozenDict()
+    """For each tensor, words in a cycle into one instance; never limits if left out."""
     sources: Sources = FrozenDict()
+    """Where each number comes from, by key."""
 
     @classmethod
     def check(cls, fields: dict[str, Any]) -> list[Fault]:
@@ -300,13 +159,20 @@ class MacSchema(Schema):
         "energy": "state the energy of one multiply-accumulate, in the chip's energy_unit, or a component",
     }
 
-    component: MacComponent = FrozenDict()
+    component: Component = FrozenDict()
+    """What it is made of: estimates the energy and the area that are left out."""
     energy: Energy | None = None
+    """Energy of one multiply-accumulate, in the chip's energy_unit."""
     area_mm2: Area | None = None
+    """Area of one MAC unit in mm2."""
     leakage_mw: Milliwatts | None = None
+    """Leakage power of one MAC unit in mW."""
     gates: Operands = ()
+    """Operands whose zeros save the energy of a MAC, not its time."""
     skips: Operands = ()
+    """Operands whose zeros save both energy and time."""
     source: Text = ""
+    """Where the numbers come from."""
 
     @classmethod
     def check(cls, fields: dict[str, Any]) -> list[Fault]:
@@ -330,9 +196,13 @@ class VectorSchema(Schema):
     }
 
     lanes: Count
+    """Operations in a cycle."""
     op_energy: Energy
+    """Energy of one operation, in the chip's energy_unit."""
     memory: LevelName
+    """The memory whose words it reads and writes."""
     source: Text = ""
+    """Where the numbers come from."""
 
 
 class ChipSchema(Schema):
@@ -349,21 +219,37 @@ class ChipSchema(Schema):
     }
 
     format: Literal[1]
+    """Version of the file format."""
     name: ChipName
+    """Short name, as tables print it."""
     title: Text = ""
+    """One line for the reader."""
     description: Text = ""
+    """A paragraph for the reader."""
     source: Text = ""
+    """The paper or data sheet behind the numbers."""
     technology_nm: Nanometres | None = None
+    """Technology in nm, to which components are scaled."""
     clock_mhz: Megahertz | None = None
+    """Clock in MHz; without one, times are in cycles only."""
     word_bits: Bits
+    """Bits of one word, where a memory does not say otherwise."""
     energy_unit: Unit
+    """Unit of every energy of the chip; only pJ converts to joules."""
     area_unit: AreaUnit = "mm2"
+    """Unit of every area of the chip."""
     area_mm2: Area | None = None
+    """Area of everything that states none of its own."""
     leakage_mw: Milliwatts | None = None
+    """Leakage power of the rest of the chip."""
     dataflow: LevelName = "free"
+    """What the chip runs when no dataflow is asked for."""
     levels: object
+    """Memories and arrays, outermost first."""
     mac: object
+    """The multiply-accumulate unit."""
     vector: object
+    """The unit for layers without MACs."""
 
     @classmethod
     def check(cls, fields: dict[str, Any]) -> list[Fault]:

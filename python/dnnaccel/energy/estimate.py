@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dnnaccel._checks import FrozenDict
+from dnnaccel._checks import FrozenDict, find_faults
 from dnnaccel._yaml import Fault, describe_faults
 from dnnaccel.energy import tables
 from dnnaccel.energy.pricing import KINDS, Setting
 from dnnaccel.energy.scaling import Refused
-from dnnaccel.energy.schema import DEFAULT_TABLES, SCHEMAS, read_component
+from dnnaccel.energy.schema import DEFAULT_TABLES, SCHEMAS, SettingSchema, read_component
 from dnnaccel.errors import ArchitectureError, unknown_name
 
 __all__ = ["Estimate", "Setting", "estimate", "try_estimate"]
@@ -75,12 +76,11 @@ def estimate(
     >>> estimate({"kind": "sram"}, technology_nm=45, word_bits=64, size_bytes=32768)["read_energy"]
     20.0
     """
-    kinds = tuple(SCHEMAS)
-    fields, faults = read_component(component, kinds)
-    setting = Setting(technology_nm=technology_nm, word_bits=word_bits, size_bytes=size_bytes)
-    found = None
-    if not faults:
-        found, faults = _try(fields, setting)
+    around = {"technology_nm": technology_nm, "word_bits": word_bits, "size_bytes": size_bytes}
+    setting, faults = find_faults(SettingSchema, around)
+    if faults:
+        raise ArchitectureError(describe_faults(faults, "estimate"))
+    found, faults = try_estimate(component, tuple(SCHEMAS), Setting(**setting))
     if found is None:
         raise ArchitectureError(describe_faults(faults, "component"))
     return found
@@ -95,13 +95,20 @@ def try_estimate(
 
 
 def _try(fields: Mapping[str, Any], setting: Setting) -> tuple[Estimate | None, list[Fault]]:
+    found, refusal = _priced(FrozenDict(fields), setting)
+    return found, [] if refusal is None else [((refusal.key,), refusal.sentence)]
+
+
+@functools.lru_cache(maxsize=1024)
+def _priced(fields: FrozenDict, setting: Setting) -> tuple[Estimate | None, Refused | None]:
+    # A sweep asks for the same parts again and again.
     table = tables.load(fields["table"] or DEFAULT_TABLES[fields["kind"]])
     own = fields["technology_nm"]
     technology = setting.technology_nm if own is None else own
     try:
         priced = KINDS[fields["kind"]](table, fields, setting, technology)
     except Refused as refusal:
-        return None, [((refusal.key,), refusal.sentence)]
+        return None, refusal.with_traceback(None)
     return (
         Estimate(
             kind=fields["kind"],
@@ -111,5 +118,5 @@ def _try(fields: Mapping[str, Any], setting: Setting) -> tuple[Estimate | None, 
             energy_unit=table.energy_unit,
             area_unit=table.area_unit,
         ),
-        [],
+        None,
     )

@@ -64,7 +64,8 @@ def _memory(table: Table, fields: Mapping[str, Any], setting: Setting, technolog
         if bits is not None:
             accesses, share = _words_per_access(memory.width, setting.word_bits)
             energy *= memory.width / bits / accesses
-            text += f"; x {memory.width} / {bits} bits of an access{share}"
+            wider = "" if memory.width == bits else f"; x {memory.width} / {bits} bits of an access"
+            text += f"{wider}{share}"
         if memory.ports > 1:
             energy *= memory.ports
             text += f"; x {memory.ports} ports (wires as much longer; derived)"
@@ -222,7 +223,7 @@ def _dram(table: Table, fields: Mapping[str, Any], setting: Setting, technology:
     name = "DRAM" if row.key == "unstated" else f"DRAM {row.key}"
     text = f"{name}, {table.name}: {_said(energy, row, table, '')}"
     if row.bits is not None:
-        text += f" per {row.bits} bit, x {setting.word_bits} / {row.bits} for a word"
+        text += f" per {_width(row.bits)}, x {setting.word_bits} / {row.bits} for a word"
         energy *= setting.word_bits / row.bits
     source = f"{text}; no technology of the chip changes it. {_stated_by([row])}"
     return {"read_energy": (energy, source), "write_energy": (energy, source)}
@@ -312,7 +313,7 @@ def _wire(table: Table, fields: Mapping[str, Any], setting: Setting, technology:
         f"{one.stated:.4g} {table.energy_unit} at {row.key:g} mm"
         for row, one in zip(rows, scaled, strict=True)
     )
-    text = f"{head}: {stated} per {width} bit, linear from 0 at 0 mm, {scaled[0].how}, x {bits} / {width}"
+    text = f"{head}: {stated} per {_width(width)}, linear from 0 at 0 mm, {scaled[0].how}, x {bits} / {width}"
     return {"energy": (energy, f"{text}. {_stated_by(rows)}")}
 
 
@@ -321,6 +322,10 @@ def _said(energy: float, row: Row, table: Table, how: str) -> str:
     if row.band is not None:
         text += f" (the middle of {row.band[0]:g} to {row.band[1]:g})"
     return f"{text} {how}".rstrip()
+
+
+def _width(bits: int) -> str:
+    return "bit" if bits == 1 else f"{bits} bit"
 
 
 def _at_size(row: Row, scaled: Scaled, table: Table) -> str:

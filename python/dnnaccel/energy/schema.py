@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 
-from dnnaccel._checks import Bits, Nanometres, Plain, Schema, find_faults, nearest_key, shown, wrong
+from dnnaccel._checks import Bits, Bytes, Nanometres, Plain, Schema, find_faults, nearest_key, shown, wrong
 from dnnaccel._yaml import Fault
 from dnnaccel.energy import tables
 
@@ -38,9 +38,7 @@ def _precision(value: object) -> str:
     return value
 
 
-TableName = Annotated[
-    str | None, PlainValidator(_table), WithJsonSchema({"type": "string", "enum": tables.names()})
-]
+TableName = Annotated[str | None, PlainValidator(_table), WithJsonSchema({"type": "string"})]
 Precision = Annotated[
     str, PlainValidator(_precision), WithJsonSchema({"type": "string", "enum": list(PRECISIONS)})
 ]
@@ -54,33 +52,46 @@ class ComponentSchema(Schema):
     """Keys that every component has."""
 
     table: TableName = None
+    """Which published table prices it."""
     technology_nm: Nanometres | None = None
+    """Technology to scale to in nm; by default the chip's."""
 
 
 class SramSchema(ComponentSchema):
     """An SRAM: `bits` of capacity (by default the level's), accesses of `width_bits` (by default a word)."""
 
     kind: Literal["sram"]
+    """What it is."""
     bits: CapacityBits | None = None
+    """Capacity of one instance in bits; by default the level's size."""
     width_bits: Bits | None = None
+    """Width of one access; by default a word."""
     ports: Ports = 1
+    """Ports, each of which makes every wire longer."""
     banks: Banks = 1
+    """Memories of an equal share of the capacity, of which an access goes to one."""
 
 
 class RegfileSchema(ComponentSchema):
     """A register file or scratchpad: keys as for an SRAM, without banks."""
 
     kind: Literal["regfile"]
+    """What it is."""
     bits: CapacityBits | None = None
+    """Capacity of one instance in bits; by default the level's size."""
     width_bits: Bits | None = None
+    """Width of one access; by default a word."""
     ports: Ports = 1
+    """Ports, each of which makes every wire longer."""
 
 
 class DramSchema(ComponentSchema):
     """Memory off the chip, by its type; may be left out where the table knows one only."""
 
     kind: Literal["dram"]
+    """What it is."""
     type: str | None = None
+    """Which DRAM; may be left out where the table knows one only."""
 
 
 class MacSchema(ComponentSchema):
@@ -89,8 +100,11 @@ class MacSchema(ComponentSchema):
     hints: ClassVar[Mapping[str, str]] = {"precision": f"state it, one of {', '.join(PRECISIONS)}"}
 
     kind: Literal["mac"]
+    """What it is."""
     precision: Precision
+    """Of the product's operands."""
     accumulate_bits: Literal[8, 16, 32] | None = None
+    """Width of the sum."""
 
     @classmethod
     def check(cls, fields: dict[str, Any]) -> list[Fault]:
@@ -107,8 +121,19 @@ class WireSchema(ComponentSchema):
     hints: ClassVar[Mapping[str, str]] = {"length_mm": "state how far a word travels, in mm"}
 
     kind: Literal["wire"]
+    """What it is."""
     length_mm: Millimetres
+    """How far a word travels, in mm."""
     word_bits: Bits | None = None
+    """Bits that travel; by default the chip's word."""
+
+
+class SettingSchema(Schema):
+    """What a component takes from the chip and the level around it."""
+
+    technology_nm: Nanometres | None
+    word_bits: Bits
+    size_bytes: Bytes | None
 
 
 SCHEMAS: dict[str, type[ComponentSchema]] = {
@@ -122,13 +147,19 @@ SCHEMAS: dict[str, type[ComponentSchema]] = {
 
 def component_schema(part: str) -> dict[str, Any]:
     """Return the JSON schema of a component of "memory", "array" or "mac"."""
-    return {"oneOf": [SCHEMAS[kind].model_json_schema() for kind in KINDS[part]]}
+    kinds = [SCHEMAS[kind].model_json_schema() for kind in KINDS[part]]
+    for kind in kinds:
+        # Not in the models: most chips have no component, and need not wait for the tables to be read.
+        kind["properties"]["table"]["enum"] = tables.names()
+    return {"oneOf": kinds}
 
 
 def read_component(
     component: Mapping[str, Any], kinds: tuple[str, ...]
 ) -> tuple[dict[str, Any], list[Fault]]:
     """Check a component that may be of `kinds`: its fields in canonical form, or every fault."""
+    if not isinstance(component, Mapping) or not all(isinstance(key, str) for key in component):
+        return {}, [((), f"must say what it is made of, such as {{kind: sram}}, not {shown(component)}")]
     if "kind" not in component:
         return {}, [(("kind",), f"missing; state what it is, {' or '.join(kinds)}")]
     kind = component["kind"]

@@ -54,6 +54,16 @@ class Row:
     source: str
     area_source: str
 
+    @property
+    def label(self) -> str:
+        """What it is of, as a reader calls it: "mul_int8", "sram of 32768 bytes per 64 bit"."""
+        quantity, _, unit = self.quantity.partition("_")
+        width = "" if self.bits is None else f" per {self.bits} bit"
+        if unit:
+            return f"{quantity} of {self.key:.10g} {unit}{width}"
+        names = {"any": f"{quantity} of any size", "unstated": f"{quantity} of any type"}
+        return names.get(str(self.key), f"{quantity} {self.key}".removeprefix("operation ")) + width
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
@@ -70,6 +80,19 @@ class Table:
         """Return the rows of one quantity, sorted by size or name."""
         found = [row for row in self.rows if row.quantity == quantity]
         return tuple(sorted(found, key=lambda row: row.key))
+
+    def __str__(self) -> str:
+        """Return the table as text: its title, a line for each row, and the sources by number."""
+        rows = [(row, _amounts(row, self)) for row in self.rows]
+        texts = [text for row in self.rows for text in (row.source, row.area_source)]
+        numbers = {text: number for number, text in enumerate(dict.fromkeys(texts), 1)}
+        width = max(len(row.label) for row in self.rows)
+        lines = [f"{self.name}: {self.title}"]
+        for row, amounts in rows:
+            cited = sorted({numbers[row.source], numbers[row.area_source]})
+            marks = "".join(f"[{number}]" for number in cited)
+            lines.append(f"  {row.label.ljust(width)}  {amounts}  {marks}")
+        return "\n".join([*lines, *(f"  [{number}] {text}" for text, number in numbers.items())])
 
     def row(self, quantity: str, key: str) -> Row | None:
         """Return the row of one name, the row of any name, or None."""
@@ -132,3 +155,20 @@ def _by_technology(values: Mapping[str, Any]) -> dict[float, float]:
         )
         for technology, value in values.items()
     }
+
+
+def _amounts(row: Row, table: Table) -> str:
+    """Return the numbers of a row with their units, each technology after the other."""
+    texts = []
+    for node, stated in row.read.items():
+        write = row.write[node]
+        both = f"{stated:g}" if stated == write else f"read {stated:g}, write {write:g}"
+        band = "" if row.band is None else f" (middle of {row.band[0]:g} to {row.band[1]:g})"
+        texts.append(f"{both} {table.energy_unit}{_at(node)}{band}")
+    per = " per byte" if row.quantity == "storage_bytes" else ""
+    texts += [f"{area:g} {table.area_unit}{per}{_at(node)}" for node, area in row.area.items()]
+    return ", ".join(texts)
+
+
+def _at(node: float) -> str:
+    return f" at {node:g} nm" if node else ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dnnaccel.cost import LayerReport, in_picojoules
 from dnnaccel.errors import DnnAccelError, unknown_name
 from dnnaccel.problem import ROLES
+from dnnaccel.provenance import Provenance
 from dnnaccel.report.units import count, energy, quantity
 
 if TYPE_CHECKING:
@@ -97,9 +98,12 @@ class Report:
 
     @property
     def utilization(self) -> float:
-        """MACs / (cycles x peak MACs per cycle), between 0 and 1; cycles of layers without MACs count too."""
+        """MACs / (cycles x peak MACs per cycle), between 0 and 1; cycles of layers without MACs count too.
+
+        MACs that the chip skips do not count.
+        """
         peak = self.cycles * self.peak_macs_per_cycle
-        return self.macs / peak if peak else 0.0
+        return sum(layer.timed_macs for layer in self.layers) / peak if peak else 0.0
 
     @property
     def frames_per_second(self) -> float | None:
@@ -163,6 +167,14 @@ class Report:
             for name, spent in layer.energy_by_tensor().items():
                 split[name] = split.get(name, 0.0) + spent
         return split
+
+    def provenance(self) -> Provenance:
+        """Return the energy as products of counts and sourced energies per action, which sum to it exactly.
+
+        Raises `DnnAccelError` for a report that was put together without a chip's prices.
+        """
+        rows = [row for layer in self.layers for row in layer.provenance()]
+        return Provenance(tuple(rows), self.energy_unit)
 
     def to_text(self, *, width: int = 120) -> str:
         """Return the tables and totals as plain text for lines of `width` characters; `str()` takes 120."""

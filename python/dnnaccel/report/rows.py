@@ -44,6 +44,7 @@ def layer_rows(report: Report) -> list[Row]:
             "bound_by": layer.bound_by,
             "bound_port": layer.bound_port,
             "bound_margin": layer.bound_margin,
+            "timed_macs": layer.timed_macs,
             "effectual_macs": layer.effectual_macs,
             "energy": layer.energy,
             "energy_unit": layer.energy_unit,

@@ -12,7 +12,7 @@ from dnnaccel.sparsity.files import load_npz
 from dnnaccel.sparsity.formats import FORMATS, Format
 from dnnaccel.sparsity.measure import measure
 from dnnaccel.sparsity.published import published, published_names
-from dnnaccel.sparsity.resolve import DensityLike, parse, resolve
+from dnnaccel.sparsity.resolve import DensityLike, resolve
 
 __all__ = [
     "FORMATS",
@@ -24,7 +24,6 @@ __all__ = [
     "interior_fraction",
     "load_npz",
     "measure",
-    "parse",
     "published",
     "published_names",
     "resolve",

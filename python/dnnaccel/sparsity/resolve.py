@@ -14,7 +14,7 @@ from dnnaccel.sparsity.density import DENSE, Density, check_density, uniform
 from dnnaccel.sparsity.files import load_npz
 from dnnaccel.sparsity.published import published
 
-__all__ = ["DensityLike", "parse", "resolve"]
+__all__ = ["DensityLike", "resolve"]
 
 DensityLike = (
     float
@@ -64,39 +64,6 @@ def resolve(
     else:
         given = dict.fromkeys(known, DENSE if density is None else _one(density, ""))
     return {name: given.get(name, DENSE) for name in known}
-
-
-def parse(text: str) -> DensityLike:
-    """Return what `resolve` takes from one line of text, as on a command line.
-
-    A number, ``inputs=0.4,weights=0.3``, a published set's name or the path of an .npz file; names and values
-    are checked by `resolve`. Raises `DensityError` for a part that is not ``tensor=number``.
-
-    Examples
-    --------
-    >>> parse("inputs=0.4,weights=0.3")
-    {'inputs': 0.4, 'weights': 0.3}
-    """
-    if "=" not in text or text.lower().endswith(".npz"):
-        number = _number(text)
-        return text.strip() if number is None else number
-    found: dict[str, float] = {}
-    for part in text.split(","):
-        role, equals, value = (piece.strip() for piece in part.partition("="))
-        number = _number(value)
-        if not equals or number is None:
-            raise DensityError(f"density {part.strip()!r} must read tensor=number, as inputs=0.4")
-        if role in found:
-            raise DensityError(f"density of {role} is given twice: {text!r}")
-        found[role] = number
-    return found
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 def _named(name: str, known: Mapping[str, Layer], network: str | None) -> dict[str, Density]:
