@@ -1,7 +1,7 @@
 """Runs AccelForge for `../peers.py`, in whatever Python has it.
 
 Reads one layer per line on standard input (JSON) and answers each with one line of JSON. Imports nothing of
-dnnaccel. Its mapper is asked for its first templates only: all of them take it many minutes for one layer.
+dnnaccel. Its mapper is asked for its first template only: all of them take it hours for one layer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from accelforge.mapper.FFM import make_pmappings
 from accelforge.util.parallel import set_n_parallel_jobs
 
 HERE = Path(__file__).parent
-TEMPLATES = 4
+TEMPLATES = 1
 
 
 def workload(layer: dict[str, Any]) -> str:
@@ -58,7 +58,7 @@ workload:
 
 
 def search(layer: dict[str, Any]) -> dict[str, object]:
-    """Evaluate the mappings of the first templates, for least energy; parsing is not timed."""
+    """Evaluate the mappings of the first template, for least energy; parsing is not timed."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "workload.yaml"
         file.write_text(workload(layer), encoding="utf-8")
