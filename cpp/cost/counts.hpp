@@ -65,10 +65,11 @@ struct Counts {
   /// level l is an array, of which nothing but what crosses it is ever counted.
   void clear(int levels, std::uint32_t arrays) {
     for (std::size_t level = 0; level < static_cast<std::size_t>(levels); ++level) {
-      networks[level] = {};
+      // One by one: larger pieces become calls of what is slow to start.
+      for (NetworkCount& count : networks[level]) count = {};
       if ((arrays >> level & 1U) != 0) continue;
-      memories[level] = {};
-      ramps[level] = {};
+      for (MemoryCount& count : memories[level]) count = {};
+      for (RampCount& count : ramps[level]) count = {};
     }
   }
 };
