@@ -14,6 +14,21 @@ using ChainId = std::uint32_t;
 /// What tables hold: a sum over one axis is at most the dim's bound, or 2^20 for a window.
 using Word = std::uint32_t;
 
+/// Sizes of what is tabulated. All dims are given as many cuts as the one with most temporal slots
+/// has, so that a place in a row is the same for each.
+struct Cuts {
+  std::size_t count = 1;  ///< places where a loop of another dim can stand among those of a dim
+
+  /// Of one pair of keepers, in the row of a plain dim: fetched, kept, last tile.
+  [[nodiscard]] std::size_t of_pair() const { return 2 * count + 1; }
+  /// Of one link, in the row of an absent dim: standing by, stepping.
+  [[nodiscard]] std::size_t of_link() const { return 2 * count; }
+  /// Of one link, in the cells of a window: fetched, and then kept, with either dim stepping or
+  /// none.
+  [[nodiscard]] std::size_t fetched_cells() const { return count * count; }
+  [[nodiscard]] std::size_t cells_of_link() const { return 5 * count * count; }
+};
+
 /// Where things stand in the head of a chain, the same for all dims of a layout.
 struct HeadPlan {
   HeadPlan(const arch::Architecture& architecture, const mapping::Layout& layout);
@@ -31,6 +46,7 @@ struct HeadPlan {
   std::vector<int> temporal;         ///< by slot: its number among temporal ones, or -1
   std::vector<int> arrays_above;     ///< by level, and for compute
   int depths = 0;                    ///< arrays
+  Cuts cuts;
 };
 
 /// The chains of one dim seen so far: a chain is the tiles of the dim, one for each slot of the
@@ -50,8 +66,6 @@ class ChainTable {
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] int dim() const { return dim_; }
   [[nodiscard]] std::int64_t bound() const { return bound_; }
-  /// Places where a loop of another dim can stand among those of this one.
-  [[nodiscard]] std::size_t cuts() const { return cuts_; }
 
  private:
   void write_head(ChainId id);
@@ -62,7 +76,6 @@ class ChainTable {
   int dim_;
   std::int64_t bound_;
   const std::vector<int>& slots_;
-  std::size_t cuts_ = 1;
   std::size_t size_ = 0;
   base::NumberMap ids_;
   std::vector<std::int64_t> tiles_;

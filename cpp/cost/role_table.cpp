@@ -23,11 +23,12 @@ base::SmallVector<std::uint8_t, mapping::kMaxLoops> temporal_steps(const Steps& 
 }  // namespace
 
 RoleTable::RoleTable(const arch::Architecture& architecture, KeeperPlan plan,
-                     const TabledAxes& axes, const std::vector<ChainTable>& chains,
+                     const TabledAxes& axes, const std::vector<ChainTable>& chains, Cuts cuts,
                      const StepGatherer& gatherer, WindowMemo& memo)
     : plan_(std::move(plan)),
       axes_(axes),
       chains_(chains),
+      cuts_(cuts),
       gatherer_(gatherer),
       memo_(memo),
       cells_(axes.windows.size()) {
@@ -47,16 +48,13 @@ RoleTable::RoleTable(const arch::Architecture& architecture, KeeperPlan plan,
   }
   const std::size_t compute_links = plan_.pairs.back().links.size();
   const std::size_t links = plan_.pairs.back().first_entry;
-  for (TabledDim dim : axes_.plain) is_plain_[dim.table] = true;
+  for (std::uint8_t table : axes_.plain) is_plain_[table] = true;
   for (std::size_t j = 0; j < chains.size(); ++j) {
-    const std::size_t cuts = chains[j].cuts();
-    strides_[j] = 1 + (is_plain_[j] ? (plan_.pairs.size() - 1) * plain_size(cuts)
-                                    : links * 2 * cuts + compute_links);
+    strides_[j] = 1 + (is_plain_[j] ? (plan_.pairs.size() - 1) * cuts.of_pair()
+                                    : links * cuts.of_link() + compute_links);
     reserve_rows(j, chains[j].size());
   }
-  for (const TabledWindow& window : axes_.windows) {
-    cell_strides_.push_back(at(architecture.size()) + links * window.link_cells() + compute_links);
-  }
+  cell_stride_ = at(architecture.size()) + links * cuts.cells_of_link() + compute_links;
 }
 
 void RoleTable::reserve_rows(std::size_t table, std::size_t chains) {
@@ -65,7 +63,7 @@ void RoleTable::reserve_rows(std::size_t table, std::size_t chains) {
 }
 
 void RoleTable::reserve_cells(std::size_t window, std::size_t blocks) {
-  const std::size_t size = blocks * cell_strides_[window];
+  const std::size_t size = blocks * cell_stride_;
   if (size > cells_[window].size()) cells_[window].resize(2 * size);
 }
 
@@ -80,29 +78,27 @@ void RoleTable::fill_row(std::size_t table, ChainId id, Word* row) {
 
 void RoleTable::fill_plain(const ChainTable& chains, ChainId id, Word* values) const {
   const ChainView chain = chains.view(id);
-  const std::size_t cuts = chains.cuts();
   Steps steps;
   for (const KeeperPair& pair : plan_.pairs) {
     if (pair.compute) return;  // asks for each position once
     // Instances of one dim hold disjoint chunks: it is all the same which of them unite.
     gatherer_.gather(plan_, pair, {}, chain, {}, steps);
     const auto loops = temporal_steps(steps);
-    values[last_tile(cuts)] = static_cast<Word>(plain_last(chain.bound, span_of(steps)));
+    values[2 * cuts_.count] = static_cast<Word>(plain_last(chain.bound, span_of(steps)));
     for (std::size_t cut = 0;; ++cut) {
       values[cut] = static_cast<Word>(plain_fetched(chain.bound, span_of(steps)));
-      values[cuts + cut] = static_cast<Word>(plain_kept(chain.bound, span_of(steps)));
+      values[cuts_.count + cut] = static_cast<Word>(plain_kept(chain.bound, span_of(steps)));
       // What is kept though many loops wrap is kept when fewer do: `Tables` relies on it.
-      assert(cut == 0 || values[cuts + cut - 1] == 0 || values[cuts + cut] != 0);
+      assert(cut == 0 || values[cuts_.count + cut - 1] == 0 || values[cuts_.count + cut] != 0);
       if (cut == loops.size()) break;
       steps[loops[cut]].part = Part::outer;
     }
-    values += plain_size(cuts);
+    values += cuts_.of_pair();
   }
 }
 
 void RoleTable::fill_absent(const ChainTable& chains, ChainId id, Word* values) const {
   const ChainView chain = chains.view(id);
-  const std::size_t cuts = chains.cuts();
   Steps steps;
   for (const KeeperPair& pair : plan_.pairs) {
     for (const Link& link : pair.links) {
@@ -117,18 +113,18 @@ void RoleTable::fill_absent(const ChainTable& chains, ChainId id, Word* values) 
         values[cut] = static_cast<Word>(absent(chain.bound, span_of(steps)));
         if (cut == loops.size()) break;
         steps[loops[cut]].part = Part::own;
-        values[cuts + cut] = static_cast<Word>(absent(chain.bound, span_of(steps)));
+        values[cuts_.count + cut] = static_cast<Word>(absent(chain.bound, span_of(steps)));
         steps[loops[cut]].part = Part::outer;
       }
-      values += 2 * cuts;
+      values += cuts_.of_link();
     }
   }
 }
 
 std::uint64_t RoleTable::window_sum_of(const TabledWindow& window, WindowSum what,
                                        const ChainId* ids, const Steps& p, const Steps& r) const {
-  const ChainView chain_p = chains_[window.p.table].view(ids[window.p.table]);
-  const std::int64_t bound_r = window.r.table == kNoTable ? 1 : chains_[window.r.table].bound();
+  const ChainView chain_p = chains_[window.p].view(ids[window.p]);
+  const std::int64_t bound_r = window.r == kNoTable ? 1 : chains_[window.r].bound();
   return memo_.sum(window.axis, what, chain_p.bound, span_of(p), bound_r, span_of(r));
 }
 
@@ -137,20 +133,21 @@ std::uint64_t RoleTable::window_value(std::size_t number, const ChainId* ids,
                                       std::size_t cell) const {
   const KeeperPair& pair = plan_.pairs[pair_number];
   const TabledWindow& window = axes_.windows[number];
-  const bool kept = !pair.compute && cell >= window.fetched_cells();
-  const auto cut_of = [](std::size_t cut, int cuts) {
+  const bool kept = !pair.compute && cell >= cuts_.fetched_cells();
+  const int count = static_cast<int>(cuts_.count);
+  const auto cut_of = [&](std::size_t cut) {
     const int place = static_cast<int>(cut);
-    return place < cuts ? ChainCut{.cut = place}
-                        : ChainCut{.cut = place - cuts, .own = place - cuts};
+    return place < count ? ChainCut{.cut = place}
+                         : ChainCut{.cut = place - count, .own = place - count};
   };
   const ChainCut whole{.cut = static_cast<int>(mapping::kMaxLoops)};
   ChainCut cut_p = whole;
   ChainCut cut_r = whole;
   if (!pair.compute) {
-    const std::size_t columns = window.r.cuts * (kept ? 2U : 1U);
-    const std::size_t place = kept ? cell - window.fetched_cells() : cell;
-    cut_p = cut_of(place / columns, window.p.cuts);
-    cut_r = cut_of(place % columns, window.r.cuts);
+    const std::size_t columns = cuts_.count * (kept ? 2U : 1U);
+    const std::size_t place = kept ? cell - cuts_.fetched_cells() : cell;
+    cut_p = cut_of(place / columns);
+    cut_r = cut_of(place % columns);
   }
   Steps p;
   Steps r;
@@ -158,8 +155,8 @@ std::uint64_t RoleTable::window_value(std::size_t number, const ChainId* ids,
     if (table == kNoTable) return;
     gatherer_.gather(plan_, pair, pair.links[link], chains_[table].view(ids[table]), cut, steps);
   };
-  gather(window.p.table, cut_p, p);
-  gather(window.r.table, cut_r, r);
+  gather(window.p, cut_p, p);
+  gather(window.r, cut_r, r);
   const WindowSum what = !kept           ? WindowSum::fetched
                          : pair.forwards ? WindowSum::forwarded
                                          : WindowSum::kept;
@@ -175,8 +172,8 @@ std::uint64_t RoleTable::window_largest(std::size_t number, const ChainId* ids, 
     gatherer_.gather_above(level, chains_[table].view(ids[table]),
                            static_cast<int>(mapping::kMaxLoops), steps);
   };
-  gather(window.p.table, p);
-  gather(window.r.table, r);
+  gather(window.p, p);
+  gather(window.r, r);
   return window_sum_of(window, WindowSum::largest, ids, p, r);
 }
 
