@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -14,13 +15,18 @@ using ChainId = std::uint32_t;
 /// What tables hold: a sum over one axis is at most the dim's bound, or 2^20 for a window.
 using Word = std::uint32_t;
 
+/// A cache line of words: rows begin with one, so that few lines are touched for a mapping.
+struct alignas(64) Line {
+  std::array<Word, 16> words{};
+};
+
 /// Sizes of what is tabulated. All dims are given as many cuts as the one with most temporal slots
 /// has, so that a place in a row is the same for each.
 struct Cuts {
   std::size_t count = 1;  ///< places where a loop of another dim can stand among those of a dim
 
-  /// Of one pair of keepers, in the row of a plain dim: fetched, kept, last tile.
-  [[nodiscard]] std::size_t of_pair() const { return 2 * count + 1; }
+  /// Of one pair of keepers, in the row of a plain dim: fetched, kept.
+  [[nodiscard]] std::size_t of_pair() const { return 2 * count; }
   /// Of one link, in the row of an absent dim: standing by, stepping.
   [[nodiscard]] std::size_t of_link() const { return 2 * count; }
   /// Of one link, in the cells of a window: fetched, and then kept, with either dim stepping or

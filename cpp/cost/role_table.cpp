@@ -9,6 +9,12 @@ namespace {
 
 constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
+/// Lines that hold so many words, at least one.
+std::size_t lines(std::size_t words) {
+  constexpr std::size_t kWords = std::tuple_size_v<decltype(Line::words)>;
+  return words == 0 ? 1 : (words + kWords - 1) / kWords;
+}
+
 StepSpan span_of(const Steps& steps) { return {steps.data(), steps.size()}; }
 
 /// Numbers of the temporal steps.
@@ -49,12 +55,17 @@ RoleTable::RoleTable(const arch::Architecture& architecture, KeeperPlan plan,
   const std::size_t compute_links = plan_.pairs.back().links.size();
   const std::size_t links = plan_.pairs.back().first_entry;
   for (std::uint8_t table : axes_.plain) is_plain_[table] = true;
+  const std::size_t pairs = plan_.pairs.size() - 1;
+  last_tiles_ = pairs * cuts.of_pair();
+  largest_tiles_ = links * cuts.cells_of_link() + compute_links;
+  const std::size_t plain_lines =
+      lines(last_tiles_ + (plan_.role == problem::Role::outputs ? pairs : 0));
+  const std::size_t absent_lines = lines(links * cuts.of_link() + compute_links);
   for (std::size_t j = 0; j < chains.size(); ++j) {
-    strides_[j] = 1 + (is_plain_[j] ? (plan_.pairs.size() - 1) * cuts.of_pair()
-                                    : links * cuts.of_link() + compute_links);
+    strides_[j] = is_plain_[j] ? plain_lines : absent_lines;
     reserve_rows(j, chains[j].size());
   }
-  cell_stride_ = at(architecture.size()) + links * cuts.cells_of_link() + compute_links;
+  cell_stride_ = lines(largest_tiles_ + at(architecture.size()));
 }
 
 void RoleTable::reserve_rows(std::size_t table, std::size_t chains) {
@@ -68,23 +79,27 @@ void RoleTable::reserve_cells(std::size_t window, std::size_t blocks) {
 }
 
 void RoleTable::fill_row(std::size_t table, ChainId id, Word* row) {
-  row[0] = 1;
   if (is_plain_[table]) {
-    fill_plain(chains_[table], id, row + 1);
+    fill_plain(chains_[table], id, row);
   } else {
-    fill_absent(chains_[table], id, row + 1);
+    fill_absent(chains_[table], id, row);
   }
+  assert(row[0] != 0);
 }
 
 void RoleTable::fill_plain(const ChainTable& chains, ChainId id, Word* values) const {
   const ChainView chain = chains.view(id);
+  if (plan_.pairs.size() == 1) values[0] = 1;  // compute asks for each position once
+  Word* last = values + last_tiles_;
   Steps steps;
   for (const KeeperPair& pair : plan_.pairs) {
-    if (pair.compute) return;  // asks for each position once
+    if (pair.compute) return;
     // Instances of one dim hold disjoint chunks: it is all the same which of them unite.
     gatherer_.gather(plan_, pair, {}, chain, {}, steps);
     const auto loops = temporal_steps(steps);
-    values[2 * cuts_.count] = static_cast<Word>(plain_last(chain.bound, span_of(steps)));
+    if (pair.role == problem::Role::outputs) {
+      *last++ = static_cast<Word>(plain_last(chain.bound, span_of(steps)));
+    }
     for (std::size_t cut = 0;; ++cut) {
       values[cut] = static_cast<Word>(plain_fetched(chain.bound, span_of(steps)));
       values[cuts_.count + cut] = static_cast<Word>(plain_kept(chain.bound, span_of(steps)));

@@ -30,14 +30,14 @@ struct TabledAxes {
 
 /// The sums of one role over the chains of each dim, with the same memories keeping it.
 ///
-/// A row holds what one chain has to say, after a mark that it is filled. Of a plain dim, per pair
-/// of keepers but for compute: what is fetched at each cut, what is kept at each cut, and the last
-/// tile. Of an absent dim, per link: positions at each cut, and at each cut with the loop right
-/// there stepping; for compute one number. Rows are filled when they are first asked for, all at
-/// once. Cells hold the sums of a window axis for one pair of chains: the largest tile above each
-/// level; per link what is fetched by both cuts, and what is kept by both cuts, those of a stepping
-/// dim set further; for compute one number. They are enumerations, and filled one by one: 0 is
-/// unknown, other cells hold one more than the sum.
+/// A row holds what one chain has to say, and begins with 0 while it is not filled. Of a plain dim,
+/// per pair of keepers but for compute: what is fetched at each cut, what is kept at each cut;
+/// then, of each pair, the last tile. Of an absent dim, per link: positions at each cut, and at
+/// each cut with the loop right there stepping; for compute one number. Rows are filled when they
+/// are first asked for, all at once. Cells hold the sums of a window axis for one pair of chains:
+/// per link what is fetched by both cuts, and what is kept by both cuts, those of a stepping dim
+/// set further; for compute one number; then the largest tile above each level. They are
+/// enumerations, and filled one by one: 0 is unknown, other cells hold one more than the sum.
 class RoleTable {
  public:
   RoleTable(const arch::Architecture& architecture, KeeperPlan plan, const TabledAxes& axes,
@@ -63,14 +63,17 @@ class RoleTable {
   void reserve_cells(std::size_t window, std::size_t blocks);
 
   [[nodiscard]] const Word* row(std::size_t table, ChainId id) {
-    Word* row = rows_[table].data() + id * strides_[table];
+    Word* row = rows_[table][id * strides_[table]].words.data();
     if (row[0] == 0) [[unlikely]]
       fill_row(table, id, row);
-    return row + 1;
+    return row;
   }
   [[nodiscard]] Word* cells(std::size_t window, std::uint32_t block) {
-    return cells_[window].data() + block * cell_stride_;
+    return cells_[window][block * cell_stride_].words.data();
   }
+  /// Where the last tiles stand in the row of a plain dim, and the largest tiles among cells.
+  [[nodiscard]] std::size_t last_tiles() const { return last_tiles_; }
+  [[nodiscard]] std::size_t largest_tiles() const { return largest_tiles_; }
 
   /// What a cell of one link is to hold; `cell` counts from the first of the link.
   [[nodiscard]] std::uint64_t window_value(std::size_t window, const ChainId* ids, std::size_t pair,
@@ -95,11 +98,13 @@ class RoleTable {
   WindowMemo& memo_;
   std::vector<int> levels_;
   std::vector<FlatPair> pairs_;
-  std::array<std::vector<Word>, problem::kMaxDims> rows_;
-  std::array<std::size_t, problem::kMaxDims> strides_{};
+  std::array<std::vector<Line>, problem::kMaxDims> rows_;
+  std::array<std::size_t, problem::kMaxDims> strides_{};  ///< in lines
   std::array<bool, problem::kMaxDims> is_plain_{};
-  std::vector<std::vector<Word>> cells_;
-  std::size_t cell_stride_ = 0;
+  std::vector<std::vector<Line>> cells_;
+  std::size_t cell_stride_ = 0;  ///< in lines
+  std::size_t last_tiles_ = 0;
+  std::size_t largest_tiles_ = 0;
 };
 
 }  // namespace dnnaccel::cost

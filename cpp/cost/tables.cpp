@@ -107,10 +107,7 @@ void Tables::tabulate_levels() {
   }
   for (int level = 1; level < architecture_.size(); ++level) {
     const arch::Memory* memory = architecture_.memory(level);
-    if (memory == nullptr) {
-      arrays_ |= 1U << level;
-      continue;
-    }
+    if (memory == nullptr) continue;
     ramps_ = ramps_ || memory->buffering != arch::Buffering::stream;
     if (memory->capacity_words == arch::kUnlimitedWords) continue;
     bounded_.push_back({.level = level,
@@ -244,12 +241,12 @@ void Tables::take_rows() {
   }
 }
 
-std::uint64_t Tables::tile_words(std::size_t role, int level) {
+inline std::uint64_t Tables::tile_words(std::size_t role, int level) {
   const RoleAtHand& hand = at_hand_[role];
   std::uint64_t words = hand.standing;
   for (const Factor& dim : hand.plain) words *= head_[dim.table][heads_.tile + at(level)];
   for (std::size_t w = 0; w < hand.windows.size(); ++w) {
-    Word& largest = hand.windows[w].cells[level];
+    Word& largest = hand.windows[w].cells[hand.table->largest_tiles() + at(level)];
     if (largest == 0) [[unlikely]] {
       const std::uint64_t value = hand.table->window_largest(w, ids_.data(), level);
       largest = static_cast<Word>(value + 1);

@@ -156,7 +156,6 @@ class Tables {
   const mapping::Layout& layout_;
   Sparsity sparsity_;
   int levels_ = 0;
-  std::uint32_t arrays_ = 0;  ///< bit l: level l is an array
   bool compressed_ = false;
   StepGatherer gatherer_;
   HeadPlan heads_;

@@ -130,7 +130,7 @@ void Tables::first_tiles(const RoleAtHand& hand, const Place& place, std::size_t
 void Tables::last_tiles(const RoleAtHand& hand, const Place& place, std::size_t links,
                         Totals& out) const {
   std::uint64_t plain = 1;
-  for (const Factor& dim : hand.plain) plain *= dim.values[place.plain + 2 * cuts_.count];
+  for (const Factor& dim : hand.plain) plain *= dim.values[hand.table->last_tiles() + place.pair];
   for (std::size_t link = 0; link < links; ++link) {
     out[link] = plain;
     for (const Factor& dim : hand.absent) {
@@ -167,7 +167,7 @@ void Tables::count_role(std::size_t role, Counts& out) {
   }
   SumsAbove sums{.drained = output_words_};
   Totals words;
-  Place place{.cell = at(levels_)};
+  Place place;
   const std::vector<RoleTable::FlatPair>& pairs = hand.table->pairs();
   for (const RoleTable::FlatPair& pair : pairs) {
     // Without splits between, nothing is shared and all links carry the same.
@@ -202,7 +202,7 @@ void Tables::count_role(std::size_t role, Counts& out) {
 }
 
 void Tables::count_all(Counts& out) {
-  out.clear(levels_, arrays_);
+  out.clear(levels_);
   out.macs = macs_;
   out.steps = positions_;
   for (int level = 0; level < levels_; ++level) {
