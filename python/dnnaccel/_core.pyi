@@ -286,6 +286,60 @@ def search(
     sparsities: Sequence[Sparsity] | None = None,
 ) -> list[Outcome]: ...
 
+class Rate:
+    @property
+    def mappings(self) -> int: ...
+    @property
+    def drawn(self) -> int: ...
+    @property
+    def tables(self) -> int: ...
+    @property
+    def costed(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def energy(self) -> float: ...
+    @property
+    def cycles(self) -> float: ...
+    @property
+    def counted_energy(self) -> float: ...
+    @property
+    def counted_cycles(self) -> float: ...
+
+class SearchRate:
+    @property
+    def evaluated(self) -> int: ...
+    @property
+    def pruned(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+
+class SearchRates:
+    @property
+    def cold(self) -> SearchRate: ...
+    @property
+    def warm(self) -> SearchRate: ...
+
+def cost_rate(
+    problem: Problem,
+    architecture: Architecture,
+    space: Mapspace,
+    *,
+    mappings: int,
+    rounds: int,
+    seed: int,
+    cold: bool,
+) -> Rate: ...
+def search_rate(
+    problem: Problem,
+    architecture: Architecture,
+    space: Mapspace,
+    *,
+    proposals: int,
+    rounds: int,
+    seed: int,
+) -> SearchRates: ...
+
 class FormatKind:
     rlc: ClassVar[FormatKind]
     csc: ClassVar[FormatKind]
