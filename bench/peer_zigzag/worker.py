@@ -1,7 +1,7 @@
-"""Runs ZigZag for `mappings_per_second.py`, in whatever Python has it.
+"""Runs ZigZag for `../peers.py`, in whatever Python has it.
 
-Reads one request per line on standard input (JSON: the layer in ZigZag's own form, and the loop-factor limit)
-and answers each with one line of JSON. Imports nothing of dnnaccel.
+Reads one layer per line on standard input (JSON) and answers each with one line of JSON. Imports nothing of
+dnnaccel.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from zigzag.mapping.temporal_mapping import TemporalMappingType
 from zigzag.stages.evaluation.cost_model_evaluation import CostModelStage
@@ -25,6 +26,7 @@ from zigzag.stages.stage import Stage
 from zigzag.stages.workload_iterator import WorkloadStage
 
 HERE = Path(__file__).parent
+LPF_LIMIT = 6  # of its loop-order search: the default of its API
 
 
 class Timed(Stage):
@@ -50,7 +52,30 @@ class Counted(Stage):
             yield found
 
 
-def search(layer: dict[str, object], lpf_limit: int) -> dict[str, object]:
+def workload(layer: dict[str, Any]) -> dict[str, Any]:
+    """Return a convolution in ZigZag's own form."""
+    bounds, factor = layer["bounds"], layer["factor"]
+    names = {"B": "N", "G": "G", "K": "M", "C": "C", "OY": "P", "OX": "Q", "FY": "R", "FX": "S"}
+    return {
+        "id": 0,
+        "name": layer["name"],
+        "operator_type": "Conv",
+        "equation": "O[b][g][k][oy][ox]+=W[g][k][c][fy][fx]*I[b][g][c][iy][ix]",
+        "dimension_relations": [
+            f"iy={factor['P']}*oy+{factor['R']}*fy",
+            f"ix={factor['Q']}*ox+{factor['S']}*fx",
+        ],
+        "loop_dims": list(names),
+        "loop_sizes": [bounds[ours] for ours in names.values()],
+        "operand_precision": {"W": 16, "I": 16, "O": 16, "O_final": 16},
+        "operand_source": {"W": 0, "I": 0},
+        "pr_loop_dims": ["IY", "IX"],
+        "pr_loop_sizes": layer["input_size"],
+        "padding": [[side, side] for side in layer["padding"]],
+    }
+
+
+def search(layer: dict[str, Any]) -> dict[str, object]:
     """Search one layer for least energy as ZigZag's own API does, without its stages that write files."""
     Timed.seconds, Counted.evaluated = 0.0, 0
     stages = [
@@ -67,10 +92,10 @@ def search(layer: dict[str, object], lpf_limit: int) -> dict[str, object]:
     ]
     (best, _), *_ = MainStage(
         list_of_callables=stages,
-        workload=[layer],
+        workload=[workload(layer)],
         accelerator=str(HERE / "machine.yaml"),
         mapping=str(HERE / "mapping.yaml"),
-        loma_lpf_limit=lpf_limit,
+        loma_lpf_limit=LPF_LIMIT,
         loma_show_progress_bar=False,
         nb_mappings_generated=1,
         access_same_data_considered_as_no_access=True,
@@ -91,8 +116,7 @@ def main() -> None:
     # Whatever ZigZag prints must not stand among the answers.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for line in sys.stdin:
-        request = json.loads(line)
-        answers.write(json.dumps(search(request["layer"], request["lpf_limit"])) + "\n")
+        answers.write(json.dumps(search(json.loads(line))) + "\n")
 
 
 if __name__ == "__main__":

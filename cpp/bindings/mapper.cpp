@@ -90,6 +90,8 @@ void register_rates(py::module_& module) {
              py::kw_only(), py::arg("mappings"), py::arg("rounds"), py::arg("seed"),
              py::arg("cold"), py::call_guard<py::gil_scoped_release>(),
              "Cost distinct random mappings that fit, `rounds` times, and take the CPU time.");
+  module.def("lookup_seconds", &mapper::lookup_seconds, py::call_guard<py::gil_scoped_release>(),
+             "Seconds of one table look-up and one multiplication on this core.");
   module.def("search_rate", &search_rate, py::arg("problem"), py::arg("architecture"),
              py::arg("space"), py::kw_only(), py::arg("proposals"), py::arg("rounds"),
              py::arg("seed"), py::call_guard<py::gil_scoped_release>(),

@@ -98,7 +98,9 @@ void Pricer::flatten() {
       flat.write_energy = memory->write_energy;
       flat.ports = ports_[at(level)];
       flat.limited = flat.ports.read > 0 || flat.ports.write > 0 || flat.ports.shared > 0;
-      waits_ = waits_ || (level > 0 && memory->buffering != arch::Buffering::stream);
+      flat.waits = level > 0 && memory->buffering != arch::Buffering::stream;
+      flat.twofold = memory->buffering == arch::Buffering::twofold;
+      waits_ = waits_ || flat.waits;
     } else {
       flat.network = network_[at(level)];
       for (double cycles_per_word : flat.network) flat.limited |= cycles_per_word > 0;
@@ -262,24 +264,27 @@ void Pricer::price_networks(const Counts& counts, Cost& cost) const {
   }
 }
 
-void Pricer::price_waits(const Counts& counts, Cost& cost) const {
+Pricer::Waits Pricer::waits(const Counts& counts) const {
+  Waits out;
   double restart = 0;
-  for (int level = 1; level < architecture_.size(); ++level) {
-    const arch::Memory* memory = architecture_.memory(level);
-    if (memory == nullptr || memory->buffering == arch::Buffering::stream) continue;
-    const bool twofold = memory->buffering == arch::Buffering::twofold;
-    const double waits = cycles_of(transfer_of(counts, level, twofold), level, counts);
-    (twofold ? cost.ramp_cycles : cost.exposed_cycles) += waits;
-    if (!twofold) restart = std::max(restart, restarts(counts, level));
+  for (const FlatLevel& flat : flat_) {
+    if (!flat.waits) continue;
+    const bool twofold = flat.twofold;
+    const double cycles = cycles_of(transfer_of(counts, flat.level, twofold), flat.level, counts);
+    (twofold ? out.ramp : out.exposed) += cycles;
+    if (!twofold) restart = std::max(restart, restarts(counts, flat.level));
   }
-  cost.exposed_cycles += restart;
+  out.exposed += restart;
+  return out;
 }
 
 Cost Pricer::price(const Counts& counts) const {
   Cost cost;
   price_words(counts, cost);
   price_networks(counts, cost);
-  price_waits(counts, cost);
+  const Waits waiting = waits(counts);
+  cost.exposed_cycles = waiting.exposed;
+  cost.ramp_cycles = waiting.ramp;
   cost.compute_cycles = static_cast<double>(counts.steps) * sparsity_.steps;
   double slowest = 0;
   for (int level = 0; level < architecture_.size(); ++level) {
@@ -349,18 +354,21 @@ double Pricer::total_network(const FlatLevel& flat, const Counts& counts,
 }
 
 Price Pricer::total(const Counts& counts) const {
-  if (!dense_ || waits_) {
+  if (!dense_) {
     const Cost cost = price(counts);
     return {.energy = cost.energy, .cycles = cost.cycles};
   }
   PerLevel<PerRole<double>> energies;
-  double slowest = exact(counts.steps);
+  double slowest = 1;
   for (const FlatLevel& flat : flat_) {
     PerRole<double>& here = energies[at(flat.level)];
     slowest = std::max(slowest, flat.array == nullptr ? total_memory(flat, counts, here)
                                                       : total_network(flat, counts, here));
   }
-  Price out{.cycles = static_cast<std::uint64_t>(std::ceil(slowest))};
+  const Waits waiting = waits_ ? waits(counts) : Waits{};
+  const double working = exact(counts.steps) + waiting.exposed;
+  Price out;
+  out.cycles = static_cast<std::uint64_t>(std::ceil(std::max(working, slowest) + waiting.ramp));
   out.energy = exact(counts.macs) * architecture_.mac_energy +
                static_cast<double>(out.cycles) * architecture_.leakage_energy;
   for (const FlatLevel& flat : flat_) {

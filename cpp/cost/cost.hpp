@@ -65,6 +65,12 @@ class Pricer {
     double shared = 0;
   };
 
+  /// Cycles of refills that nothing hides, as `Cost` has them.
+  struct Waits {
+    double exposed = 0;
+    double ramp = 0;
+  };
+
   /// What crosses to refill a memory, by level, and how it is bounded.
   struct Transfer;
 
@@ -82,6 +88,8 @@ class Pricer {
     double read_energy = 0;
     double write_energy = 0;
     Ports ports;
+    bool waits = false;  ///< for its refills: a memory below the top that is not streamed
+    bool twofold = false;
     bool limited = false;  ///< some port, or some role's network, has a bandwidth
     PerRole<double> network{};
   };
@@ -93,7 +101,7 @@ class Pricer {
                                      PerRole<double>& energies) const;
   void price_words(const Counts& counts, Cost& cost) const;
   void price_networks(const Counts& counts, Cost& cost) const;
-  void price_waits(const Counts& counts, Cost& cost) const;
+  [[nodiscard]] Waits waits(const Counts& counts) const;
 
   const arch::Architecture& architecture_;
   Sparsity sparsity_;

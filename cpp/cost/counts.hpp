@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -62,12 +61,16 @@ struct Counts {
   std::uint64_t steps = 0;        ///< temporal positions of the whole nest, in lockstep
   std::uint64_t active_macs = 0;  ///< MAC units that ever work
 
-  /// Set what is known of the first `levels` levels back to nothing.
-  void clear(int levels) {
-    const auto n = static_cast<std::size_t>(levels);
-    std::fill_n(memories.begin(), n, PerRole<MemoryCount>{});
-    std::fill_n(networks.begin(), n, PerRole<NetworkCount>{});
-    std::fill_n(ramps.begin(), n, PerRole<RampCount>{});
+  /// Set what is known of the first `levels` levels back to nothing; bit l of `arrays` says that
+  /// level l is an array, of which nothing but what crosses it is ever counted.
+  void clear(int levels, std::uint32_t arrays) {
+    for (std::size_t level = 0; level < static_cast<std::size_t>(levels); ++level) {
+      // One by one: larger pieces become calls of what is slow to start.
+      for (NetworkCount& count : networks[level]) count = {};
+      if ((arrays >> level & 1U) != 0) continue;
+      for (MemoryCount& count : memories[level]) count = {};
+      for (RampCount& count : ramps[level]) count = {};
+    }
   }
 };
 

@@ -35,9 +35,15 @@ RoleTable::RoleTable(const arch::Architecture& architecture, KeeperPlan plan,
     if ((plan_.levels >> level & 1U) != 0) levels_.push_back(level);
   }
   for (const KeeperPair& pair : plan_.pairs) {
-    std::uint32_t mask = 0;
-    for (int level : pair.arrays) mask |= 1U << level;
-    between_.push_back(mask);
+    FlatPair& flat = pairs_.emplace_back();
+    static_cast<Keepers&>(flat) = pair;
+    flat.links = static_cast<std::uint8_t>(pair.links.size());
+    flat.child_link = static_cast<std::uint8_t>(pair.child_link);
+    flat.once_link = static_cast<std::uint8_t>(pair.once_link);
+    for (int level : pair.arrays) {
+      flat.between |= 1U << level;
+      flat.arrays.push_back(static_cast<std::uint8_t>(level));
+    }
   }
   const std::size_t compute_links = plan_.pairs.back().links.size();
   const std::size_t links = plan_.pairs.back().first_entry;
@@ -127,8 +133,9 @@ std::uint64_t RoleTable::window_sum_of(const TabledWindow& window, WindowSum wha
 }
 
 std::uint64_t RoleTable::window_value(std::size_t number, const ChainId* ids,
-                                      const KeeperPair& pair, std::size_t link,
+                                      std::size_t pair_number, std::size_t link,
                                       std::size_t cell) const {
+  const KeeperPair& pair = plan_.pairs[pair_number];
   const TabledWindow& window = axes_.windows[number];
   const bool kept = !pair.compute && cell >= window.fetched_cells();
   const auto cut_of = [](std::size_t cut, int cuts) {

@@ -57,8 +57,15 @@ class RoleTable {
   [[nodiscard]] const KeeperPlan& plan() const { return plan_; }
   /// Levels below the top that keep the role.
   [[nodiscard]] const std::vector<int>& levels() const { return levels_; }
-  /// Bit l: the array at level l stands between the keepers of a pair.
-  [[nodiscard]] std::uint32_t arrays_between(std::size_t pair) const { return between_[pair]; }
+  /// A pair of the plan, as short as can be.
+  struct FlatPair : Keepers {
+    std::uint32_t between = 0;  ///< bit l: the array at level l stands between
+    std::uint8_t links = 1;
+    std::uint8_t child_link = 0;
+    std::uint8_t once_link = 0;
+    base::SmallVector<std::uint8_t, arch::kMaxLevels> arrays;
+  };
+  [[nodiscard]] const std::vector<FlatPair>& pairs() const { return pairs_; }
 
   /// Make room for so many chains of a dim, for so many pairs of chains of a window. Rows and cells
   /// may move.
@@ -80,9 +87,8 @@ class RoleTable {
   [[nodiscard]] static std::size_t last_tile(std::size_t cuts) { return 2 * cuts; }
 
   /// What a cell of one link is to hold; `cell` counts from the first of the link.
-  [[nodiscard]] std::uint64_t window_value(std::size_t window, const ChainId* ids,
-                                           const KeeperPair& pair, std::size_t link,
-                                           std::size_t cell) const;
+  [[nodiscard]] std::uint64_t window_value(std::size_t window, const ChainId* ids, std::size_t pair,
+                                           std::size_t link, std::size_t cell) const;
   /// The largest tile of a window axis above a level.
   [[nodiscard]] std::uint64_t window_largest(std::size_t window, const ChainId* ids,
                                              int level) const;
@@ -101,7 +107,7 @@ class RoleTable {
   const StepGatherer& gatherer_;
   WindowMemo& memo_;
   std::vector<int> levels_;
-  std::vector<std::uint32_t> between_;
+  std::vector<FlatPair> pairs_;
   std::array<std::vector<Word>, problem::kMaxDims> rows_;
   std::array<std::size_t, problem::kMaxDims> strides_{};
   std::array<bool, problem::kMaxDims> is_plain_{};

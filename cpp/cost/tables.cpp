@@ -29,6 +29,7 @@ Tables::Tables(const problem::Problem& problem, const arch::Architecture& archit
       architecture_(architecture),
       layout_(layout),
       sparsity_(sparsity),
+      levels_(architecture.size()),
       compressed_(sparsity.stored != Sparsity{}.stored),
       gatherer_(problem, architecture, layout),
       heads_(architecture, layout),
@@ -47,6 +48,7 @@ Tables::Tables(const problem::Problem& problem, const arch::Architecture& archit
     chains_.emplace_back(layout_, heads_, gatherer_, d, problem_.bounds[at(d)]);
     one_[j].packed = packed_byte(j, 1);
     cuts_[j] = static_cast<std::uint8_t>(chains_[j].cuts());
+    dim_of_[j] = static_cast<std::uint8_t>(d);
   }
   tabulate_axes();
   tabulate_levels();
@@ -87,6 +89,7 @@ void Tables::tabulate_axes() {
 /// What does not change from mapping to mapping.
 void Tables::lay_hand(const TabledAxes& axes, RoleAtHand& hand) {
   hand.standing = axes.standing;
+  hand.plain_positions = axes.plain_positions;
   for (TabledDim dim : axes.plain) {
     const auto size = static_cast<std::uint16_t>(RoleTable::plain_size(dim.cuts));
     hand.plain.push_back({.table = dim.table, .cuts = dim.cuts, .size = size});
@@ -117,7 +120,10 @@ void Tables::tabulate_levels() {
   }
   for (int level = 1; level < architecture_.size(); ++level) {
     const arch::Memory* memory = architecture_.memory(level);
-    if (memory == nullptr) continue;
+    if (memory == nullptr) {
+      arrays_ |= 1U << level;
+      continue;
+    }
     ramps_ = ramps_ || memory->buffering != arch::Buffering::stream;
     if (memory->capacity_words == arch::kUnlimitedWords) continue;
     bounded_.push_back({.level = level,
@@ -141,6 +147,7 @@ ChainId Tables::intern(int dim, const std::int64_t* tiles) {
   const std::size_t known = chains_[j].size();
   const ChainId id = chains_[j].intern(tiles);
   if (id == known) {
+    heads_of_[j] = chains_[j].head(0);
     for (RoleTable& table : role_tables_) table.reserve_rows(j, known + 1);
   }
   return id;
@@ -206,9 +213,9 @@ bool Tables::take_chains(const ChainedMapping& mapping) {
   std::fill_n(instances_.begin() + 1, heads_.depths, 1);
   spread_ = 0;
   positions_ = 1;
-  for (std::size_t j = 0; j < chains_.size(); ++j) {
-    ids_[j] = mapping.chains[at(chains_[j].dim())];
-    const Word* head = chains_[j].head(ids_[j]);
+  for (std::size_t j = 0, tables = chains_.size(); j < tables; ++j) {
+    ids_[j] = mapping.chains[dim_of_[j]];
+    const Word* head = heads_of_[j] + ids_[j] * heads_.size;
     head_[j] = head;
     spread_ |= head[HeadPlan::kSpread];
     positions_ *= head[HeadPlan::kPositions];
@@ -287,9 +294,14 @@ bool Tables::tiles_fit() {
 /// Lay the loops of more than one trip out in order; false if there are too many. Without branches,
 /// since which dims loop where is anyone's guess.
 bool Tables::take_order(const ChainedMapping& mapping) {
-  std::array<Word, problem::kMaxDims + 1> looping{};
-  std::array<std::uint64_t, problem::kMaxDims + 1> loops_of{};
-  for (std::size_t j = 0; j < chains_.size(); ++j) looping[j] = head_[j][HeadPlan::kLooping];
+  std::array<Word, problem::kMaxDims + 1> looping;
+  std::array<std::uint64_t, problem::kMaxDims + 1> loops_of;
+  for (std::size_t j = 0; j < chains_.size(); ++j) {
+    looping[j] = head_[j][HeadPlan::kLooping];
+    loops_of[j] = 0;
+  }
+  looping[kNoTable] = 0;
+  loops_of[kNoTable] = 0;
   const bool many = chains_.size() > sizeof(std::uint64_t);
   Cuts cuts;
   std::size_t n = 0;
@@ -313,7 +325,7 @@ bool Tables::take_order(const ChainedMapping& mapping) {
       n += loops;
     }
   }
-  for (; level <= architecture_.size(); ++level) above_[at(level)] = static_cast<std::uint8_t>(n);
+  for (; level <= levels_; ++level) above_[at(level)] = static_cast<std::uint8_t>(n);
   before_[n] = cuts;
   for (RoleAtHand& hand : at_hand_) {
     hand.plain_loops = 0;

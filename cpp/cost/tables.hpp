@@ -107,6 +107,7 @@ class Tables {
     base::SmallVector<Factor, problem::kMaxDims> plain;
     base::SmallVector<Factor, problem::kMaxDims> absent;
     base::SmallVector<WindowFactor, problem::kMaxDims> windows;
+    std::uint64_t plain_positions = 1;
     std::uint64_t standing = 1;      ///< words along axes that no dim moves along: 0 or 1
     std::uint64_t plain_loops = 0;   ///< bits of the loops of plain dims
     std::uint64_t moving_loops = 0;  ///< and of those of windows too
@@ -131,22 +132,24 @@ class Tables {
   template <Ask kAsk>
   std::uint64_t plain_product(const RoleAtHand& hand, const Cuts& cuts) const;
   template <std::size_t kLinks, Ask kAsk>
-  void product(const RoleAtHand& hand, const KeeperPair& pair, const Cuts& cuts,
-               std::uint64_t plain, std::uint64_t* out, std::size_t first) const;
+  void product(const RoleAtHand& hand, std::size_t pair, const Cuts& cuts, std::uint64_t plain,
+               std::uint64_t* out, std::size_t first) const;
   template <std::size_t kLinks>
-  void words(const RoleAtHand& hand, const KeeperPair& pair, std::uint64_t* out,
+  void words(const RoleAtHand& hand, std::size_t pair, std::uint64_t above, std::uint64_t* out,
              std::size_t first = 0) const;
-  void computed(const RoleAtHand& hand, std::size_t role, std::size_t links, Totals& out) const;
-  void first_tiles(const RoleAtHand& hand, const KeeperPair& pair, std::size_t links,
-                   Totals& out) const;
+  void computed(const RoleAtHand& hand, std::size_t pair, std::size_t links, Totals& out) const;
+  void moved(const RoleAtHand& hand, std::size_t number, std::size_t links, Totals& out) const;
+  void first_tiles(const RoleAtHand& hand, std::size_t pair, std::size_t links, Totals& out) const;
   void last_tiles(const RoleAtHand& hand, std::size_t links, Totals& out) const;
-  std::uint64_t known(Word& cell, const RoleAtHand& hand, std::size_t window,
-                      const KeeperPair& pair, std::size_t link, std::size_t number) const;
+  std::uint64_t known(Word& cell, const RoleAtHand& hand, std::size_t window, std::size_t pair,
+                      std::size_t link, std::size_t number) const;
 
   const problem::Problem& problem_;
   const arch::Architecture& architecture_;
   const mapping::Layout& layout_;
   Sparsity sparsity_;
+  int levels_ = 0;
+  std::uint32_t arrays_ = 0;  ///< bit l: level l is an array
   bool compressed_ = false;
   StepGatherer gatherer_;
   HeadPlan heads_;
@@ -156,6 +159,8 @@ class Tables {
   /// By table: a one in its place among cuts.
   std::array<Cuts, problem::kMaxDims + 1> one_{};
   std::array<std::uint8_t, problem::kMaxDims + 1> cuts_{};  ///< by table: how many cuts
+  std::array<std::uint8_t, problem::kMaxDims> dim_of_{};    ///< by table
+  std::array<const Word*, problem::kMaxDims> heads_of_{};   ///< by table: the first chain's head
   std::vector<OrderedSlot> temporal_;
   std::vector<Bounded> bounded_;
   PerRole<std::uint64_t> tensor_words_{};  ///< as far as the MACs touch them

@@ -33,8 +33,7 @@ inline std::uint64_t Tables::plain_product(const RoleAtHand& hand, const Cuts& c
 }
 
 inline std::uint64_t Tables::known(Word& cell, const RoleAtHand& hand, std::size_t window,
-                                   const KeeperPair& pair, std::size_t link,
-                                   std::size_t number) const {
+                                   std::size_t pair, std::size_t link, std::size_t number) const {
   if (cell == 0) [[unlikely]] {
     cell = static_cast<Word>(1 + hand.table->window_value(window, ids_.data(), pair, link, number));
   }
@@ -44,7 +43,7 @@ inline std::uint64_t Tables::known(Word& cell, const RoleAtHand& hand, std::size
 /// `plain` times the other axes, for `kLinks` links from `first` on. The cut of a stepping dim is
 /// set further by its number of cuts.
 template <std::size_t kLinks, Tables::Ask kAsk>
-inline void Tables::product(const RoleAtHand& hand, const KeeperPair& pair, const Cuts& cuts,
+inline void Tables::product(const RoleAtHand& hand, std::size_t pair, const Cuts& cuts,
                             std::uint64_t plain, std::uint64_t* out, std::size_t first) const {
   const std::uint8_t* cut = cuts.bytes();
   std::array<std::uint64_t, kLinks> products;
@@ -67,12 +66,12 @@ inline void Tables::product(const RoleAtHand& hand, const KeeperPair& pair, cons
   for (std::size_t link = 0; link < kLinks; ++link) out[link] = products[link];
 }
 
-/// Words of `kLinks` links between two keepers, from `first` on.
+/// Words of `kLinks` links between two keepers, from `first` on; `above` has the bits of the loops
+/// above the child.
 template <std::size_t kLinks>
-void Tables::words(const RoleAtHand& hand, const KeeperPair& pair, std::uint64_t* out,
-                   std::size_t first) const {
+void Tables::words(const RoleAtHand& hand, std::size_t pair, std::uint64_t above,
+                   std::uint64_t* out, std::size_t first) const {
   // Past the innermost loop that moves the tile.
-  const std::uint64_t above = loops_before(above_[at(pair.child)]);
   const int end = 64 - std::countl_zero(hand.moving_loops & above);
   product<kLinks, Ask::fetched>(hand, pair, before_[at(end)],
                                 plain_product<Ask::fetched>(hand, before_[at(end)]), out, first);
@@ -95,11 +94,10 @@ void Tables::words(const RoleAtHand& hand, const KeeperPair& pair, std::uint64_t
 }
 
 /// What compute asks for: everything that it touches, each time.
-void Tables::computed(const RoleAtHand& hand, std::size_t role, std::size_t links,
+void Tables::computed(const RoleAtHand& hand, std::size_t pair, std::size_t links,
                       Totals& out) const {
-  const KeeperPair& pair = hand.table->plan().pairs.back();
   for (std::size_t link = 0; link < links; ++link) {
-    std::uint64_t product = hand.standing * axes_[role].plain_positions;
+    std::uint64_t product = hand.standing * hand.plain_positions;
     for (const Factor& dim : hand.absent) product *= dim.values[link];
     for (std::size_t w = 0; w < hand.windows.size(); ++w) {
       product *= known(hand.windows[w].cells[link], hand, w, pair, link, 0);
@@ -109,7 +107,7 @@ void Tables::computed(const RoleAtHand& hand, std::size_t role, std::size_t link
 }
 
 /// The first tile to arrive: at every link, what is fetched before any loop runs.
-void Tables::first_tiles(const RoleAtHand& hand, const KeeperPair& pair, std::size_t links,
+void Tables::first_tiles(const RoleAtHand& hand, std::size_t pair, std::size_t links,
                          Totals& out) const {
   const std::uint64_t plain = plain_product<Ask::fetched>(hand, {});
   for (std::size_t link = 0; link < links; ++link) {
@@ -127,41 +125,51 @@ void Tables::last_tiles(const RoleAtHand& hand, std::size_t links, Totals& out) 
   }
 }
 
+/// Words of each link between two keepers.
+inline void Tables::moved(const RoleAtHand& hand, std::size_t number, std::size_t links,
+                          Totals& out) const {
+  const RoleTable::FlatPair& pair = hand.table->pairs()[number];
+  if (pair.compute) return computed(hand, number, links, out);
+  const std::uint64_t above = loops_before(above_[at(pair.child)]);
+  switch (links) {
+    case 1:
+      return words<1>(hand, number, above, out.data());
+    case 2:
+      return words<2>(hand, number, above, out.data());
+    case 3:
+      return words<3>(hand, number, above, out.data());
+    default:
+      for (std::size_t link = 0; link < links; ++link) {
+        words<1>(hand, number, above, &out[link], link);
+      }
+  }
+}
+
 void Tables::count_role(std::size_t role, Counts& out) {
   RoleAtHand& hand = at_hand_[role];
-  const std::vector<KeeperPair>& pairs = hand.table->plan().pairs;
   out.memories[0][role].tile = tensor_words_[role];
   for (int level : hand.table->levels()) {
     out.memories[at(level)][role].tile = tiles_[at(level)][role];
   }
-  for (WindowFactor& window : hand.windows) window.cells += architecture_.size();
+  for (WindowFactor& window : hand.windows) window.cells += levels_;
   SumsAbove sums{.drained = output_words_};
-  for (std::size_t q = 0; q < pairs.size(); ++q) {
-    const KeeperPair& pair = pairs[q];
+  Totals words;
+  const std::vector<RoleTable::FlatPair>& pairs = hand.table->pairs();
+  for (std::size_t number = 0; number < pairs.size(); ++number) {
+    const RoleTable::FlatPair& pair = pairs[number];
     // Without splits between, nothing is shared and all links carry the same.
-    const bool split = (spread_ & hand.table->arrays_between(q)) != 0;
-    const std::size_t links = split ? pair.links.size() : 1;
-    Totals moved;
-    if (pair.compute) {
-      computed(hand, role, links, moved);
-    } else if (links == 1) {
-      words<1>(hand, pair, moved.data());
-    } else if (links == 2) {
-      words<2>(hand, pair, moved.data());
-    } else if (links == 3) {
-      words<3>(hand, pair, moved.data());
-    } else {
-      for (std::size_t link = 0; link < links; ++link) words<1>(hand, pair, &moved[link], link);
-    }
+    const bool split = (spread_ & pair.between) != 0;
+    const std::size_t links = split ? pair.links : 1;
     const std::size_t child = split ? pair.child_link : 0;
-    const std::size_t once = split ? pair.once_link : 0;
-    Flow flow{.sent = moved[0], .received = moved[child], .once = moved[once]};
+    moved(hand, number, links, words);
+    Flow flow{
+        .sent = words[0], .received = words[child], .once = words[split ? pair.once_link : 0]};
     if (ramps_ && !pair.compute) {
       Totals ramp{};
       if (role == at(Role::outputs)) {
         last_tiles(hand, links, ramp);
       } else {
-        first_tiles(hand, pair, links, ramp);
+        first_tiles(hand, number, links, ramp);
       }
       flow.ramp_sent = ramp[0];
       flow.ramp_received = ramp[child];
@@ -169,22 +177,24 @@ void Tables::count_role(std::size_t role, Counts& out) {
     enter(pair, flow, sums, out);
     std::uint64_t entering = flow.sent;
     for (std::size_t i = 0; i < pair.arrays.size(); ++i) {
-      const std::uint64_t leaving = moved[split ? i + 1 : 0];
+      const std::uint64_t leaving = words[split ? i + 1 : 0];
       enter_network(pair, pair.arrays[i], entering, leaving, out);
       entering = leaving;
     }
     // Go on to what is said of the next pair.
     for (Factor& dim : hand.plain) dim.values += dim.size;
-    for (Factor& dim : hand.absent) dim.values += pair.links.size() * dim.size;
-    for (WindowFactor& window : hand.windows) window.cells += pair.links.size() * window.size;
+    for (Factor& dim : hand.absent) dim.values += std::size_t{pair.links} * dim.size;
+    for (WindowFactor& window : hand.windows) {
+      window.cells += std::size_t{pair.links} * window.size;
+    }
   }
 }
 
 void Tables::count_all(Counts& out) {
-  out.clear(architecture_.size());
+  out.clear(levels_, arrays_);
   out.macs = macs_;
   out.steps = positions_;
-  for (int level = 0; level < architecture_.size(); ++level) {
+  for (int level = 0; level < levels_; ++level) {
     out.instances[at(level)] = instances_[at(heads_.arrays_above[at(level)])];
   }
   out.active_macs = instances_[at(heads_.depths)];

@@ -46,33 +46,39 @@ class Annealer {
     if (!score.fits()) return;
     Candidate best = current_;
     Score best_score = score;
+    Candidate proposal = current_;
     for (int i = 0; i < proposals; ++i) {
       if (stop.load(std::memory_order_relaxed)) return;
       // From the middle on, go on from the best found: late proposals are for polishing it.
       if (i == proposals / 2) {
         current_ = best;
         score = best_score;
+        proposal = current_;
       }
-      Candidate proposal = current_;
-      if (!change(proposal)) continue;
-      const Score new_score = judge_.judge(proposal);
-      if (!new_score.fits()) continue;
-      const double done = static_cast<double>(i) / proposals;
-      const double temperature = kHot * std::pow(kCold / kHot, done);
-      if (worsening(score, new_score) <= -temperature * std::log(random_.unit())) {
-        current_ = std::move(proposal);
+      proposal.touched = proposal.reordered = 0;
+      const Score new_score = change(proposal) ? judge_.judge(proposal) : Score{};
+      if (new_score.fits() && accepts(score, new_score, static_cast<double>(i) / proposals)) {
+        current_.follow(proposal, proposal.touched, proposal.reordered);
         score = new_score;
         if (score < best_score) {
           best_score = score;
           best = current_;
         }
+      } else {
+        proposal.follow(current_, proposal.touched, proposal.reordered);
       }
     }
   }
 
  private:
-  [[nodiscard]] double worsening(const Score& from, const Score& to) const {
-    return std::log(to.first / from.first) + tie_weight_ * std::log(to.second / from.second);
+  /// Whether to go from one score to another, after a part `done` of the proposals.
+  bool accepts(const Score& from, const Score& to, double done) {
+    const double chance = random_.unit();
+    const double worsening =
+        std::log(to.first / from.first) + tie_weight_ * std::log(to.second / from.second);
+    if (worsening <= 0) return true;
+    const double temperature = kHot * std::pow(kCold / kHot, done);
+    return worsening <= -temperature * std::log(chance);
   }
 
   [[nodiscard]] bool fixed(int dim, std::size_t i) const {
@@ -116,7 +122,7 @@ class Annealer {
   }
 
   void shuffle(Candidate& candidate, std::size_t t) {
-    auto& order = candidate.mapping.order[t];
+    auto& order = candidate.change_order(t);
     for (std::size_t i = order.size(); i > 1; --i) {
       std::swap(order[i - 1], order[random_.below(i)]);
     }
@@ -124,7 +130,7 @@ class Annealer {
   }
 
   void sort_groups(Candidate& candidate, std::size_t t) const {
-    auto& order = candidate.mapping.order[t];
+    auto& order = candidate.change_order(t);
     std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
       return layout_.rank(temporal_[t], a) < layout_.rank(temporal_[t], b);
     });
@@ -237,8 +243,8 @@ class Annealer {
 
   bool reorder(Candidate& candidate) {
     const std::size_t t = random_.below(temporal_.size());
-    auto& order = candidate.mapping.order[t];
-    if (order.size() < 2) return false;
+    if (candidate.mapping.order[t].size() < 2) return false;
+    auto& order = candidate.change_order(t);
     const std::size_t from = random_.below(order.size());
     const std::size_t to = random_.below(order.size());
     if (from == to) return false;

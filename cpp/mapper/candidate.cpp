@@ -1,6 +1,7 @@
 #include "mapper/candidate.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/math.hpp"
 
@@ -45,6 +46,21 @@ void add_to_front(std::vector<Point>& front, Point added) {
 }
 
 }  // namespace
+
+void Candidate::follow(const Candidate& other, std::uint32_t dims, std::uint32_t orders) {
+  for (; dims != 0; dims &= dims - 1) {
+    const auto d = static_cast<std::size_t>(std::countr_zero(dims));
+    tiles[d] = other.tiles[d];
+  }
+  for (; orders != 0; orders &= orders - 1) {
+    const auto t = static_cast<std::size_t>(std::countr_zero(orders));
+    mapping.order[t] = other.mapping.order[t];
+  }
+  mapping.chains = other.mapping.chains;
+  mapping.kept = other.mapping.kept;
+  changed = other.changed;
+  generation = other.generation;
+}
 
 Judge::Judge(const problem::Problem& problem, const arch::Architecture& architecture,
              const mapping::Layout& layout, const cost::Sparsity& sparsity, Objective objective)

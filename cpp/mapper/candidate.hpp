@@ -23,12 +23,25 @@ struct Candidate {
   cost::ChainedMapping mapping;
   std::uint32_t changed = ~0U;   ///< dims whose chain has no number yet
   std::uint32_t generation = 0;  ///< of the judge's tables that numbered the others
+  std::uint32_t touched = 0;     ///< dims, and orders, that may differ from those of another
+  std::uint32_t reordered = 0;   ///< candidate, which `follow` looks at
 
   /// The tiles of a dim, to be changed.
   Chain& change(int dim) {
     changed |= 1U << dim;
+    touched |= 1U << dim;
     return tiles[static_cast<std::size_t>(dim)];
   }
+
+  /// The order of a temporal slot, to be changed.
+  auto& change_order(std::size_t slot) {
+    reordered |= 1U << slot;
+    return mapping.order[slot];
+  }
+
+  /// Become equal to another candidate, from which this one differs in no more than the dims and
+  /// orders given. Whole candidates are large, and neighbours in a search nearly equal.
+  void follow(const Candidate& other, std::uint32_t dims, std::uint32_t orders);
 };
 
 /// What is minimised, and what breaks ties: cycles under energy, energy under the others.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <ctime>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <unordered_set>
@@ -190,6 +191,32 @@ Rate cost_rate(const problem::Problem& problem, const arch::Architecture& archit
   }
   rate.tables = tables->size();
   return rate;
+}
+
+double lookup_seconds() {
+  constexpr std::size_t kFactors = 6;
+  constexpr std::size_t kProducts = 1U << 16;
+  constexpr std::size_t kEntries = 2048;  // 8 KiB
+  base::Random random(1);
+  std::vector<cost::Word> table(kEntries);
+  for (cost::Word& value : table) value = static_cast<cost::Word>(1 + random.below(63));
+  std::vector<std::uint16_t> where(kFactors * kProducts);
+  for (std::uint16_t& place : where) place = static_cast<std::uint16_t>(random.below(kEntries));
+  double best = std::numeric_limits<double>::infinity();
+  std::uint64_t sum = 0;
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    const double start = cpu_seconds();
+    for (int again = 0; again < 8; ++again) {
+      for (std::size_t i = 0; i < where.size(); i += kFactors) {
+        std::uint64_t product = 1;
+        for (std::size_t k = 0; k < kFactors; ++k) product *= table[where[i + k]];
+        sum += product;
+      }
+      table[0] = static_cast<cost::Word>(1 + sum % 63);  // so that no pass is a repetition
+    }
+    best = std::min(best, cpu_seconds() - start);
+  }
+  return best / static_cast<double>(8 * where.size());
 }
 
 SearchRates search_rate(const problem::Problem& problem, const arch::Architecture& architecture,

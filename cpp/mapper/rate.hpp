@@ -36,6 +36,10 @@ Rate cost_rate(const problem::Problem& problem, const arch::Architecture& archit
                const mapping::Mapspace& space, const cost::Sparsity& sparsity,
                const RateRequest& request);
 
+/// Seconds of one look-up in a table that fits the first cache, and one multiplication, in products
+/// as long as those of a mapping's counts: what nothing that counts by look-ups can beat.
+double lookup_seconds();
+
 struct SearchRate {
   std::uint64_t evaluated = 0;  ///< mappings costed in one search
   std::uint64_t pruned = 0;     ///< mappings that did not fit

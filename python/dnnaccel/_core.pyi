@@ -330,6 +330,7 @@ def cost_rate(
     seed: int,
     cold: bool,
 ) -> Rate: ...
+def lookup_seconds() -> float: ...
 def search_rate(
     problem: Problem,
     architecture: Architecture,

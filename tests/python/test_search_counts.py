@@ -103,3 +103,33 @@ def test_a_search_that_outgrows_its_tables_still_counts_right() -> None:
     for point in outcome.pareto:
         fresh = _core.evaluate(problem, lowered, point.mapping)
         assert (fresh.cost.energy, fresh.cost.cycles) == (point.energy, point.cycles)
+
+
+@pytest.mark.parametrize("chip", ["eyeriss", "tpu_v1"])
+@pytest.mark.parametrize("cold", [False, True])
+def test_random_mappings_cost_in_sum_what_fresh_counts_say(chip: str, cold: bool) -> None:
+    layer, loaded = da.zoo.load("alexnet")["conv3"], da.arch.load(chip)
+    assert layer.problem is not None
+    rules = constrain(da.dataflow.get("free"), loaded, layer.problem)
+    rate = _core.cost_rate(
+        lower_problem(layer.problem),
+        lower_chip(loaded),
+        lower_rules(rules, layer.problem),
+        mappings=300,
+        rounds=2,
+        seed=5,
+        cold=cold,
+    )
+    assert rate.mappings == 300
+    assert rate.costed == 600
+    assert (rate.energy, rate.cycles) == (rate.counted_energy, rate.counted_cycles)
+
+
+def test_a_search_with_warm_tables_makes_the_same_way() -> None:
+    layer, chip = da.zoo.load("alexnet")["conv3"], da.arch.load("eyeriss")
+    assert layer.problem is not None
+    rules = constrain(da.dataflow.get("free"), chip, layer.problem)
+    lowered = lower_problem(layer.problem), lower_chip(chip), lower_rules(rules, layer.problem)
+    rates = _core.search_rate(*lowered, proposals=500, rounds=3, seed=2)
+    assert rates.cold.evaluated > 100
+    assert (rates.warm.evaluated, rates.warm.pruned) == (rates.cold.evaluated, rates.cold.pruned)

@@ -155,6 +155,10 @@ def examples() -> list[Any]:
     for elements in (16, 1):
         job = _core.Isca16Job("ws", layer, (elements, 100, 1), (1, 1, 2, 6, 200))
         found += [job, *_core.isca16_search([job]), _core.isca16_evaluate(job, {"k": 2})]
+    rates = _core.search_rate(problem, chip, space, proposals=20, rounds=1, seed=1)
+    found += [rates, rates.cold]
+    roomy = _core.Architecture([memory("ram"), array, memory("rf")], 1.0)
+    found.append(_core.cost_rate(problem, roomy, space, mappings=2, rounds=1, seed=1, cold=False))
     found += [_core.Buffering.single, _core.Charge.hop, _core.Objective.edp]
     found += [_core.Port.read, _core.FormatKind.rlc, _core.measure_host([(1024, 1)], 0.0)]
     return [example for example in found if example is not None]
