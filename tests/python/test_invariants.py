@@ -72,7 +72,7 @@ def cases() -> Iterator[object]:
         for chip, flow in RUNNABLE:
             name = f"{network}-{chip}-{flow}"
             yield pytest.param((network, chip, flow, "quick"), id=name, marks=presets.marks(chip))
-            # Other mappings of the same kind: at full effort one network under the chip's own dataflow suffices.
+            # More mappings of the same kind: one network under the chip's own dataflow suffices.
             if network == "alexnet" and flow == load_chip(chip).dataflow:
                 yield pytest.param((network, chip, flow, "full"), id=f"{name}-full", marks=pytest.mark.slow)
 
