@@ -147,8 +147,8 @@ def print_results(results: dict[str, tuple[Case, Rates, _core.Rate]], lookup: fl
     console.print(theirs)
     print(
         "Mappings costed per second of one core's CPU time: median (best) of the turns.\n"
-        f"Limit: {LOOKUPS_PER_MAPPING} look-ups and multiplications per mapping x {lookup * 1e9:.2f} ns each, "
-        f"measured here, = {limit / 1e6:.1f} M mappings/s."
+        f"Limit: {LOOKUPS_PER_MAPPING} look-ups and multiplications per mapping x {lookup * 1e9:.2f} ns each,"
+        f" measured here, = {limit / 1e6:.1f} M mappings/s."
     )
 
 
