@@ -3,7 +3,7 @@
 Same layers, turn by turn in one run: ours, theirs, ours, ... bench/README.md says what each number means, and
 how to get the peers.
 
-    python bench/cost.py --zigzag-python .venv-zigzag/bin/python --accelforge-python .venv-accelforge/bin/python
+    python bench/cost.py --zigzag-python Z/bin/python --accelforge-python A/bin/python
 """
 
 from __future__ import annotations
@@ -138,17 +138,17 @@ def print_results(results: dict[str, tuple[Case, Rates, _core.Rate]], lookup: fl
             *(f"{warm / statistics.median(rates):,.0f}x" if rates else "-" for rates in peers),
         )
         print(
-            f"{label}: {rate.mappings:,} distinct mappings that fit of {rate.drawn:,} drawn, {rate.tables:,} tables; "
-            f"a search judges {statistics.median(rates['judged warm']):,.0f} proposals per second, those that do "
-            "not fit among them"
+            f"{label}: {rate.mappings:,} distinct mappings that fit of {rate.drawn:,} drawn, "
+            f"{rate.tables:,} tables; a search judges {statistics.median(rates['judged warm']):,.0f} "
+            "proposals per second, those that do not fit among them"
         )
     console = Console(width=200)
     console.print(ours)
     console.print(theirs)
     print(
         "Mappings costed per second of one core's CPU time: median (best) of the turns.\n"
-        f"Limit: {LOOKUPS_PER_MAPPING} look-ups and multiplications per mapping x {lookup * 1e9:.2f} ns each, measured "
-        f"here, = {limit / 1e6:.1f} M mappings/s."
+        f"Limit: {LOOKUPS_PER_MAPPING} look-ups and multiplications per mapping x {lookup * 1e9:.2f} ns each,"
+        f" measured here, = {limit / 1e6:.1f} M mappings/s."
     )
 
 

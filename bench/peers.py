@@ -1,7 +1,7 @@
 """Other cost models, each in a process and an environment of its own, asked one layer at a time.
 
-A worker (peer_NAME/worker.py) reads one request a line and answers each with one line of JSON, so that turns can
-alternate with ours in one run.
+A worker (peer_NAME/worker.py) reads one request a line and answers each with one line of JSON, so that turns
+can alternate with ours in one run.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ ACCELFORGE = Peer(
     "accelforge",
     "peer_accelforge",
     """\
-AccelForge was not run: it is not in this Python. It needs Python 3.12 or newer; give it an environment of its own:
+AccelForge was not run: it is not in this Python. It needs Python 3.12 or newer and an environment of its own:
     python3.12 -m venv .venv-accelforge
     .venv-accelforge/bin/pip install accelforge==1.0.467
     python bench/cost.py --accelforge-python .venv-accelforge/bin/python""",

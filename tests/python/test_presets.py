@@ -323,8 +323,9 @@ def test_gemmini() -> None:
 
 @pytest.mark.slow
 @presets.every_chip
-@pytest.mark.parametrize("objective", ["energy", "edp"])
-def test_alexnet_runs_and_the_array_is_used(chip: str, objective: str) -> None:
-    report = da.simulate("alexnet", chip, objective=objective)
+def test_alexnet_uses_the_array(chip: str) -> None:
+    # Mapped for the product of energy and time: fewer pJ alone may leave most of a large chip idle.
+    report = da.simulate("alexnet", chip, objective="edp")
     assert report.macs == da.zoo.load("alexnet").total_macs
-    assert max(layer.utilization for layer in report.layers if layer.mapping) > 0.25
+    busiest = max(layer.active_pes for layer in report.layers if layer.mapping)
+    assert busiest > 0.25 * arch.load(chip).pe_count

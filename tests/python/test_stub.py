@@ -138,6 +138,10 @@ def examples() -> list[Any]:
         found += [counts.memories(3)[0][0], counts.networks(3)[1][0], counts.ramps(3)[2][0]]
         outcome = _core.search(chip, [problem], [space], _core.Objective.energy, effort, threads=1)[0]
         found += [outcome, *outcome.pareto]
+    roomy = _core.Architecture([memory("ram"), array, memory("rf")], 1.0)
+    rates = _core.search_rate(problem, roomy, space, proposals=2, rounds=1, seed=1)
+    found += [_core.cost_rate(problem, roomy, space, mappings=2, rounds=1, seed=1, cold=True)]
+    found += [rates, rates.cold]
     layer = _core.Isca16Layer(
         batch=1,
         groups=1,

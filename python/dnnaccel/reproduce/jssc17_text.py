@@ -119,8 +119,8 @@ def _sums(row: ChipRow) -> str:
     channels = depth / passes * sums / (row.chip.glb_mib - inputs)
     together = row.chip.q * row.chip.r
     return (
-        f"{row.chip.layer}: {sums:.1f} of our {inputs + sums:.1f} MiB over the buffer are partial sums, to "
-        f"and fro in each of {passes} passes of {together} channels, as the paper's mapping table has it; "
+        f"{row.chip.layer}: {sums:.1f} of our {inputs + sums:.1f} MiB over the buffer are partial sums, out "
+        f"and back in each of {passes} passes of {together} channels, as the paper's mapping table has it; "
         f"the measured {row.chip.glb_mib} MiB would be passes of {channels:.1f} channels"
     )
 
