@@ -26,11 +26,13 @@ HeadPlan::HeadPlan(const arch::Architecture& architecture, const mapping::Layout
     arrays_above.push_back(depths);
     if (level < architecture.size() && architecture.array(level) != nullptr) ++depths;
   }
+  std::size_t most = 1;
   for (int d = 0; d < problem::kMaxDims; ++d) {
     std::size_t count = 1;
     for (int slot : layout.slots_of(d)) count += layout.slots()[at(slot)].spatial ? 0 : 1;
-    cuts.count = std::max(cuts.count, count);
+    most = std::max(most, count);
   }
+  cuts = Cuts(most);
   instances = kTrips + spatial.size();
   tile = instances + at(depths);
   size = tile + at(architecture.size());

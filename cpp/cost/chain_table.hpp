@@ -23,16 +23,21 @@ struct alignas(64) Line {
 /// Sizes of what is tabulated. All dims are given as many cuts as the one with most temporal slots
 /// has, so that a place in a row is the same for each.
 struct Cuts {
-  std::size_t count = 1;  ///< places where a loop of another dim can stand among those of a dim
+  Cuts() = default;
+  explicit Cuts(std::size_t cuts)
+      : count(cuts),
+        of_pair(2 * cuts),
+        of_link(2 * cuts),
+        fetched_cells(cuts * cuts),
+        cells_of_link(5 * cuts * cuts) {}
 
-  /// Of one pair of keepers, in the row of a plain dim: fetched, kept.
-  [[nodiscard]] std::size_t of_pair() const { return 2 * count; }
-  /// Of one link, in the row of an absent dim: standing by, stepping.
-  [[nodiscard]] std::size_t of_link() const { return 2 * count; }
-  /// Of one link, in the cells of a window: fetched, and then kept, with either dim stepping or
+  std::size_t count = 1;    ///< places where a loop of another dim can stand among those of a dim
+  std::size_t of_pair = 2;  ///< in the row of a plain dim: fetched, kept
+  std::size_t of_link = 2;  ///< in the row of an absent dim: standing by, stepping
+  /// In the cells of a window, of one link: fetched, and then kept, with either dim stepping or
   /// none.
-  [[nodiscard]] std::size_t fetched_cells() const { return count * count; }
-  [[nodiscard]] std::size_t cells_of_link() const { return 5 * count * count; }
+  std::size_t fetched_cells = 1;
+  std::size_t cells_of_link = 5;
 };
 
 /// Where things stand in the head of a chain, the same for all dims of a layout.

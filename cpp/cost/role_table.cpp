@@ -56,11 +56,11 @@ RoleTable::RoleTable(const arch::Architecture& architecture, KeeperPlan plan,
   const std::size_t links = plan_.pairs.back().first_entry;
   for (std::uint8_t table : axes_.plain) is_plain_[table] = true;
   const std::size_t pairs = plan_.pairs.size() - 1;
-  last_tiles_ = pairs * cuts.of_pair();
-  largest_tiles_ = links * cuts.cells_of_link() + compute_links;
+  last_tiles_ = pairs * cuts.of_pair;
+  largest_tiles_ = links * cuts.cells_of_link + compute_links;
   const std::size_t plain_lines =
       lines(last_tiles_ + (plan_.role == problem::Role::outputs ? pairs : 0));
-  const std::size_t absent_lines = lines(links * cuts.of_link() + compute_links);
+  const std::size_t absent_lines = lines(links * cuts.of_link + compute_links);
   for (std::size_t j = 0; j < chains.size(); ++j) {
     strides_[j] = is_plain_[j] ? plain_lines : absent_lines;
     reserve_rows(j, chains[j].size());
@@ -108,7 +108,7 @@ void RoleTable::fill_plain(const ChainTable& chains, ChainId id, Word* values) c
       if (cut == loops.size()) break;
       steps[loops[cut]].part = Part::outer;
     }
-    values += cuts_.of_pair();
+    values += cuts_.of_pair;
   }
 }
 
@@ -131,7 +131,7 @@ void RoleTable::fill_absent(const ChainTable& chains, ChainId id, Word* values) 
         values[cuts_.count + cut] = static_cast<Word>(absent(chain.bound, span_of(steps)));
         steps[loops[cut]].part = Part::outer;
       }
-      values += cuts_.of_link();
+      values += cuts_.of_link;
     }
   }
 }
@@ -148,7 +148,7 @@ std::uint64_t RoleTable::window_value(std::size_t number, const ChainId* ids,
                                       std::size_t cell) const {
   const KeeperPair& pair = plan_.pairs[pair_number];
   const TabledWindow& window = axes_.windows[number];
-  const bool kept = !pair.compute && cell >= cuts_.fetched_cells();
+  const bool kept = !pair.compute && cell >= cuts_.fetched_cells;
   const int count = static_cast<int>(cuts_.count);
   const auto cut_of = [&](std::size_t cut) {
     const int place = static_cast<int>(cut);
@@ -160,7 +160,7 @@ std::uint64_t RoleTable::window_value(std::size_t number, const ChainId* ids,
   ChainCut cut_r = whole;
   if (!pair.compute) {
     const std::size_t columns = cuts_.count * (kept ? 2U : 1U);
-    const std::size_t place = kept ? cell - cuts_.fetched_cells() : cell;
+    const std::size_t place = kept ? cell - cuts_.fetched_cells : cell;
     cut_p = cut_of(place / columns);
     cut_r = cut_of(place % columns);
   }

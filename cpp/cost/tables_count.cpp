@@ -52,7 +52,7 @@ inline void Tables::product(const RoleAtHand& hand, const Place& place, const St
   for (const Factor& dim : hand.absent) {
     const Word* values = dim.values + place.absent + cut[dim.table];
     for (std::size_t link = 0; link < kLinks; ++link) {
-      products[link] *= values[link * cuts_.of_link()];
+      products[link] *= values[link * cuts_.of_link];
     }
   }
   for (std::size_t w = 0; w < hand.windows.size(); ++w) {
@@ -60,10 +60,10 @@ inline void Tables::product(const RoleAtHand& hand, const Place& place, const St
     const std::size_t cell =
         kAsk == Ask::fetched
             ? cut[window.p] * cuts_.count + cut[window.r]
-            : cuts_.fetched_cells() + cut[window.p] * 2 * cuts_.count + cut[window.r];
+            : cuts_.fetched_cells + cut[window.p] * 2 * cuts_.count + cut[window.r];
     Word* cells = window.cells + place.cell + cell;
     for (std::size_t link = 0; link < kLinks; ++link) {
-      products[link] *= known(cells[link * cuts_.cells_of_link()], hand, w, place, link, cell);
+      products[link] *= known(cells[link * cuts_.cells_of_link], hand, w, place, link, cell);
     }
   }
   for (std::size_t link = 0; link < kLinks; ++link) out[link] = products[link];
@@ -74,8 +74,8 @@ inline Tables::Place Tables::along(const Place& place, std::size_t links) const 
   return {.pair = place.pair,
           .link = place.link + links,
           .plain = place.plain,
-          .absent = place.absent + links * cuts_.of_link(),
-          .cell = place.cell + links * cuts_.cells_of_link()};
+          .absent = place.absent + links * cuts_.of_link,
+          .cell = place.cell + links * cuts_.cells_of_link};
 }
 
 /// Words of `kLinks` links between two keepers; `above` has the bits of the loops above the child.
@@ -134,7 +134,7 @@ void Tables::last_tiles(const RoleAtHand& hand, const Place& place, std::size_t 
   for (std::size_t link = 0; link < links; ++link) {
     out[link] = plain;
     for (const Factor& dim : hand.absent) {
-      out[link] *= dim.values[place.absent + link * cuts_.of_link()];
+      out[link] *= dim.values[place.absent + link * cuts_.of_link];
     }
   }
 }
@@ -196,7 +196,7 @@ void Tables::count_role(std::size_t role, Counts& out) {
     }
     place = along(place, pair.links);
     place.link = 0;
-    place.plain += cuts_.of_pair();
+    place.plain += cuts_.of_pair;
     ++place.pair;
   }
 }
