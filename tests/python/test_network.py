@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dnnaccel.builder import NetworkBuilder
 from dnnaccel.errors import LayerError, MissingExtraError, NetworkError, UnknownNameError
 from dnnaccel.layers import Add, Conv2d, Layer, Linear, MatMul, ReLU
-from dnnaccel.network import Network, NetworkBuilder
+from dnnaccel.network import Network
 
 
 def branching() -> Network:
