@@ -329,10 +329,12 @@ def check_shared(network: str, layer: Layer, bound: Mapping[str, Layer]) -> None
         return
     if owner == layer.name or owner not in bound:
         raise NetworkError(
-            f"network {network!r}: layer {layer.name!r} uses the weights of {owner!r}, which is no layer before it"
+            f"network {network!r}: layer {layer.name!r} uses the weights of {owner!r}, "
+            "which is no layer before it"
         )
     if bound[owner].kind != layer.kind or bound[owner].parameters != layer.parameters:
         raise NetworkError(
             f"network {network!r}: layer {layer.name!r} cannot use the weights of {owner!r}: "
-            f"{layer.kind} with {layer.parameters} parameters, {bound[owner].kind} with {bound[owner].parameters}"
+            f"{layer.kind} with {layer.parameters} parameters, "
+            f"{bound[owner].kind} with {bound[owner].parameters}"
         )

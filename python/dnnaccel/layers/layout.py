@@ -66,7 +66,7 @@ class Reshape(Layer):
     def _infer(self, shapes: tuple[Shape, ...]) -> Shape:
         if math.prod(shapes[0]) != math.prod(self.shape):
             raise self._error(
-                f"{shapes[0]} has {math.prod(shapes[0])} elements and {self.shape} has {math.prod(self.shape)}"
+                f"{shapes[0]} has {math.prod(shapes[0])} elements, {self.shape} has {math.prod(self.shape)}"
             )
         return self.shape
 
@@ -147,8 +147,8 @@ class Pad2d(Layer):
 class ChannelShuffle(Layer):
     """Channels dealt out like cards: (groups, channels / groups) read as (channels / groups, groups).
 
-    ShuffleNet's way to let groups see each other (Zhang et al., CVPR 2018, section 3.1). No vector operations;
-    its words move.
+    ShuffleNet's way to let groups see each other (Zhang et al., CVPR 2018, section 3.1). No vector
+    operations; its words move.
     """
 
     kind: ClassVar[str] = "channel_shuffle"
