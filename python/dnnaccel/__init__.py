@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnnaccel import dataflow, layers, sparsity, zoo
 from dnnaccel._core import __version__, build_config
+from dnnaccel.builder import NetworkBuilder
 from dnnaccel.compare import Comparison, compare
 from dnnaccel.cost import LayerReport, evaluate
 from dnnaccel.dataflow import Dataflow
@@ -26,7 +27,7 @@ from dnnaccel.errors import (
 )
 from dnnaccel.mapper import SearchResult, search
 from dnnaccel.mapping import Mapping
-from dnnaccel.network import Network, NetworkBuilder
+from dnnaccel.network import Network
 from dnnaccel.problem import Problem
 from dnnaccel.report import Report
 

@@ -30,7 +30,7 @@ OBJECTIVES: tuple[str, ...] = ("energy", "latency", "edp")
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, what) while a search runs."""
 
-# Starts and proposals per start of the annealing: about 0.15 s for a convolution on two cores. Mapspaces of
+# Starts and proposals per start of the annealing: about 0.3 s for a convolution on two cores. Mapspaces of
 # at most `exhaustive_limit` points are enumerated instead, and the answer is then the proved optimum.
 _EFFORT = {"exhaustive_limit": 20_000, "starts": 24, "proposals": 20_000}
 

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from dnnaccel import layers as kinds
 from dnnaccel.errors import MissingExtraError, NetworkError, did_you_mean, unknown_name
-from dnnaccel.layers import Layer, Pair, Shape, whole_number
+from dnnaccel.layers import Layer, Shape, whole_number
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Metadata", "Network", "NetworkBuilder"]
+__all__ = ["Metadata", "Network", "bind", "check_inputs", "check_links", "check_new"]
 
 Metadata = Mapping[str, str | int | float | None]
 """What is known of a network besides its layers.
@@ -68,12 +67,13 @@ class Network:
     _consumers: Mapping[str, tuple[Layer, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        inputs = _check_inputs(self.name, self.inputs)
+        inputs = check_inputs(self.name, self.inputs)
         bound: dict[str, Layer] = {}
         consumers: dict[str, list[Layer]] = {name: [] for name in inputs}
         shapes = dict(inputs)
         for layer in _in_order(self.name, self.layers, inputs):
-            bound[layer.name] = _bind(layer, shapes)
+            bound[layer.name] = bind(layer, shapes)
+            check_shared(self.name, bound[layer.name], bound)
             shapes[layer.name] = bound[layer.name].output_shape
             consumers[layer.name] = []
             for producer in dict.fromkeys(layer.inputs):
@@ -136,12 +136,12 @@ class Network:
     @property
     def total_weights(self) -> int:
         """Elements of all weights of convolutions and matrix products, biases not counted."""
-        return sum(layer.weights for layer in self.layers)
+        return sum(layer.weights for layer in self.layers if layer.weights_from is None)
 
     @property
     def total_parameters(self) -> int:
         """Learned numbers: weights, biases, scales and shifts of normalisations."""
-        return sum(layer.parameters for layer in self.layers)
+        return sum(layer.parameters for layer in self.layers if layer.weights_from is None)
 
     def consumers(self, name: str) -> tuple[Layer, ...]:
         """Return the layers that read the layer or input `name`, in running order; each once.
@@ -231,7 +231,7 @@ def _filter_text(layer: Layer) -> str:
     return f"{kernel[0]}x{kernel[1]}/{step}"
 
 
-def _check_inputs(network: str, inputs: Mapping[str, Shape]) -> dict[str, Shape]:
+def check_inputs(network: str, inputs: Mapping[str, Shape]) -> dict[str, Shape]:
     if not isinstance(inputs, Mapping):
         raise NetworkError(f"network {network!r}: inputs must map names to shapes, given {inputs!r}")
     checked: dict[str, Shape] = {}
@@ -255,11 +255,11 @@ def _check_inputs(network: str, inputs: Mapping[str, Shape]) -> dict[str, Shape]
     return checked
 
 
-def _bind(layer: Layer, shapes: Mapping[str, Shape]) -> Layer:
+def bind(layer: Layer, shapes: Mapping[str, Shape]) -> Layer:
     return dataclasses.replace(layer, input_shapes=tuple(shapes[name] for name in layer.inputs))
 
 
-def _check_links(network: str, layer: Layer, known: Mapping[str, object]) -> None:
+def check_links(network: str, layer: Layer, known: Mapping[str, object]) -> None:
     if not layer.inputs:
         raise NetworkError(f"network {network!r}: layer {layer.name!r} reads nothing; name its inputs")
     for name in layer.inputs:
@@ -270,7 +270,7 @@ def _check_links(network: str, layer: Layer, known: Mapping[str, object]) -> Non
             )
 
 
-def _check_new(network: str, name: str, known: Mapping[str, object]) -> None:
+def check_new(network: str, name: str, known: Mapping[str, object]) -> None:
     if name in known:
         raise NetworkError(
             f"network {network!r}: two layers or inputs are named {name!r}; names must be unique"
@@ -287,14 +287,14 @@ def _in_order(network: str, layers: Iterable[Layer], inputs: Mapping[str, Shape]
             raise NetworkError(
                 f"network {network!r}: layers must be layers, as layers.Conv2d(...), given {layer!r}"
             )
-        _check_new(network, layer.name, position)
+        check_new(network, layer.name, position)
         position[layer.name] = index
     if not given:
         raise NetworkError(f"network {network!r} has no layers; it needs one at least")
     waits: list[int] = []
     readers: dict[str, list[int]] = {layer.name: [] for layer in given}
     for index, layer in enumerate(given):
-        _check_links(network, layer, position)
+        check_links(network, layer, position)
         producers = {name for name in layer.inputs if position[name] >= 0}
         waits.append(len(producers))
         for name in producers:
@@ -322,225 +322,19 @@ def _find_cycle(stuck: Mapping[str, Layer]) -> list[str]:
     return path[path.index(path[-1]) :]
 
 
-class NetworkBuilder:
-    """Builds a `Network` layer by layer; each method adds one layer and returns its name.
-
-    A layer reads the one added before it (the first one reads the network's first input) unless `after` names
-    what it reads. Mistakes raise `LayerError` or `NetworkError` at the line that makes them.
-
-    Examples
-    --------
-    >>> b = NetworkBuilder("block", input_shape=(1, 64, 56, 56))
-    >>> conv = b.conv2d("conv", out_channels=64, kernel=3, padding=1)
-    >>> out = b.add("sum", after=(conv, "input"))
-    >>> b.build().total_macs
-    115605504
-    """
-
-    def __init__(
-        self, name: str, *, input_shape: Shape, input_name: str = "input", metadata: Metadata | None = None
-    ) -> None:
-        """Start a network with one input of shape `input_shape`, batch first."""
-        self._name = name
-        self._metadata: Metadata = dict(metadata or {})
-        self._inputs: dict[str, Shape] = {}
-        self._layers: list[Layer] = []
-        self._shapes: dict[str, Shape] = {}
-        self.input(input_name, shape=input_shape)
-        self._last = input_name
-
-    def input(self, name: str, *, shape: Shape) -> str:
-        """Add a further input of the network; it is read only by layers that name it."""
-        _check_new(self._name, name, self._shapes)
-        self._inputs = _check_inputs(self._name, {**self._inputs, name: shape})
-        self._shapes[name] = self._inputs[name]
-        return name
-
-    def append(self, layer: Layer) -> str:
-        """Add a layer of any kind; one without `inputs` reads the layer added before it."""
-        _check_new(self._name, layer.name, self._shapes)
-        if not layer.inputs:
-            layer = dataclasses.replace(layer, inputs=(self._last,), input_shapes=())
-        _check_links(self._name, layer, self._shapes)
-        self._shapes[layer.name] = _bind(layer, self._shapes).output_shape
-        self._layers.append(layer)
-        self._last = layer.name
-        return layer.name
-
-    def build(self) -> Network:
-        """Return the network; the builder can go on and build a longer one."""
-        return Network(self._name, tuple(self._layers), inputs=self._inputs, metadata=self._metadata)
-
-    def conv2d(
-        self,
-        name: str,
-        *,
-        out_channels: int,
-        kernel: Pair,
-        stride: Pair = 1,
-        padding: Pair = 0,
-        dilation: Pair = 1,
-        groups: int = 1,
-        bias: bool = True,
-        after: str | None = None,
-    ) -> str:
-        """Add a `layers.Conv2d`."""
-        return self.append(
-            kinds.Conv2d(
-                name=name,
-                inputs=_names(after),
-                out_channels=out_channels,
-                kernel=kernel,
-                stride=stride,
-                padding=padding,
-                dilation=dilation,
-                groups=groups,
-                bias=bias,
-            )
+def check_shared(network: str, layer: Layer, bound: Mapping[str, Layer]) -> None:
+    """Raise `NetworkError` unless the layer whose weights `layer` uses stands before it and is like it."""
+    owner = layer.weights_from
+    if owner is None:
+        return
+    if owner == layer.name or owner not in bound:
+        raise NetworkError(
+            f"network {network!r}: layer {layer.name!r} uses the weights of {owner!r}, "
+            "which is no layer before it"
         )
-
-    def depthwise(
-        self,
-        name: str,
-        *,
-        kernel: Pair,
-        multiplier: int = 1,
-        stride: Pair = 1,
-        padding: Pair = 0,
-        dilation: Pair = 1,
-        bias: bool = True,
-        after: str | None = None,
-    ) -> str:
-        """Add a `layers.DepthwiseConv2d`."""
-        return self.append(
-            kinds.DepthwiseConv2d(
-                name=name,
-                inputs=_names(after),
-                kernel=kernel,
-                multiplier=multiplier,
-                stride=stride,
-                padding=padding,
-                dilation=dilation,
-                bias=bias,
-            )
+    if bound[owner].kind != layer.kind or bound[owner].parameters != layer.parameters:
+        raise NetworkError(
+            f"network {network!r}: layer {layer.name!r} cannot use the weights of {owner!r}: "
+            f"{layer.kind} with {layer.parameters} parameters, "
+            f"{bound[owner].kind} with {bound[owner].parameters}"
         )
-
-    def linear(
-        self,
-        name: str,
-        *,
-        out_features: int,
-        in_features: int | None = None,
-        bias: bool = True,
-        after: str | None = None,
-    ) -> str:
-        """Add a `layers.Linear`; an image must be flattened before it."""
-        return self.append(
-            kinds.Linear(
-                name=name,
-                inputs=_names(after),
-                out_features=out_features,
-                in_features=in_features,
-                bias=bias,
-            )
-        )
-
-    def matmul(self, name: str, *, after: Sequence[str]) -> str:
-        """Add a `layers.MatMul` of the two activations that `after` names, left and right."""
-        return self.append(kinds.MatMul(name=name, inputs=_names(after)))
-
-    def max_pool(
-        self,
-        name: str,
-        *,
-        kernel: Pair,
-        stride: Pair | None = None,
-        padding: Pair = 0,
-        ceil_mode: bool = False,
-        after: str | None = None,
-    ) -> str:
-        """Add a `layers.MaxPool2d`; the stride is the kernel unless given."""
-        return self.append(
-            kinds.MaxPool2d(
-                name=name,
-                inputs=_names(after),
-                kernel=kernel,
-                stride=stride,
-                padding=padding,
-                ceil_mode=ceil_mode,
-            )
-        )
-
-    def avg_pool(
-        self,
-        name: str,
-        *,
-        kernel: Pair,
-        stride: Pair | None = None,
-        padding: Pair = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-        after: str | None = None,
-    ) -> str:
-        """Add a `layers.AvgPool2d`; the stride is the kernel unless given."""
-        return self.append(
-            kinds.AvgPool2d(
-                name=name,
-                inputs=_names(after),
-                kernel=kernel,
-                stride=stride,
-                padding=padding,
-                ceil_mode=ceil_mode,
-                count_include_pad=count_include_pad,
-            )
-        )
-
-    def global_avg_pool(self, name: str, *, after: str | None = None) -> str:
-        """Add a `layers.GlobalAvgPool2d`."""
-        return self.append(kinds.GlobalAvgPool2d(name=name, inputs=_names(after)))
-
-    def global_max_pool(self, name: str, *, after: str | None = None) -> str:
-        """Add a `layers.GlobalMaxPool2d`."""
-        return self.append(kinds.GlobalMaxPool2d(name=name, inputs=_names(after)))
-
-    def lrn(self, name: str, *, size: int = 5, after: str | None = None) -> str:
-        """Add a `layers.LRN` over `size` channels."""
-        return self.append(kinds.LRN(name=name, inputs=_names(after), size=size))
-
-    def relu(self, name: str, *, after: str | None = None) -> str:
-        """Add a `layers.ReLU`."""
-        return self.append(kinds.ReLU(name=name, inputs=_names(after)))
-
-    def sigmoid(self, name: str, *, after: str | None = None) -> str:
-        """Add a `layers.Sigmoid`."""
-        return self.append(kinds.Sigmoid(name=name, inputs=_names(after)))
-
-    def tanh(self, name: str, *, after: str | None = None) -> str:
-        """Add a `layers.Tanh`."""
-        return self.append(kinds.Tanh(name=name, inputs=_names(after)))
-
-    def batch_norm(self, name: str, *, after: str | None = None) -> str:
-        """Add a `layers.BatchNorm`."""
-        return self.append(kinds.BatchNorm(name=name, inputs=_names(after)))
-
-    def add(self, name: str, *, after: Sequence[str]) -> str:
-        """Add a `layers.Add` of the layers that `after` names."""
-        return self.append(kinds.Add(name=name, inputs=_names(after)))
-
-    def concat(self, name: str, *, after: Sequence[str], axis: int = 1) -> str:
-        """Add a `layers.Concat` of the layers that `after` names."""
-        return self.append(kinds.Concat(name=name, inputs=_names(after), axis=axis))
-
-    def flatten(self, name: str, *, after: str | None = None) -> str:
-        """Add a `layers.Flatten`."""
-        return self.append(kinds.Flatten(name=name, inputs=_names(after)))
-
-    def softmax(self, name: str, *, axis: int = -1, after: str | None = None) -> str:
-        """Add a `layers.Softmax` along `axis`."""
-        return self.append(kinds.Softmax(name=name, inputs=_names(after), axis=axis))
-
-
-def _names(after: str | Sequence[str] | None) -> tuple[str, ...]:
-    if after is None:
-        return ()
-    return (after,) if isinstance(after, str) else tuple(after)

@@ -38,8 +38,10 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("_checks",),
     ("energy",),
     ("layers", "arch"),
+    ("_summary", "_drawing", "_netfile"),
     ("network", "mapping", "dataflow_files"),
-    ("zoo", "dataflow"),
+    ("builder", "datasets"),
+    ("zoo", "dataflow", "importers"),
     ("mapspace",),
     ("_lower",),
     ("sparsity",),
@@ -54,7 +56,17 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
 )
 RANK = {module: rank for rank, group in enumerate(PYTHON_ORDER) for module in group}
 # Networks and chips do not know each other, though their ranks would let them.
-NETWORK_SIDE = {"layers", "network", "zoo"}
+NETWORK_SIDE = {
+    "layers",
+    "_summary",
+    "_drawing",
+    "_netfile",
+    "network",
+    "builder",
+    "datasets",
+    "zoo",
+    "importers",
+}
 CHIP_SIDE = {"energy", "arch", "mapping", "dataflow_files", "dataflow", "mapspace"}
 
 NOT_AT_IMPORT = ("click", "matplotlib", "onnx", "pandas", "pydantic", "rich", "torch", "yaml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 
 from dnnaccel.errors import NetworkError, unknown_name
@@ -11,8 +12,8 @@ from dnnaccel.zoo import alexnet, lenet, resnet, vgg
 
 __all__ = ["load", "names"]
 
-# Adding a network: a function of the batch in its family's file, and one line here.
-_NETWORKS: dict[str, Callable[[int], Network]] = {
+# Adding a network: a function of its options in its family's file, and one line here.
+_NETWORKS: dict[str, Callable[..., Network]] = {
     "lenet5": lenet.lenet5,
     "alexnet": alexnet.alexnet,
     "vgg16": vgg.vgg16,
@@ -25,11 +26,35 @@ def names() -> list[str]:
     return list(_NETWORKS)
 
 
-def load(name: str, *, batch: int = 1) -> Network:
+def load(
+    name: str,
+    *,
+    batch: int = 1,
+    image_size: int | None = None,
+    sequence_length: int | None = None,
+    width: float | None = None,
+) -> Network:
     """Build the network `name` for `batch` samples at a time.
 
-    Raises `UnknownNameError` with the nearest name, and `NetworkError` for a batch that is no whole number
-    from 1 to 2**31 - 1.
+    Parameters
+    ----------
+    name
+        One of `names`.
+    batch
+        Samples of one run.
+    image_size
+        Rows and columns of the input image, where the network takes one; None for the published size.
+    sequence_length
+        Words, tokens or steps of one sample, where the network takes a sequence.
+    width
+        Factor on the numbers of channels, where the network has one (MobileNet, ShuffleNet).
+
+    Raises
+    ------
+    UnknownNameError
+        For a name that is none of `names`, with the nearest one.
+    NetworkError
+        For an option that the network does not have, or a value that makes no sense.
 
     Examples
     --------
@@ -38,9 +63,26 @@ def load(name: str, *, batch: int = 1) -> Network:
     """
     if name not in _NETWORKS:
         raise unknown_name("network", name, _NETWORKS)
-    size = whole_number(batch, minimum=1)
-    if size is None:
-        raise NetworkError(
-            f"network {name!r}: batch must be a whole number from 1 to 2**31 - 1, given {batch!r}"
-        )
-    return _NETWORKS[name](size)
+    given = {"image_size": image_size, "sequence_length": sequence_length}
+    options: dict[str, int | float] = {}
+    for option, value in {"batch": batch, **given}.items():
+        if value is None:
+            continue
+        size = whole_number(value, minimum=1)
+        if size is None:
+            raise NetworkError(
+                f"network {name!r}: {option} must be a whole number from 1 to 2**31 - 1, given {value!r}"
+            )
+        options[option] = size
+    if width is not None:
+        if isinstance(width, bool) or not isinstance(width, int | float) or not 0 < width <= 16:
+            raise NetworkError(
+                f"network {name!r}: width must be a number above 0, at most 16, given {width!r}"
+            )
+        options["width"] = width
+    build = _NETWORKS[name]
+    known = [option for option in inspect.signature(build).parameters if option in ("batch", *given, "width")]
+    for option in options:
+        if option not in known:
+            raise NetworkError(f"network {name!r} has no option {option}; it has {', '.join(known)}")
+    return build(**options)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dnnaccel.network import Network, NetworkBuilder
+from dnnaccel.builder import NetworkBuilder
+from dnnaccel.network import Network
 from dnnaccel.zoo._sources import TUTORIAL
 
 __all__ = ["alexnet"]
 
 
-def alexnet(batch: int) -> Network:
+def alexnet(*, batch: int = 1) -> Network:
     """Build AlexNet as published: 227x227 images, and conv2, conv4, conv5 in two groups (once, two GPUs)."""
     b = NetworkBuilder(
         "alexnet",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dnnaccel.network import Network, NetworkBuilder
+from dnnaccel.builder import NetworkBuilder
+from dnnaccel.network import Network
 from dnnaccel.zoo._sources import TUTORIAL
 
 __all__ = ["lenet5"]
 
 
-def lenet5(batch: int) -> Network:
+def lenet5(*, batch: int = 1) -> Network:
     """Build LeNet-5 of 1998 for 28x28 images, padded by 2 to the paper's 32x32.
 
     The paper connects C3 to its inputs by a sparse table; here it is dense, as in later implementations. Its

@@ -6,13 +6,14 @@ block of stage conv3_x, `bn3_2b` its normalisation; `conv3_1p` is the projection
 
 from __future__ import annotations
 
-from dnnaccel.network import Network, NetworkBuilder
+from dnnaccel.builder import NetworkBuilder
+from dnnaccel.network import Network
 from dnnaccel.zoo._sources import IMGCLSMOB, TUTORIAL
 
 __all__ = ["resnet50"]
 
 
-def resnet50(batch: int) -> Network:
+def resnet50(*, batch: int = 1) -> Network:
     """Build ResNet-50 with the paper's strides: a stage's first 1x1 convolution halves the image.
 
     (torchvision's "v1.5" puts that stride into the 3x3 convolution and has 6 % more MACs.)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dnnaccel.network import Network, NetworkBuilder
+from dnnaccel.builder import NetworkBuilder
+from dnnaccel.network import Network
 from dnnaccel.zoo._sources import IMGCLSMOB, TUTORIAL
 
 __all__ = ["vgg16"]
 
 
-def vgg16(batch: int) -> Network:
+def vgg16(*, batch: int = 1) -> Network:
     """Build VGG-16 (configuration D): stages of 3x3 convolutions, each halved by a max pooling."""
     b = NetworkBuilder(
         "vgg16",

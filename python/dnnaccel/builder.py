@@ -1,0 +1,274 @@
+"""Building a network layer by layer."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from dnnaccel import layers as kinds
+from dnnaccel.layers import Layer, Pair, Shape
+from dnnaccel.network import Metadata, Network, bind, check_inputs, check_links, check_new
+
+__all__ = ["NetworkBuilder"]
+
+
+class NetworkBuilder:
+    """Builds a `Network` layer by layer; each method adds one layer and returns its name.
+
+    A layer reads the one added before it (the first one reads the network's first input) unless `after` names
+    what it reads. Mistakes raise `LayerError` or `NetworkError` at the line that makes them.
+
+    Examples
+    --------
+    >>> b = NetworkBuilder("block", input_shape=(1, 64, 56, 56))
+    >>> conv = b.conv2d("conv", out_channels=64, kernel=3, padding=1)
+    >>> out = b.add("sum", after=(conv, "input"))
+    >>> b.build().total_macs
+    115605504
+    """
+
+    def __init__(
+        self, name: str, *, input_shape: Shape, input_name: str = "input", metadata: Metadata | None = None
+    ) -> None:
+        """Start a network with one input of shape `input_shape`, batch first."""
+        self._name = name
+        self._metadata: Metadata = dict(metadata or {})
+        self._inputs: dict[str, Shape] = {}
+        self._layers: list[Layer] = []
+        self._shapes: dict[str, Shape] = {}
+        self.input(input_name, shape=input_shape)
+        self._last = input_name
+
+    def input(self, name: str, *, shape: Shape) -> str:
+        """Add a further input of the network; it is read only by layers that name it."""
+        check_new(self._name, name, self._shapes)
+        self._inputs = check_inputs(self._name, {**self._inputs, name: shape})
+        self._shapes[name] = self._inputs[name]
+        return name
+
+    def append(self, layer: Layer) -> str:
+        """Add a layer of any kind; one without `inputs` reads the layer added before it."""
+        check_new(self._name, layer.name, self._shapes)
+        if not layer.inputs:
+            layer = dataclasses.replace(layer, inputs=(self._last,), input_shapes=())
+        check_links(self._name, layer, self._shapes)
+        self._shapes[layer.name] = bind(layer, self._shapes).output_shape
+        self._layers.append(layer)
+        self._last = layer.name
+        return layer.name
+
+    def build(self) -> Network:
+        """Return the network; the builder can go on and build a longer one."""
+        return Network(self._name, tuple(self._layers), inputs=self._inputs, metadata=self._metadata)
+
+    def conv2d(
+        self,
+        name: str,
+        *,
+        out_channels: int,
+        kernel: Pair,
+        stride: Pair = 1,
+        padding: Pair = 0,
+        dilation: Pair = 1,
+        groups: int = 1,
+        bias: bool = True,
+        after: str | None = None,
+    ) -> str:
+        """Add a `layers.Conv2d`."""
+        return self.append(
+            kinds.Conv2d(
+                name=name,
+                inputs=_names(after),
+                out_channels=out_channels,
+                kernel=kernel,
+                stride=stride,
+                padding=padding,
+                dilation=dilation,
+                groups=groups,
+                bias=bias,
+            )
+        )
+
+    def depthwise(
+        self,
+        name: str,
+        *,
+        kernel: Pair,
+        multiplier: int = 1,
+        stride: Pair = 1,
+        padding: Pair = 0,
+        dilation: Pair = 1,
+        bias: bool = True,
+        after: str | None = None,
+    ) -> str:
+        """Add a `layers.DepthwiseConv2d`."""
+        return self.append(
+            kinds.DepthwiseConv2d(
+                name=name,
+                inputs=_names(after),
+                kernel=kernel,
+                multiplier=multiplier,
+                stride=stride,
+                padding=padding,
+                dilation=dilation,
+                bias=bias,
+            )
+        )
+
+    def linear(
+        self,
+        name: str,
+        *,
+        out_features: int,
+        in_features: int | None = None,
+        bias: bool = True,
+        after: str | None = None,
+    ) -> str:
+        """Add a `layers.Linear`; an image must be flattened before it."""
+        return self.append(
+            kinds.Linear(
+                name=name,
+                inputs=_names(after),
+                out_features=out_features,
+                in_features=in_features,
+                bias=bias,
+            )
+        )
+
+    def matmul(self, name: str, *, after: Sequence[str]) -> str:
+        """Add a `layers.MatMul` of the two activations that `after` names, left and right."""
+        return self.append(kinds.MatMul(name=name, inputs=_names(after)))
+
+    def max_pool(
+        self,
+        name: str,
+        *,
+        kernel: Pair,
+        stride: Pair | None = None,
+        padding: Pair = 0,
+        ceil_mode: bool = False,
+        after: str | None = None,
+    ) -> str:
+        """Add a `layers.MaxPool2d`; the stride is the kernel unless given."""
+        return self.append(
+            kinds.MaxPool2d(
+                name=name,
+                inputs=_names(after),
+                kernel=kernel,
+                stride=stride,
+                padding=padding,
+                ceil_mode=ceil_mode,
+            )
+        )
+
+    def avg_pool(
+        self,
+        name: str,
+        *,
+        kernel: Pair,
+        stride: Pair | None = None,
+        padding: Pair = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        after: str | None = None,
+    ) -> str:
+        """Add a `layers.AvgPool2d`; the stride is the kernel unless given."""
+        return self.append(
+            kinds.AvgPool2d(
+                name=name,
+                inputs=_names(after),
+                kernel=kernel,
+                stride=stride,
+                padding=padding,
+                ceil_mode=ceil_mode,
+                count_include_pad=count_include_pad,
+            )
+        )
+
+    def global_avg_pool(self, name: str, *, after: str | None = None) -> str:
+        """Add a `layers.GlobalAvgPool2d`."""
+        return self.append(kinds.GlobalAvgPool2d(name=name, inputs=_names(after)))
+
+    def global_max_pool(self, name: str, *, after: str | None = None) -> str:
+        """Add a `layers.GlobalMaxPool2d`."""
+        return self.append(kinds.GlobalMaxPool2d(name=name, inputs=_names(after)))
+
+    def lrn(self, name: str, *, size: int = 5, after: str | None = None) -> str:
+        """Add a `layers.LRN` over `size` channels."""
+        return self.append(kinds.LRN(name=name, inputs=_names(after), size=size))
+
+    def relu(self, name: str, *, after: str | None = None) -> str:
+        """Add a `layers.ReLU`."""
+        return self.append(kinds.ReLU(name=name, inputs=_names(after)))
+
+    def sigmoid(self, name: str, *, after: str | None = None) -> str:
+        """Add a `layers.Sigmoid`."""
+        return self.append(kinds.Sigmoid(name=name, inputs=_names(after)))
+
+    def tanh(self, name: str, *, after: str | None = None) -> str:
+        """Add a `layers.Tanh`."""
+        return self.append(kinds.Tanh(name=name, inputs=_names(after)))
+
+    def batch_norm(self, name: str, *, after: str | None = None) -> str:
+        """Add a `layers.BatchNorm`."""
+        return self.append(kinds.BatchNorm(name=name, inputs=_names(after)))
+
+    def add(self, name: str, *, after: Sequence[str]) -> str:
+        """Add a `layers.Add` of the layers that `after` names."""
+        return self.append(kinds.Add(name=name, inputs=_names(after)))
+
+    def concat(self, name: str, *, after: Sequence[str], axis: int = 1) -> str:
+        """Add a `layers.Concat` of the layers that `after` names."""
+        return self.append(kinds.Concat(name=name, inputs=_names(after), axis=axis))
+
+    def relu6(self, name: str, *, after: str | None = None) -> str:
+        """Add a `layers.ReLU6`."""
+        return self.append(kinds.ReLU6(name=name, inputs=_names(after)))
+
+    def gelu(self, name: str, *, after: str | None = None) -> str:
+        """Add a `layers.GELU`."""
+        return self.append(kinds.GELU(name=name, inputs=_names(after)))
+
+    def scale(self, name: str, *, factor: float, after: str | None = None) -> str:
+        """Add a `layers.Scale` by `factor`."""
+        return self.append(kinds.Scale(name=name, inputs=_names(after), factor=factor))
+
+    def multiply(self, name: str, *, after: Sequence[str]) -> str:
+        """Add a `layers.Multiply` of the layers that `after` names."""
+        return self.append(kinds.Multiply(name=name, inputs=_names(after)))
+
+    def reshape(self, name: str, *, shape: Shape, after: str | None = None) -> str:
+        """Add a `layers.Reshape` to `shape`, batch first."""
+        return self.append(kinds.Reshape(name=name, inputs=_names(after), shape=shape))
+
+    def permute(self, name: str, *, axes: tuple[int, ...], after: str | None = None) -> str:
+        """Add a `layers.Permute`: axis `axes[i]` becomes axis i."""
+        return self.append(kinds.Permute(name=name, inputs=_names(after), axes=axes))
+
+    def slice(
+        self, name: str, *, start: int = 0, stop: int | None = None, axis: int = 1, after: str | None = None
+    ) -> str:
+        """Add a `layers.Slice` of one axis."""
+        return self.append(kinds.Slice(name=name, inputs=_names(after), start=start, stop=stop, axis=axis))
+
+    def pad(self, name: str, *, rows: Pair, columns: Pair, after: str | None = None) -> str:
+        """Add a `layers.Pad2d`: zeros before and after the rows and the columns."""
+        return self.append(kinds.Pad2d(name=name, inputs=_names(after), rows=rows, columns=columns))
+
+    def channel_shuffle(self, name: str, *, groups: int, after: str | None = None) -> str:
+        """Add a `layers.ChannelShuffle`."""
+        return self.append(kinds.ChannelShuffle(name=name, inputs=_names(after), groups=groups))
+
+    def flatten(self, name: str, *, after: str | None = None) -> str:
+        """Add a `layers.Flatten`."""
+        return self.append(kinds.Flatten(name=name, inputs=_names(after)))
+
+    def softmax(self, name: str, *, axis: int = -1, after: str | None = None) -> str:
+        """Add a `layers.Softmax` along `axis`."""
+        return self.append(kinds.Softmax(name=name, inputs=_names(after), axis=axis))
+
+
+def _names(after: str | Sequence[str] | None) -> tuple[str, ...]:
+    if after is None:
+        return ()
+    return (after,) if isinstance(after, str) else tuple(after)

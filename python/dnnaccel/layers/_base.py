@@ -1,0 +1,247 @@
+"""What every kind of layer has."""
+
+from __future__ import annotations
+
+import math
+import operator
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from dnnaccel.errors import LayerError
+from dnnaccel.problem import MAX_MACS, Problem
+
+__all__ = ["Layer", "Pair", "Shape", "whole_number"]
+
+Pair = int | tuple[int, int]
+"""A size in rows and columns; one int means both. A layer always stores the tuple."""
+
+Shape = tuple[int, ...]
+"""Sizes of a tensor's axes, batch first."""
+
+MAX_SIZE = 2**31 - 1
+"""Largest single size, stride or padding: sums and products of two of them fit 64 bits."""
+
+
+def whole_number(value: object, *, minimum: int) -> int | None:
+    """Return `value` as an int if it is a whole number from `minimum` to 2**31 - 1, else None."""
+    # NumPy integers are whole numbers too; True is an int for Python, but never a size that was meant.
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        return None
+    number = operator.index(value)
+    return number if minimum <= number <= MAX_SIZE else None
+
+
+def as_pair(value: Pair) -> tuple[int, int]:
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def times(pair: tuple[int, int]) -> str:
+    return f"{pair[0]}x{pair[1]}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer(ABC):
+    """One operation of a network: what every kind of layer has.
+
+    Parameters
+    ----------
+    name
+        Unique in its network.
+    inputs
+        Names of the layers, or of the network's inputs, that it reads.
+    input_shapes
+        One shape per input, batch first; empty until a `Network` fills it in.
+    weights_from
+        Name of an earlier layer of the network whose learned numbers this one uses; None: its own. A
+        network's totals count shared numbers once.
+
+    Raises
+    ------
+    LayerError
+        If a parameter or a shape makes no sense; says the layer, what was given and what would be right.
+        Also when a size is asked of a layer that has no `input_shapes` yet.
+    """
+
+    kind: ClassVar[str]
+    """Word for the kind of layer, as reports print it."""
+
+    fusable: ClassVar[bool] = False
+    """Whether it is elementwise with one input, so that a chip can apply it to results on their way out."""
+
+    is_view: ClassVar[bool] = False
+    """Whether it only renames coordinates: no word moves."""
+
+    # How many inputs it takes; None: two or more.
+    _arity: ClassVar[int | None] = 1
+    # Smallest legal value of each whole-number field, and of each field that is a pair.
+    _integers: ClassVar[Mapping[str, int]] = {}
+    _pairs: ClassVar[Mapping[str, int]] = {}
+
+    name: str
+    inputs: tuple[str, ...] = ()
+    input_shapes: tuple[Shape, ...] = ()
+    weights_from: str | None = None
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.name, str) and self.name and self.name.isprintable()):
+            raise LayerError(
+                f"{self.kind} layer: name {self.name!r} must be a non-empty text of printable characters"
+            )
+        # A lone name would otherwise be taken apart into its letters.
+        inputs: Any = (self.inputs,) if isinstance(self.inputs, str) else self.inputs
+        if not (isinstance(inputs, (tuple, list)) and all(isinstance(name, str) for name in inputs)):
+            raise self._error(f"inputs must be names of layers, as ('conv1',), given {inputs!r}")
+        self._set("inputs", tuple(inputs))
+        self._fill_in()
+        for field, minimum in self._integers.items():
+            self._set(field, self._integer(field, getattr(self, field), minimum))
+        for field, minimum in self._pairs.items():
+            self._set(field, self._readas_pair(field, getattr(self, field), minimum))
+        self._set("input_shapes", self._read_shapes())
+        if self.inputs:
+            self._check_arity(len(self.inputs), ", ".join(map(repr, self.inputs)))
+        if self.input_shapes:
+            self._check_arity(len(self.input_shapes), ", ".join(map(str, self.input_shapes)))
+            self._check_sizes()
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the output, batch first."""
+        return self._infer(self._shapes())
+
+    @property
+    def problem(self) -> Problem | None:
+        """The loop nest that a chip executes, or None if the layer has no MACs."""
+        self._shapes()
+        return None
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates, for the whole batch; those on padding zeros are counted, biases are not."""
+        problem = self.problem
+        return 0 if problem is None else problem.macs
+
+    @property
+    def weights(self) -> int:
+        """Elements of the convolution's or matrix product's weights, biases not counted."""
+        return 0
+
+    @property
+    def parameters(self) -> int:
+        """Learned numbers: weights, biases, and scale and shift of a normalisation."""
+        return self.weights
+
+    @property
+    def ops(self) -> int:
+        """Vector operations for the whole batch; 0 for a layer with MACs (its biases are free)."""
+        return 0
+
+    @abstractmethod
+    def _infer(self, shapes: tuple[Shape, ...]) -> Shape:
+        """Return the output shape for `shapes`, or raise `LayerError`."""
+
+    def _fill_in(self) -> None:  # noqa: B027  (a hook that most kinds do not need)
+        """Set the fields whose default depends on others; called before any field is checked."""
+
+    def _error(self, text: str) -> LayerError:
+        return LayerError(f"{self.kind} {self.name!r}: {text}")
+
+    def _set(self, field: str, value: object) -> None:
+        object.__setattr__(self, field, value)
+
+    def _shapes(self) -> tuple[Shape, ...]:
+        if not self.input_shapes:
+            raise self._error("its input shapes are not known; give input_shapes, or put it into a Network")
+        return self.input_shapes
+
+    def _integer(self, what: str, value: object, minimum: int) -> int:
+        number = whole_number(value, minimum=minimum)
+        if number is None:
+            raise self._error(f"{what} must be a whole number from {minimum} to 2**31 - 1, given {value!r}")
+        return number
+
+    def _readas_pair(self, what: str, value: Any, minimum: int) -> tuple[int, int]:
+        sizes = value if isinstance(value, (tuple, list)) else (value, value)
+        if len(sizes) != 2:
+            raise self._error(f"{what} must be one number, or two (rows, columns), given {value!r}")
+        return (self._integer(what, sizes[0], minimum), self._integer(what, sizes[1], minimum))
+
+    def _read_shapes(self) -> tuple[Shape, ...]:
+        shapes: Any = self.input_shapes
+        if not isinstance(shapes, (tuple, list)) or not all(
+            isinstance(shape, (tuple, list)) and len(shape) >= 2 for shape in shapes
+        ):
+            raise self._error(
+                "input_shapes must hold one shape per input, batch first, as ((1, 3, 224, 224),), "
+                f"given {shapes!r}"
+            )
+        return tuple(
+            tuple(self._integer("every size of a shape", size, 1) for size in shape) for shape in shapes
+        )
+
+    def _check_arity(self, count: int, given: str) -> None:
+        if self._arity is None and count < 2:
+            raise self._error(f"takes two inputs or more, given {count}: {given}")
+        if self._arity not in (None, count):
+            plural = "" if self._arity == 1 else "s"
+            raise self._error(f"takes {self._arity} input{plural}, given {count}: {given}")
+
+    def _check_sizes(self) -> None:
+        # Inferring the output checks the shapes; what is left is that every count stays exact in 64 bits.
+        for shape in (*self.input_shapes, self.output_shape):
+            if math.prod(shape) > MAX_MACS:
+                raise self._error(
+                    f"shape {shape} has {math.prod(shape)} elements; at most 2**53 can be counted"
+                )
+        try:
+            operations = max(self.macs, self.ops)
+        except LayerError as error:
+            raise self._error(str(error)) from None
+        if operations > MAX_MACS:
+            raise self._error(f"{operations} vector operations in one layer; at most 2**53 can be counted")
+
+    def _image(self, shape: Shape) -> tuple[int, int, int, int]:
+        if len(shape) != 4:
+            raise self._error(f"takes an image (N, C, H, W), given {shape}")
+        return (shape[0], shape[1], shape[2], shape[3])
+
+    def _axis(self, axis: int, shape: Shape) -> int:
+        rank = len(shape)
+        if not -rank < axis < rank or axis == 0:
+            raise self._error(
+                f"axis {axis} of {shape} must lie in 1..{rank - 1} or count from the end (0 is the batch)"
+            )
+        return axis % rank
+
+
+def window_positions(
+    layer: Layer,
+    shape: Shape,
+    *,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    dilation: tuple[int, int] = (1, 1),
+    ceil_mode: bool = False,
+) -> tuple[int, int]:
+    """Return how many windows fit the image `shape` in rows and in columns."""
+    counts = []
+    reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+    room = tuple(size + 2 * p for size, p in zip(shape[2:], padding, strict=True))
+    if reach[0] > room[0] or reach[1] > room[1]:
+        dilated = "" if dilation == (1, 1) else f" (spread over {times((reach[0], reach[1]))})"
+        raise layer._error(
+            f"kernel {times(kernel)}{dilated} does not fit input {shape} with padding {times(padding)}; "
+            f"rows must be at least {max(1, reach[0] - 2 * padding[0])} "
+            f"and columns at least {max(1, reach[1] - 2 * padding[1])}"
+        )
+    for axis in (0, 1):
+        slack = room[axis] - reach[axis]
+        count = slack // stride[axis] + 1
+        # As PyTorch: the rest gets a window too, but none that would start beyond the input.
+        if ceil_mode and slack % stride[axis] and count * stride[axis] < shape[2 + axis] + padding[axis]:
+            count += 1
+        counts.append(count)
+    return (counts[0], counts[1])

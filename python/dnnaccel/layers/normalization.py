@@ -1,0 +1,60 @@
+"""Normalisations that look at several elements at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from dnnaccel.layers._base import MAX_SIZE, Layer, Shape
+
+__all__ = ["LRN", "Softmax"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LRN(Layer):
+    """Local response normalisation over `size` neighbouring channels: x / (k + alpha/size * sum(x^2))^beta.
+
+    Vector operations per element: 1 square (shared by the windows that see it), size - 1 additions, 1
+    multiplication and 1 addition for alpha and k, 1 power, 1 division; size + 4 in all. The first and last
+    channels see fewer neighbours and are counted alike.
+    """
+
+    kind: ClassVar[str] = "lrn"
+    _integers: ClassVar[Mapping[str, int]] = {"size": 1}
+
+    size: int = 5
+
+    def _infer(self, shapes: tuple[Shape, ...]) -> Shape:
+        return self._image(shapes[0])
+
+    @property
+    def ops(self) -> int:
+        """Operations: size + 4 per element."""
+        return (self.size + 4) * math.prod(self.output_shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Softmax(Layer):
+    """exp(x) / sum(exp(x)) along `axis` (the last one by default).
+
+    Vector operations for n elements: n - 1 comparisons for the largest, n subtractions of it (so that no
+    exponential overflows), n exponentials, n - 1 additions, n divisions; 5n - 2 in all.
+    """
+
+    kind: ClassVar[str] = "softmax"
+    _integers: ClassVar[Mapping[str, int]] = {"axis": -MAX_SIZE}
+
+    axis: int = -1
+
+    def _infer(self, shapes: tuple[Shape, ...]) -> Shape:
+        self._axis(self.axis, shapes[0])
+        return shapes[0]
+
+    @property
+    def ops(self) -> int:
+        """Operations: 5n - 2 for every n elements that are normalised together."""
+        shape = self._shapes()[0]
+        size = shape[self._axis(self.axis, shape)]
+        return (5 * size - 2) * (math.prod(shape) // size)
