@@ -152,7 +152,7 @@ def canonical(nodes: list[Node]) -> Counter[tuple[Any, ...]]:
 
     Poolings whose window is the whole image are global ones. A concatenation that only concatenations read
     and an addition that only one addition reads are parts of what reads them. Slices and paddings are windows
-    on what they read; windows on windows are one, and the same window is the same however often it is written.
+    on what they read; windows on windows are one, and one window counts once however often it is written.
     Additions do not care about order. The ceil mode of a pooling shows in its shape, the input channels of a
     convolution in its input's.
     """

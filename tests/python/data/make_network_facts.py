@@ -21,8 +21,8 @@ PROVENANCE = (
 FORMAT = (
     "A node is [operation, positions of its inputs, output shape, parameters...]. conv: kernel, stride, "
     "padding, groups, bias; maxpool and avgpool: kernel, stride, padding; fc: bias; slice: start of every "
-    "axis; zeropad: left, right, top, bottom; channel_shuffle: groups. A pair of equal numbers is one number. "
-    "No convolution is dilated."
+    "axis; zeropad: left, right, top, bottom; channel_shuffle: groups. A pair of equal numbers is one "
+    "number. No convolution is dilated."
 )
 # The words of the traces, where they differ from ours.
 WORDS = {
@@ -41,7 +41,7 @@ def pair(value: list[int]) -> int | list[int]:
 
 
 def starts(index: str) -> list[int]:
-    """Read where every axis but the batch starts, as in "(slice(None, None, None), slice(8, None, None), ...)"."""
+    """Read where every axis but the batch starts; index is as "(slice(None, None, None), slice(8, ...), ...)"."""
     found = re.findall(r"slice\((None|\d+), (?:None|\d+), None\)", index)
     assert len(found) == 4, index
     assert found[0] == "None", index
