@@ -138,5 +138,6 @@ def _v1_figures(width: float, image_size: int) -> Metadata:
     }
     if (width, image_size) == (1.0, 224):
         return {**figures, "top1": 73.57, "top5": 91.35, "accuracy_source": IMGCLSMOB}
-    quoted_by = "from memory, unverified" if (width, image_size) == (0.5, 160) else "as Keras's documentation"
-    return {**figures, "top1": top1, "accuracy_source": f"the paper; {quoted_by}"}
+    memory = (width, image_size) == (0.5, 160)
+    source = "the paper; from memory, unverified" if memory else "the paper, as Keras's documentation quotes it"
+    return {**figures, "top1": top1, "accuracy_source": source}
