@@ -139,5 +139,7 @@ def _v1_figures(width: float, image_size: int) -> Metadata:
     if (width, image_size) == (1.0, 224):
         return {**figures, "top1": 73.57, "top5": 91.35, "accuracy_source": IMGCLSMOB}
     memory = (width, image_size) == (0.5, 160)
-    source = "the paper; from memory, unverified" if memory else "the paper, as Keras's documentation quotes it"
+    source = (
+        "the paper; from memory, unverified" if memory else "the paper, as Keras's documentation quotes it"
+    )
     return {**figures, "top1": top1, "accuracy_source": source}
