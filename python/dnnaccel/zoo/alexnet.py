@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dnnaccel.builder import NetworkBuilder
-from dnnaccel.network import Network
+from dnnaccel.network import Metadata, Network
 from dnnaccel.zoo._sources import IMGCLSMOB, TUTORIAL, published
 
 __all__ = ["alexnet", "alexnet_torchvision", "classifier", "zfnet"]
@@ -11,7 +11,7 @@ __all__ = ["alexnet", "alexnet_torchvision", "classifier", "zfnet"]
 
 def alexnet(*, batch: int = 1, image_size: int = 227) -> Network:
     """Build AlexNet as published: 227x227 images, and conv2, conv4, conv5 in two groups (once, two GPUs)."""
-    figures = {
+    figures: Metadata = {
         "top1": 57.1,
         "top5": 80.2,
         "accuracy_source": "Caffe's bvlc_alexnet, single crop; from memory, unverified",
@@ -48,7 +48,7 @@ def alexnet(*, batch: int = 1, image_size: int = 227) -> Network:
 
 def alexnet_torchvision(*, batch: int = 1, image_size: int = 224) -> Network:
     """Build the AlexNet of torchvision: one tower (no groups), fewer channels, no normalisation."""
-    figures = {
+    figures: Metadata = {
         "top1": 60.7,
         "top5": 82.95,
         "accuracy_source": IMGCLSMOB,
@@ -82,7 +82,7 @@ def alexnet_torchvision(*, batch: int = 1, image_size: int = 224) -> Network:
 
 def zfnet(*, batch: int = 1, image_size: int = 224) -> Network:
     """Build ZFNet: AlexNet in one tower, with smaller and denser first filters (7x7 by 2, 5x5 by 2)."""
-    figures = {
+    figures: Metadata = {
         "top1": 60.79,
         "top5": 83.22,
         "accuracy_source": IMGCLSMOB,

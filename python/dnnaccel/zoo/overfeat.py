@@ -19,7 +19,7 @@ _ACCURACY = "the paper, single model; from memory, unverified"
 
 def overfeat_fast(*, batch: int = 1, image_size: int = 231) -> Network:
     """Build OverFeat's fast model: 231x231 images, five convolutions."""
-    figures = {
+    figures: Metadata = {
         "top1": 61.0,
         "top5": 83.0,
         "accuracy_source": _ACCURACY,
@@ -42,7 +42,7 @@ def overfeat_fast(*, batch: int = 1, image_size: int = 231) -> Network:
 
 def overfeat_accurate(*, batch: int = 1, image_size: int = 221) -> Network:
     """Build OverFeat's accurate model: 221x221 images, six convolutions."""
-    figures = {
+    figures: Metadata = {
         "top1": 64.3,
         "top5": 85.8,
         "accuracy_source": _ACCURACY,

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dnnaccel.builder import NetworkBuilder
 from dnnaccel.errors import NetworkError
-from dnnaccel.network import Network
+from dnnaccel.network import Metadata, Network
 from dnnaccel.zoo._mobile import conv_norm, depthwise_norm
-from dnnaccel.zoo._sources import IMGCLSMOB, published
+from dnnaccel.zoo._sources import IMGCLSMOB, NASNET, published
 
 __all__ = ["shufflenet_v1"]
 
@@ -23,24 +23,26 @@ _UNITS = (4, 8, 4)
 def shufflenet_v1(*, batch: int = 1, image_size: int = 224, width: float = 1.0, groups: int = 3) -> Network:
     """Build ShuffleNet with 1x1 convolutions in `groups` (1, 2, 3, 4 or 8) and `width` times the channels.
 
-    The very first 1x1 convolution is not grouped: it reads too few channels. With one group there is nothing to
-    shuffle. Raises `NetworkError` for other groups, `LayerError` where they do not divide the channels.
+    The very first 1x1 convolution is not grouped: it reads too few channels. With one group there is nothing
+    to shuffle. Raises `NetworkError` for other groups, `LayerError` where they do not divide the channels.
     """
     if groups not in _STAGE2_CHANNELS:
         raise NetworkError(f"network 'shufflenet_v1': groups must be 1, 2, 3, 4 or 8, given {groups!r}")
-    figures = {
+    figures: Metadata = {
         "top1": 66.04,
         "top5": 86.71,
         "accuracy_source": IMGCLSMOB,
+        "quoted_weights": 1_870_000,
         "quoted_macs": 137_000_000,
-        "quoted_source": "the paper; from memory, unverified",
+        "quoted_source": "pytorchcv (weights, with normalisation), the paper (MACs of convolutions alone); "
+        "from memory, unverified",
     }
-    wide = {
+    wide: Metadata = {
         "top1": 73.7,
         "accuracy_source": "the paper; from memory, unverified",
         "quoted_weights": 5_000_000,
         "quoted_macs": 524_000_000,
-        "quoted_source": "Zoph et al., Learning Transferable Architectures, CVPR 2018; from memory, unverified",
+        "quoted_source": NASNET,
     }
     usual = image_size == 224 and groups == 3
     b = NetworkBuilder(
@@ -49,8 +51,8 @@ def shufflenet_v1(*, batch: int = 1, image_size: int = 224, width: float = 1.0, 
         metadata={
             "title": "ShuffleNet v1",
             "year": 2017,
-            "source": "Zhang, Zhou, Lin, Sun: ShuffleNet: An Extremely Efficient Convolutional Neural Network "
-            "for Mobile Devices, CVPR 2018 (arXiv 2017)",
+            "source": "Zhang, Zhou, Lin, Sun: ShuffleNet: An Extremely Efficient Convolutional Neural "
+            "Network for Mobile Devices, CVPR 2018 (arXiv 2017)",
             "dataset": "ImageNet",
             **published(usual and width == 1, figures),
             **published(usual and width == 2, wide),

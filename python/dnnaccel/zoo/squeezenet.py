@@ -1,7 +1,7 @@
 """The SqueezeNet family: fire modules, and no fully connected layer.
 
-`fire2_squeeze1x1`, `fire2_expand1x1` and `fire2_expand3x3` are the convolutions of module fire2; `fire2` is its
-output.
+`fire2_squeeze1x1`, `fire2_expand1x1` and `fire2_expand3x3` are the convolutions of module fire2; `fire2` is
+its output.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from dnnaccel.zoo._sources import IMGCLSMOB, published
 
 __all__ = ["squeezenet_v1_0", "squeezenet_v1_1"]
 
-# Channels of the squeezing convolution of fire2 to fire9; each of the two expanding ones has four times as many.
+# Channels of the squeezing convolution of fire2 to fire9; both expanding ones have four times as many.
 _SQUEEZED = (16, 16, 32, 32, 48, 48, 64, 64)
 
 
 def squeezenet_v1_0(*, batch: int = 1, image_size: int = 224) -> Network:
     """Build SqueezeNet as in the paper: pools after conv1, fire4 and fire8."""
-    figures = {
+    figures: Metadata = {
         "top1": 61.27,
         "top5": 82.66,
         "accuracy_source": IMGCLSMOB,
         "quoted_weights": 1_250_000,
         "quoted_macs": 861_000_000,
         "quoted_source": "the paper (weights), and MACs as often quoted; from memory, unverified",
-        "note": "the ISCA 2019 tutorial's 1700M count a multiply-add as two operations",
+        "note": "861M are for 227x227 images and a conv10 padded by 1; the ISCA 2019 tutorial's 1700M count "
+        "a multiply-add as two operations",
     }
     b = _start("1.0", batch, image_size, published(image_size == 224, figures))
     b.conv2d("conv1", out_channels=96, kernel=7, stride=2)
@@ -37,7 +38,7 @@ def squeezenet_v1_0(*, batch: int = 1, image_size: int = 224) -> Network:
 
 def squeezenet_v1_1(*, batch: int = 1, image_size: int = 224) -> Network:
     """Build the authors' later version: a smaller conv1 and earlier pools, 2.3 times fewer MACs."""
-    figures = {
+    figures: Metadata = {
         "top1": 60.91,
         "top5": 82.61,
         "accuracy_source": IMGCLSMOB,
@@ -58,8 +59,9 @@ def _start(version: str, batch: int, image_size: int, figures: Metadata) -> Netw
         metadata={
             "title": f"SqueezeNet v{version}",
             "year": 2016,
-            "source": "Iandola, Han, Moskewicz, Ashraf, Dally, Keutzer: SqueezeNet: AlexNet-level accuracy with "
-            f"50x fewer parameters and <0.5MB model size, arXiv:1602.07360; v{version} of the authors' repository",
+            "source": "Iandola, Han, Moskewicz, Ashraf, Dally, Keutzer: SqueezeNet: AlexNet-level accuracy "
+            "with 50x fewer parameters and <0.5MB model size, arXiv:1602.07360; "
+            f"v{version} of the authors' repository",
             "dataset": "ImageNet",
             **figures,
         },

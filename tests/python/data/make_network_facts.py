@@ -41,7 +41,7 @@ def pair(value: list[int]) -> int | list[int]:
 
 
 def starts(index: str) -> list[int]:
-    """Read where every axis but the batch starts; index is as "(slice(None, None, None), slice(8, ...), ...)"."""
+    """Read where every axis but the batch starts from "(slice(None, None, None), slice(8, ...), ...)"."""
     found = re.findall(r"slice\((None|\d+), (?:None|\d+), None\)", index)
     assert len(found) == 4, index
     assert found[0] == "None", index
