@@ -132,11 +132,11 @@ class Layer(_Inferred, ABC):
         if type(self).__post_init__ is not Layer.__post_init__:
             # A kind with checks of its own gets them all.
             return dataclasses.replace(self, inputs=inputs, input_shapes=input_shapes)
-        other = object.__new__(type(self))
+        other, put = object.__new__(type(self)), object.__setattr__
         for field in _field_names(type(self)):
-            other._set(field, getattr(self, field))
-        other._set("inputs", inputs)
-        other._set("input_shapes", input_shapes)
+            put(other, field, getattr(self, field))
+        put(other, "inputs", inputs)
+        put(other, "input_shapes", input_shapes)
         other._fill_in()
         other._check_arity(inputs)
         other._check_sizes()
@@ -148,8 +148,9 @@ class Layer(_Inferred, ABC):
         try:
             return self._output_shape
         except AttributeError:
-            self._set("_output_shape", self._infer(self._shapes()))
-            return self._output_shape
+            shape = self._infer(self._shapes())
+            object.__setattr__(self, "_output_shape", shape)
+            return shape
 
     @property
     def problem(self) -> Problem | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dnnaccel.errors import NetworkError, unknown_name
 from dnnaccel.layers import whole_number
 from dnnaccel.network import Network
-from dnnaccel.zoo import alexnet, lenet, resnet, vgg
+from dnnaccel.zoo import alexnet, densenet, dpn, lenet, resnet, resnet_cifar, resnext, vgg, wide_resnet
 
 __all__ = ["load", "names"]
 
@@ -17,7 +17,25 @@ _NETWORKS: dict[str, Callable[..., Network]] = {
     "lenet5": lenet.lenet5,
     "alexnet": alexnet.alexnet,
     "vgg16": vgg.vgg16,
+    "resnet18": resnet.resnet18,
+    "resnet34": resnet.resnet34,
     "resnet50": resnet.resnet50,
+    "resnet101": resnet.resnet101,
+    "resnet152": resnet.resnet152,
+    "resnet1202": resnet_cifar.resnet1202,
+    "resnet50_v1_5": resnet.resnet50_v1_5,
+    "resnet101_v1_5": resnet.resnet101_v1_5,
+    "resnet152_v1_5": resnet.resnet152_v1_5,
+    "wide_resnet50_2": wide_resnet.wide_resnet50_2,
+    "wrn28_10": wide_resnet.wrn28_10,
+    "resnext50_32x4d": resnext.resnext50_32x4d,
+    "resnext101_32x4d": resnext.resnext101_32x4d,
+    "resnext101_64x4d": resnext.resnext101_64x4d,
+    "densenet121": densenet.densenet121,
+    "densenet161": densenet.densenet161,
+    "densenet169": densenet.densenet169,
+    "densenet201": densenet.densenet201,
+    "dpn131": dpn.dpn131,
 }
 
 
