@@ -26,6 +26,13 @@ HeadPlan::HeadPlan(const arch::Architecture& architecture, const mapping::Layout
     arrays_above.push_back(depths);
     if (level < architecture.size() && architecture.array(level) != nullptr) ++depths;
   }
+  std::size_t most = 1;
+  for (int d = 0; d < problem::kMaxDims; ++d) {
+    std::size_t count = 1;
+    for (int slot : layout.slots_of(d)) count += layout.slots()[at(slot)].spatial ? 0 : 1;
+    most = std::max(most, count);
+  }
+  cuts = Cuts(most);
   instances = kTrips + spatial.size();
   tile = instances + at(depths);
   size = tile + at(architecture.size());
@@ -38,9 +45,7 @@ ChainTable::ChainTable(const mapping::Layout& layout, const HeadPlan& plan,
       gatherer_(gatherer),
       dim_(dim),
       bound_(bound),
-      slots_(layout.slots_of(dim)) {
-  for (int slot : slots_) cuts_ += layout.slots()[at(slot)].spatial ? 0 : 1;
-}
+      slots_(layout.slots_of(dim)) {}
 
 ChainId ChainTable::intern(const std::int64_t* tiles) {
   const std::size_t length = slots_.size();
@@ -93,7 +98,7 @@ void ChainTable::write_head(ChainId id) {
   KeeperPair whole;
   whole.child = levels;
   gatherer_.gather(KeeperPlan{}, whole, {.from_level = 0, .all = true}, chain,
-                   {.cut = static_cast<int>(cuts_)}, steps);
+                   {.cut = static_cast<int>(mapping::kMaxLoops)}, steps);
   head[HeadPlan::kPositions] = static_cast<Word>(absent(bound_, {steps.data(), steps.size()}));
 }
 

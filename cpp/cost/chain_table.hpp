@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -13,6 +14,31 @@ using ChainId = std::uint32_t;
 
 /// What tables hold: a sum over one axis is at most the dim's bound, or 2^20 for a window.
 using Word = std::uint32_t;
+
+/// A cache line of words: rows begin with one, so that few lines are touched for a mapping.
+struct alignas(64) Line {
+  std::array<Word, 16> words{};
+};
+
+/// Sizes of what is tabulated. All dims are given as many cuts as the one with most temporal slots
+/// has, so that a place in a row is the same for each.
+struct Cuts {
+  Cuts() = default;
+  explicit Cuts(std::size_t cuts)
+      : count(cuts),
+        of_pair(2 * cuts),
+        of_link(2 * cuts),
+        fetched_cells(cuts * cuts),
+        cells_of_link(5 * cuts * cuts) {}
+
+  std::size_t count = 1;    ///< places where a loop of another dim can stand among those of a dim
+  std::size_t of_pair = 2;  ///< in the row of a plain dim: fetched, kept
+  std::size_t of_link = 2;  ///< in the row of an absent dim: standing by, stepping
+  /// In the cells of a window, of one link: fetched, and then kept, with either dim stepping or
+  /// none.
+  std::size_t fetched_cells = 1;
+  std::size_t cells_of_link = 5;
+};
 
 /// Where things stand in the head of a chain, the same for all dims of a layout.
 struct HeadPlan {
@@ -31,6 +57,7 @@ struct HeadPlan {
   std::vector<int> temporal;         ///< by slot: its number among temporal ones, or -1
   std::vector<int> arrays_above;     ///< by level, and for compute
   int depths = 0;                    ///< arrays
+  Cuts cuts;
 };
 
 /// The chains of one dim seen so far: a chain is the tiles of the dim, one for each slot of the
@@ -50,8 +77,6 @@ class ChainTable {
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] int dim() const { return dim_; }
   [[nodiscard]] std::int64_t bound() const { return bound_; }
-  /// Places where a loop of another dim can stand among those of this one.
-  [[nodiscard]] std::size_t cuts() const { return cuts_; }
 
  private:
   void write_head(ChainId id);
@@ -62,7 +87,6 @@ class ChainTable {
   int dim_;
   std::int64_t bound_;
   const std::vector<int>& slots_;
-  std::size_t cuts_ = 1;
   std::size_t size_ = 0;
   base::NumberMap ids_;
   std::vector<std::int64_t> tiles_;

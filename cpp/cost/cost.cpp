@@ -94,6 +94,9 @@ void Pricer::flatten() {
   for (int level = 0; level < architecture_.size(); ++level) {
     FlatLevel flat{.level = level, .array = architecture_.array(level)};
     if (const arch::Memory* memory = architecture_.memory(level)) {
+      for (std::uint8_t role = 0; role < kRoles; ++role) {
+        if ((memory->keeps >> role & 1U) != 0) flat.roles.push_back(role);
+      }
       flat.read_energy = memory->read_energy;
       flat.write_energy = memory->write_energy;
       flat.ports = ports_[at(level)];
@@ -102,6 +105,7 @@ void Pricer::flatten() {
       flat.twofold = memory->buffering == arch::Buffering::twofold;
       waits_ = waits_ || flat.waits;
     } else {
+      for (std::uint8_t role = 0; role < kRoles; ++role) flat.roles.push_back(role);
       flat.network = network_[at(level)];
       for (double cycles_per_word : flat.network) flat.limited |= cycles_per_word > 0;
     }
@@ -311,11 +315,11 @@ Cost Pricer::price(const Counts& counts) const {
 }
 
 /// As `price_words`, of one memory: its cycles, and its energies.
-double Pricer::total_memory(const FlatLevel& flat, const Counts& counts,
-                            PerRole<double>& energies) const {
+inline double Pricer::total_memory(const FlatLevel& flat, const Counts& counts,
+                                   PerRole<double>& energies) const {
   double all_reads = 0;
   double all_writes = 0;
-  for (std::size_t role = 0; role < kRoles; ++role) {
+  for (std::size_t role : flat.roles) {
     const MemoryCount& count = counts.memories[at(flat.level)][role];
     const double reads = exact(count.reads);
     const double writes = exact(count.writes);
@@ -330,10 +334,10 @@ double Pricer::total_memory(const FlatLevel& flat, const Counts& counts,
 }
 
 /// As `price_networks`, of one array.
-double Pricer::total_network(const FlatLevel& flat, const Counts& counts,
-                             PerRole<double>& energies) const {
+inline double Pricer::total_network(const FlatLevel& flat, const Counts& counts,
+                                    PerRole<double>& energies) const {
   double slowest = 0;
-  for (std::size_t role = 0; role < kRoles; ++role) {
+  for (std::size_t role : flat.roles) {
     const NetworkCount& count = counts.networks[at(flat.level)][role];
     switch (flat.array->charge[role]) {
       case arch::Charge::none:
@@ -372,7 +376,7 @@ Price Pricer::total(const Counts& counts) const {
   out.energy = exact(counts.macs) * architecture_.mac_energy +
                static_cast<double>(out.cycles) * architecture_.leakage_energy;
   for (const FlatLevel& flat : flat_) {
-    for (double energy : energies[at(flat.level)]) out.energy += energy;
+    for (std::size_t role : flat.roles) out.energy += energies[at(flat.level)][role];
   }
   return out;
 }

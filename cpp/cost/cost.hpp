@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "base/small_vector.hpp"
 #include "cost/counts.hpp"
 #include "cost/sparsity.hpp"
 
@@ -85,6 +86,8 @@ class Pricer {
   struct FlatLevel {
     int level = 0;
     const arch::Array* array = nullptr;  ///< of an array
+    /// Roles that a memory can keep; of others nothing is counted there.
+    base::SmallVector<std::uint8_t, kRoles> roles;
     double read_energy = 0;
     double write_energy = 0;
     Ports ports;

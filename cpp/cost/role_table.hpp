@@ -8,32 +8,21 @@
 
 namespace dnnaccel::cost {
 
-/// A dim by the number of its chain table, and the cuts that the table has.
-struct TabledDim {
-  std::uint8_t table = 0;
-  std::uint8_t cuts = 1;
-};
-
-/// Stands for a dim that is not there: it has no loops, so its cut is always 0.
+/// Stands for the number of a chain table where there is none: a dim without loops, whose cut is
+/// always 0.
 inline constexpr std::uint8_t kNoTable = problem::kMaxDims;
 
-/// A window axis; its second dim may be missing. It has a cell for each pair of cuts.
+/// A window axis, its dims by number of their chain tables; the second may be missing.
 struct TabledWindow {
   WindowAxis axis;
-  TabledDim p;
-  TabledDim r{.table = kNoTable, .cuts = 1};
-
-  [[nodiscard]] std::size_t fetched_cells() const {
-    return static_cast<std::size_t>(p.cuts) * r.cuts;
-  }
-  /// Of one link: what is fetched, and what is kept when another dim or one of these steps.
-  [[nodiscard]] std::size_t link_cells() const { return 5 * fetched_cells(); }
+  std::uint8_t p = 0;
+  std::uint8_t r = kNoTable;
 };
 
-/// The axes of a role.
+/// The axes of a role, dims by number of their chain tables.
 struct TabledAxes {
-  std::vector<TabledDim> plain;
-  std::vector<TabledDim> absent;
+  std::vector<std::uint8_t> plain;
+  std::vector<std::uint8_t> absent;
   std::vector<TabledWindow> windows;
   std::uint64_t plain_positions = 1;  ///< product of the bounds of `plain`
   std::uint64_t standing = 1;         ///< words along axes that no dim moves along: 0 or 1
@@ -41,18 +30,19 @@ struct TabledAxes {
 
 /// The sums of one role over the chains of each dim, with the same memories keeping it.
 ///
-/// A row holds what one chain has to say, after a mark that it is filled. Of a plain dim, per pair
-/// of keepers but for compute: what is fetched at each cut, what is kept at each cut, and the last
-/// tile. Of an absent dim, per link: positions at each cut, and at each cut with the loop right
-/// there stepping; for compute one number. Rows are filled when they are first asked for, all at
-/// once. Cells hold the sums of a window axis for one pair of chains: the largest tile above each
-/// level; per link what is fetched by both cuts, and what is kept by both cuts, those of a stepping
-/// dim set further; for compute one number. They are enumerations, and filled one by one: 0 is
-/// unknown, other cells hold one more than the sum.
+/// A row holds what one chain has to say, and begins with 0 while it is not filled. Of a plain dim,
+/// per pair of keepers but for compute: what is fetched at each cut, what is kept at each cut;
+/// then, of each pair, the last tile. Of an absent dim, per link: positions at each cut, and at
+/// each cut with the loop right there stepping; for compute one number. Rows are filled when they
+/// are first asked for, all at once. Cells hold the sums of a window axis for one pair of chains:
+/// per link what is fetched by both cuts, and what is kept by both cuts, those of a stepping dim
+/// set further; for compute one number; then the largest tile above each level. They are
+/// enumerations, and filled one by one: 0 is unknown, other cells hold one more than the sum.
 class RoleTable {
  public:
   RoleTable(const arch::Architecture& architecture, KeeperPlan plan, const TabledAxes& axes,
-            const std::vector<ChainTable>& chains, const StepGatherer& gatherer, WindowMemo& memo);
+            const std::vector<ChainTable>& chains, Cuts cuts, const StepGatherer& gatherer,
+            WindowMemo& memo);
 
   [[nodiscard]] const KeeperPlan& plan() const { return plan_; }
   /// Levels below the top that keep the role.
@@ -73,18 +63,17 @@ class RoleTable {
   void reserve_cells(std::size_t window, std::size_t blocks);
 
   [[nodiscard]] const Word* row(std::size_t table, ChainId id) {
-    Word* row = rows_[table].data() + id * strides_[table];
+    Word* row = rows_[table][id * strides_[table]].words.data();
     if (row[0] == 0) [[unlikely]]
       fill_row(table, id, row);
-    return row + 1;
+    return row;
   }
   [[nodiscard]] Word* cells(std::size_t window, std::uint32_t block) {
-    return cells_[window].data() + block * cell_strides_[window];
+    return cells_[window][block * cell_stride_].words.data();
   }
-
-  /// Size of what a plain dim's row holds for one pair, and where the last tile stands in it.
-  [[nodiscard]] static std::size_t plain_size(std::size_t cuts) { return 2 * cuts + 1; }
-  [[nodiscard]] static std::size_t last_tile(std::size_t cuts) { return 2 * cuts; }
+  /// Where the last tiles stand in the row of a plain dim, and the largest tiles among cells.
+  [[nodiscard]] std::size_t last_tiles() const { return last_tiles_; }
+  [[nodiscard]] std::size_t largest_tiles() const { return largest_tiles_; }
 
   /// What a cell of one link is to hold; `cell` counts from the first of the link.
   [[nodiscard]] std::uint64_t window_value(std::size_t window, const ChainId* ids, std::size_t pair,
@@ -104,15 +93,18 @@ class RoleTable {
   KeeperPlan plan_;
   const TabledAxes& axes_;
   const std::vector<ChainTable>& chains_;
+  Cuts cuts_;
   const StepGatherer& gatherer_;
   WindowMemo& memo_;
   std::vector<int> levels_;
   std::vector<FlatPair> pairs_;
-  std::array<std::vector<Word>, problem::kMaxDims> rows_;
-  std::array<std::size_t, problem::kMaxDims> strides_{};
+  std::array<std::vector<Line>, problem::kMaxDims> rows_;
+  std::array<std::size_t, problem::kMaxDims> strides_{};  ///< in lines
   std::array<bool, problem::kMaxDims> is_plain_{};
-  std::vector<std::vector<Word>> cells_;
-  std::vector<std::size_t> cell_strides_;
+  std::vector<std::vector<Line>> cells_;
+  std::size_t cell_stride_ = 0;  ///< in lines
+  std::size_t last_tiles_ = 0;
+  std::size_t largest_tiles_ = 0;
 };
 
 }  // namespace dnnaccel::cost

@@ -33,6 +33,7 @@ Tables::Tables(const problem::Problem& problem, const arch::Architecture& archit
       compressed_(sparsity.stored != Sparsity{}.stored),
       gatherer_(problem, architecture, layout),
       heads_(architecture, layout),
+      cuts_(heads_.cuts),
       output_words_(problem.tensor(Role::outputs).words()),
       macs_(problem.macs()) {
   for (int d = 0; d < problem_.dims(); ++d) {
@@ -47,7 +48,6 @@ Tables::Tables(const problem::Problem& problem, const arch::Architecture& archit
     const std::size_t j = chains_.size();
     chains_.emplace_back(layout_, heads_, gatherer_, d, problem_.bounds[at(d)]);
     one_[j].packed = packed_byte(j, 1);
-    cuts_[j] = static_cast<std::uint8_t>(chains_[j].cuts());
     dim_of_[j] = static_cast<std::uint8_t>(d);
   }
   tabulate_axes();
@@ -56,10 +56,7 @@ Tables::Tables(const problem::Problem& problem, const arch::Architecture& archit
 
 void Tables::tabulate_axes() {
   const PerRole<AxisPlan> plans = axis_plans(problem_);
-  const auto tabled = [&](int d) {
-    const std::uint8_t table = table_of_[at(d)];
-    return TabledDim{.table = table, .cuts = static_cast<std::uint8_t>(chains_[table].cuts())};
-  };
+  const auto tabled = [&](int d) { return table_of_[at(d)]; };
   for (std::size_t role = 0; role < at(kRoles); ++role) {
     TabledAxes& axes = axes_[role];
     for (int d : plans[role].plain) {
@@ -90,20 +87,10 @@ void Tables::tabulate_axes() {
 void Tables::lay_hand(const TabledAxes& axes, RoleAtHand& hand) {
   hand.standing = axes.standing;
   hand.plain_positions = axes.plain_positions;
-  for (TabledDim dim : axes.plain) {
-    const auto size = static_cast<std::uint16_t>(RoleTable::plain_size(dim.cuts));
-    hand.plain.push_back({.table = dim.table, .cuts = dim.cuts, .size = size});
-  }
-  for (TabledDim dim : axes.absent) {
-    const auto size = static_cast<std::uint16_t>(2 * dim.cuts);
-    hand.absent.push_back({.table = dim.table, .cuts = dim.cuts, .size = size});
-  }
+  for (std::uint8_t table : axes.plain) hand.plain.push_back({.table = table});
+  for (std::uint8_t table : axes.absent) hand.absent.push_back({.table = table});
   for (const TabledWindow& window : axes.windows) {
-    hand.windows.push_back({.p = window.p.table,
-                            .r = window.r.table,
-                            .columns = window.r.cuts,
-                            .fetched = static_cast<std::uint16_t>(window.fetched_cells()),
-                            .size = static_cast<std::uint16_t>(window.link_cells())});
+    hand.windows.push_back({.p = window.p, .r = window.r});
   }
 }
 
@@ -120,10 +107,7 @@ void Tables::tabulate_levels() {
   }
   for (int level = 1; level < architecture_.size(); ++level) {
     const arch::Memory* memory = architecture_.memory(level);
-    if (memory == nullptr) {
-      arrays_ |= 1U << level;
-      continue;
-    }
+    if (memory == nullptr) continue;
     ramps_ = ramps_ || memory->buffering != arch::Buffering::stream;
     if (memory->capacity_words == arch::kUnlimitedWords) continue;
     bounded_.push_back({.level = level,
@@ -159,7 +143,7 @@ RoleTable& Tables::role_table(Role role, std::uint32_t levels) {
   }
   RoleTable& table =
       role_tables_.emplace_back(architecture_, keeper_plan(architecture_, role, levels),
-                                axes_[at(role)], chains_, gatherer_, memo_);
+                                axes_[at(role)], chains_, cuts_, gatherer_, memo_);
   for (std::size_t w = 0; w < block_counts_[at(role)].size(); ++w) {
     table.reserve_cells(w, block_counts_[at(role)][w]);
   }
@@ -257,12 +241,12 @@ void Tables::take_rows() {
   }
 }
 
-std::uint64_t Tables::tile_words(std::size_t role, int level) {
+inline std::uint64_t Tables::tile_words(std::size_t role, int level) {
   const RoleAtHand& hand = at_hand_[role];
   std::uint64_t words = hand.standing;
   for (const Factor& dim : hand.plain) words *= head_[dim.table][heads_.tile + at(level)];
   for (std::size_t w = 0; w < hand.windows.size(); ++w) {
-    Word& largest = hand.windows[w].cells[level];
+    Word& largest = hand.windows[w].cells[hand.table->largest_tiles() + at(level)];
     if (largest == 0) [[unlikely]] {
       const std::uint64_t value = hand.table->window_largest(w, ids_.data(), level);
       largest = static_cast<Word>(value + 1);
@@ -303,7 +287,7 @@ bool Tables::take_order(const ChainedMapping& mapping) {
   looping[kNoTable] = 0;
   loops_of[kNoTable] = 0;
   const bool many = chains_.size() > sizeof(std::uint64_t);
-  Cuts cuts;
+  Standing standing;
   std::size_t n = 0;
   int level = 0;
   for (const OrderedSlot& slot : temporal_) {
@@ -318,15 +302,15 @@ bool Tables::take_order(const ChainedMapping& mapping) {
       const std::uint8_t j = table_of_[dim];
       const std::uint64_t loops = looping[j] >> slot.number & 1U;
       dims_[n] = j;
-      before_[n] = cuts;
+      before_[n] = standing;
       loops_of[j] |= loops << (n & 63U);
-      cuts.packed[0] += one_[j].packed[0] & (0 - loops);
-      if (many) cuts.packed[1] += one_[j].packed[1] & (0 - loops);
+      standing.packed[0] += one_[j].packed[0] & (0 - loops);
+      if (many) standing.packed[1] += one_[j].packed[1] & (0 - loops);
       n += loops;
     }
   }
   for (; level <= levels_; ++level) above_[at(level)] = static_cast<std::uint8_t>(n);
-  before_[n] = cuts;
+  before_[n] = standing;
   for (RoleAtHand& hand : at_hand_) {
     hand.plain_loops = 0;
     for (const Factor& dim : hand.plain) hand.plain_loops |= loops_of[dim.table];

@@ -63,9 +63,9 @@ class Tables {
 
   /// By dim, in the order of the chain tables: how many of the dim's loops stand before a place.
   /// Two words, so that a loop is taken in by an addition.
-  struct Cuts {
+  struct Standing {
     std::array<std::uint64_t, 2> packed{};
-    [[nodiscard]] const std::uint8_t* bytes() const {
+    [[nodiscard]] const std::uint8_t* cuts() const {
       return reinterpret_cast<const std::uint8_t*>(packed.data());
     }
   };
@@ -83,12 +83,10 @@ class Tables {
     int level = 0;
   };
 
-  /// One dim of a role, and what its chain at hand says about the pair of keepers at hand.
+  /// One dim of a role, and what its chain at hand says.
   struct Factor {
     const Word* values = nullptr;
-    std::uint8_t table = 0;
-    std::uint8_t cuts = 1;
-    std::uint16_t size = 0;  ///< values of one pair (of plain dims) or of one link (of others)
+    std::size_t table = 0;
   };
 
   /// The same of a window axis.
@@ -96,9 +94,6 @@ class Tables {
     Word* cells = nullptr;
     std::uint8_t p = 0;
     std::uint8_t r = kNoTable;
-    std::uint8_t columns = 1;
-    std::uint16_t fetched = 0;  ///< cells of a link before those of what is kept
-    std::uint16_t size = 0;     ///< cells of one link
   };
 
   /// All axes of one role at hand.
@@ -111,6 +106,15 @@ class Tables {
     std::uint64_t standing = 1;      ///< words along axes that no dim moves along: 0 or 1
     std::uint64_t plain_loops = 0;   ///< bits of the loops of plain dims
     std::uint64_t moving_loops = 0;  ///< and of those of windows too
+  };
+
+  /// A link between two keepers, and where rows and cells speak of it.
+  struct Place {
+    std::size_t pair = 0;
+    std::size_t link = 0;
+    std::size_t plain = 0;
+    std::size_t absent = 0;
+    std::size_t cell = 0;
   };
 
   enum class Ask : std::uint8_t;
@@ -130,18 +134,21 @@ class Tables {
   void count_all(Counts& out);
   void count_role(std::size_t role, Counts& out);
   template <Ask kAsk>
-  std::uint64_t plain_product(const RoleAtHand& hand, const Cuts& cuts) const;
+  std::uint64_t plain_product(const RoleAtHand& hand, const Place& place,
+                              const Standing& standing) const;
   template <std::size_t kLinks, Ask kAsk>
-  void product(const RoleAtHand& hand, std::size_t pair, const Cuts& cuts, std::uint64_t plain,
-               std::uint64_t* out, std::size_t first) const;
+  void product(const RoleAtHand& hand, const Place& place, const Standing& standing,
+               std::uint64_t plain, std::uint64_t* out) const;
   template <std::size_t kLinks>
-  void words(const RoleAtHand& hand, std::size_t pair, std::uint64_t above, std::uint64_t* out,
-             std::size_t first = 0) const;
-  void computed(const RoleAtHand& hand, std::size_t pair, std::size_t links, Totals& out) const;
-  void moved(const RoleAtHand& hand, std::size_t number, std::size_t links, Totals& out) const;
-  void first_tiles(const RoleAtHand& hand, std::size_t pair, std::size_t links, Totals& out) const;
-  void last_tiles(const RoleAtHand& hand, std::size_t links, Totals& out) const;
-  std::uint64_t known(Word& cell, const RoleAtHand& hand, std::size_t window, std::size_t pair,
+  void words(const RoleAtHand& hand, const Place& place, std::uint64_t above,
+             std::uint64_t* out) const;
+  void computed(const RoleAtHand& hand, const Place& place, std::size_t links, Totals& out) const;
+  void moved(const RoleAtHand& hand, const Place& place, std::size_t links, Totals& out) const;
+  void first_tiles(const RoleAtHand& hand, const Place& place, std::size_t links,
+                   Totals& out) const;
+  void last_tiles(const RoleAtHand& hand, const Place& place, std::size_t links, Totals& out) const;
+  [[nodiscard]] Place along(const Place& place, std::size_t links) const;
+  std::uint64_t known(Word& cell, const RoleAtHand& hand, std::size_t window, const Place& place,
                       std::size_t link, std::size_t number) const;
 
   const problem::Problem& problem_;
@@ -149,18 +156,17 @@ class Tables {
   const mapping::Layout& layout_;
   Sparsity sparsity_;
   int levels_ = 0;
-  std::uint32_t arrays_ = 0;  ///< bit l: level l is an array
   bool compressed_ = false;
   StepGatherer gatherer_;
   HeadPlan heads_;
+  Cuts cuts_;
   PerRole<TabledAxes> axes_;
   std::vector<ChainTable> chains_;  ///< of the dims of more than one position
   std::array<std::uint8_t, problem::kMaxDims> table_of_{};  ///< by dim
   /// By table: a one in its place among cuts.
-  std::array<Cuts, problem::kMaxDims + 1> one_{};
-  std::array<std::uint8_t, problem::kMaxDims + 1> cuts_{};  ///< by table: how many cuts
-  std::array<std::uint8_t, problem::kMaxDims> dim_of_{};    ///< by table
-  std::array<const Word*, problem::kMaxDims> heads_of_{};   ///< by table: the first chain's head
+  std::array<Standing, problem::kMaxDims + 1> one_{};
+  std::array<std::uint8_t, problem::kMaxDims> dim_of_{};   ///< by table
+  std::array<const Word*, problem::kMaxDims> heads_of_{};  ///< by table: the first chain's head
   std::vector<OrderedSlot> temporal_;
   std::vector<Bounded> bounded_;
   PerRole<std::uint64_t> tensor_words_{};  ///< as far as the MACs touch them
@@ -184,7 +190,7 @@ class Tables {
   std::array<std::uint64_t, arch::kMaxLevels + 1> instances_{1};  ///< by arrays above
   PerLevel<PerRole<std::uint64_t>> tiles_{};
   std::array<std::uint8_t, mapping::kMaxLoops + 1> dims_{};  ///< of each loop
-  std::array<Cuts, mapping::kMaxLoops + 1> before_{};        ///< each loop, and behind the last
+  std::array<Standing, mapping::kMaxLoops + 1> before_{};    ///< each loop, and behind the last
   std::array<std::uint8_t, arch::kMaxLevels + 1> above_{};   ///< loops above each level
 };
 

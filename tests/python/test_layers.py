@@ -8,6 +8,7 @@ import itertools
 import math
 import pickle
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -17,10 +18,12 @@ from hypothesis import strategies as st
 from dnnaccel import layers
 from dnnaccel.errors import LayerError
 from dnnaccel.layers import (
+    GELU,
     LRN,
     Add,
     AvgPool2d,
     BatchNorm,
+    ChannelShuffle,
     Concat,
     Conv2d,
     DepthwiseConv2d,
@@ -31,8 +34,15 @@ from dnnaccel.layers import (
     Linear,
     MatMul,
     MaxPool2d,
+    Multiply,
+    Pad2d,
+    Permute,
     ReLU,
+    ReLU6,
+    Reshape,
+    Scale,
     Sigmoid,
+    Slice,
     Softmax,
     Tanh,
 )
@@ -59,6 +69,15 @@ EVERY_KIND: tuple[Layer, ...] = (
     Concat(name="a", input_shapes=(IMAGE, (2, 1, 9, 7))),
     Flatten(name="a", input_shapes=(IMAGE,)),
     Softmax(name="a", input_shapes=(VECTOR,)),
+    ReLU6(name="a", input_shapes=(IMAGE,)),
+    GELU(name="a", input_shapes=(VECTOR,)),
+    Scale(name="a", input_shapes=(IMAGE,), factor=0.1),
+    Multiply(name="a", input_shapes=(IMAGE, IMAGE)),
+    Reshape(name="a", input_shapes=(VECTOR,), shape=(2, 2, 5)),
+    Permute(name="a", input_shapes=(IMAGE,), axes=(0, 2, 3, 1)),
+    Slice(name="a", input_shapes=(IMAGE,), start=1, stop=4),
+    Pad2d(name="a", input_shapes=(IMAGE,), rows=(0, 1), columns=(1, 2)),
+    ChannelShuffle(name="a", input_shapes=(IMAGE,), groups=3),
 )
 
 sizes = st.integers(1, 4)
@@ -245,8 +264,11 @@ def test_every_kind_is_here_once() -> None:
     assert concrete == {type(layer) for layer in EVERY_KIND}
     assert {value.__name__ for value in concrete} <= set(layers.__all__)
     assert len({layer.kind for layer in EVERY_KIND}) == len(EVERY_KIND)
-    assert {layer.kind for layer in EVERY_KIND if layer.fusable} == {"relu", "sigmoid", "tanh", "batch_norm"}
-    assert [layer.kind for layer in EVERY_KIND if layer.is_view] == ["flatten"]
+    assert {layer.kind: type(layer) for layer in EVERY_KIND} == layers.KINDS
+    activations = {"relu", "relu6", "gelu", "sigmoid", "tanh"}
+    assert {layer.kind for layer in EVERY_KIND if layer.fusable} == activations | {"batch_norm", "scale"}
+    views = {"flatten", "reshape", "permute", "slice"}
+    assert {layer.kind for layer in EVERY_KIND if layer.is_view} == views
 
 
 @pytest.mark.parametrize("layer", EVERY_KIND, ids=lambda layer: layer.kind)
@@ -438,3 +460,49 @@ def test_mistakes_are_told_in_one_sentence(make: object, message: str) -> None:
     with pytest.raises(LayerError, match=re.escape(message)) as caught:
         make()
     assert "\n" not in str(caught.value)
+
+
+IMAGE6 = (2, 6, 9, 7)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "ops"),
+    [
+        (ReLU6(name="a", input_shapes=(IMAGE6,)), IMAGE6, 2 * 756),
+        (GELU(name="a", input_shapes=(IMAGE6,)), IMAGE6, 2 * 756),
+        (Scale(name="a", input_shapes=(IMAGE6,), factor=0.1), IMAGE6, 756),
+        (Multiply(name="a", input_shapes=(IMAGE6,) * 3), IMAGE6, 2 * 756),
+        (Reshape(name="a", input_shapes=(IMAGE6,), shape=(2, 54, 7)), (2, 54, 7), 0),
+        (Permute(name="a", input_shapes=(IMAGE6,), axes=(0, 3, 1, 2)), (2, 7, 6, 9), 0),
+        (Slice(name="a", input_shapes=(IMAGE6,), start=1, stop=4), (2, 3, 9, 7), 0),
+        (Slice(name="a", input_shapes=(IMAGE6,), axis=-1, start=5), (2, 6, 9, 2), 0),
+        (Pad2d(name="a", input_shapes=(IMAGE6,), rows=(0, 1), columns=(2, 3)), (2, 6, 10, 12), 0),
+        (ChannelShuffle(name="a", input_shapes=(IMAGE6,), groups=3), IMAGE6, 0),
+    ],
+    ids=lambda value: getattr(value, "kind", None),
+)
+def test_layers_of_one_step(layer: Layer, shape: layers.Shape, ops: int) -> None:
+    assert (layer.output_shape, layer.ops, layer.macs, layer.parameters) == (shape, ops, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Scale(name="a", factor=float("nan")), "factor must be a finite number, given nan"),
+        (lambda: Scale(name="a", factor=True), "factor must be a finite number, given True"),
+        (
+            lambda: Reshape(name="a", input_shapes=(IMAGE6,), shape=(2, 50)),
+            r"\(2, 6, 9, 7\) has 756 elements, \(2, 50\) has 100",
+        ),
+        (lambda: Reshape(name="a", shape=(2,)), "shape must hold two sizes or more"),
+        (lambda: Permute(name="a", input_shapes=(IMAGE6,), axes=(0, 1, 2)), "must name every axis of"),
+        (lambda: Permute(name="a", axes=(0, -1)), "every axis must be a whole number from 0"),
+        (lambda: Slice(name="a", input_shapes=(IMAGE6,), start=3, stop=3), "needs start < stop <= 6"),
+        (lambda: Slice(name="a", input_shapes=(IMAGE6,), stop=7), "needs start < stop <= 6"),
+        (lambda: Slice(name="a", input_shapes=(IMAGE6,), axis=0), "0 is the batch"),
+        (lambda: ChannelShuffle(name="a", input_shapes=(IMAGE6,), groups=4), "groups=4 must divide the 6"),
+    ],
+)
+def test_layers_of_one_step_refuse(make: Callable[[], Layer], message: str) -> None:
+    with pytest.raises(LayerError, match=message):
+        make()

@@ -251,3 +251,30 @@ def test_builder_goes_on_after_build() -> None:
     b.relu("b")
     assert len(short) == 1
     assert len(b.build()) == 2
+
+
+def test_shared_weights_count_once() -> None:
+    b = NetworkBuilder("twice", input_shape=(1, 20))
+    first = b.linear("first", out_features=20)
+    b.append(Linear(name="second", inputs=(first,), out_features=20, weights_from="first"))
+    net = b.build()
+    assert net["second"].weights == 400
+    assert (net.total_weights, net.total_parameters, net.total_macs) == (400, 420, 800)
+
+
+@pytest.mark.parametrize(
+    ("owner", "message"),
+    [
+        ("other", "uses the weights of 'other', which is no layer before it"),
+        ("fc", "uses the weights of 'fc', which is no layer before it"),
+        ("relu", "cannot use the weights of 'relu': linear with 420 parameters, relu with 0"),
+        ("wide", "cannot use the weights of 'wide': linear with 420 parameters, linear with 630"),
+    ],
+)
+def test_weights_of_another_kind_cannot_be_shared(owner: str, message: str) -> None:
+    b = NetworkBuilder("shared", input_shape=(1, 20))
+    b.linear("wide", out_features=30)
+    b.relu("relu", after="input")
+    b.append(Linear(name="fc", inputs=("relu",), out_features=20, weights_from=owner))
+    with pytest.raises(NetworkError, match=message):
+        b.build()

@@ -8,15 +8,37 @@ from collections.abc import Callable
 from dnnaccel.errors import NetworkError, unknown_name
 from dnnaccel.layers import whole_number
 from dnnaccel.network import Network
-from dnnaccel.zoo import alexnet, densenet, dpn, lenet, resnet, resnet_cifar, resnext, vgg, wide_resnet
+from dnnaccel.zoo import (
+    alexnet,
+    densenet,
+    dpn,
+    lenet,
+    mobilenet,
+    overfeat,
+    resnet,
+    resnet_cifar,
+    resnext,
+    shufflenet,
+    squeezenet,
+    vgg,
+    wide_resnet,
+    xception,
+)
 
 __all__ = ["load", "names"]
 
 # Adding a network: a function of its options in its family's file, and one line here.
 _NETWORKS: dict[str, Callable[..., Network]] = {
     "lenet5": lenet.lenet5,
+    "lenet5_sparse": lenet.lenet5_sparse,
     "alexnet": alexnet.alexnet,
+    "zfnet": alexnet.zfnet,
+    "overfeat_fast": overfeat.overfeat_fast,
+    "overfeat_accurate": overfeat.overfeat_accurate,
+    "lenet_caffe": lenet.lenet_caffe,
+    "alexnet_torchvision": alexnet.alexnet_torchvision,
     "vgg16": vgg.vgg16,
+    "vgg19": vgg.vgg19,
     "resnet18": resnet.resnet18,
     "resnet34": resnet.resnet34,
     "resnet50": resnet.resnet50,
@@ -36,6 +58,12 @@ _NETWORKS: dict[str, Callable[..., Network]] = {
     "densenet169": densenet.densenet169,
     "densenet201": densenet.densenet201,
     "dpn131": dpn.dpn131,
+    "squeezenet_v1_0": squeezenet.squeezenet_v1_0,
+    "squeezenet_v1_1": squeezenet.squeezenet_v1_1,
+    "xception": xception.xception,
+    "mobilenet_v1": mobilenet.mobilenet_v1,
+    "shufflenet_v1": shufflenet.shufflenet_v1,
+    "mobilenet_v2": mobilenet.mobilenet_v2,
 }
 
 
