@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -72,7 +71,7 @@ class Network:
         consumers: dict[str, list[Layer]] = {name: [] for name in inputs}
         shapes = dict(inputs)
         for layer in _in_order(self.name, self.layers, inputs):
-            bound[layer.name] = bind(layer, shapes)
+            bound[layer.name] = bind(layer, layer.inputs, shapes)
             check_shared(self.name, bound[layer.name], bound)
             shapes[layer.name] = bound[layer.name].output_shape
             consumers[layer.name] = []
@@ -255,13 +254,16 @@ def check_inputs(network: str, inputs: Mapping[str, Shape]) -> dict[str, Shape]:
     return checked
 
 
-def bind(layer: Layer, shapes: Mapping[str, Shape]) -> Layer:
-    return dataclasses.replace(layer, input_shapes=tuple(shapes[name] for name in layer.inputs))
+def bind(layer: Layer, inputs: tuple[str, ...], shapes: Mapping[str, Shape]) -> Layer:
+    """Return `layer` reading `inputs`, whose shapes are in `shapes`: itself if it does so already."""
+    input_shapes = tuple(shapes[name] for name in inputs)
+    if inputs == layer.inputs and input_shapes == layer.input_shapes:
+        return layer
+    return layer.reading(inputs, input_shapes)
 
 
 def check_links(network: str, layer: Layer, known: Mapping[str, object]) -> None:
-    if not layer.inputs:
-        raise NetworkError(f"network {network!r}: layer {layer.name!r} reads nothing; name its inputs")
+    """Raise `NetworkError` unless all that `layer` reads is `known`."""
     for name in layer.inputs:
         if name not in known:
             raise NetworkError(
@@ -291,10 +293,20 @@ def _in_order(network: str, layers: Iterable[Layer], inputs: Mapping[str, Shape]
         position[layer.name] = index
     if not given:
         raise NetworkError(f"network {network!r} has no layers; it needs one at least")
+    runs_as_given = True
+    for index, layer in enumerate(given):
+        if not layer.inputs:
+            raise NetworkError(f"network {network!r}: layer {layer.name!r} reads nothing; name its inputs")
+        check_links(network, layer, position)
+        for name in layer.inputs:
+            runs_as_given = runs_as_given and position[name] < index
+    return given if runs_as_given else _sorted(network, given, position)
+
+
+def _sorted(network: str, given: Sequence[Layer], position: Mapping[str, int]) -> list[Layer]:
     waits: list[int] = []
     readers: dict[str, list[int]] = {layer.name: [] for layer in given}
     for index, layer in enumerate(given):
-        check_links(network, layer, position)
         producers = {name for name in layer.inputs if position[name] >= 0}
         waits.append(len(producers))
         for name in producers:
