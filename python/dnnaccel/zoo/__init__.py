@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dnnaccel.errors import NetworkError, unknown_name
 from dnnaccel.layers import whole_number
 from dnnaccel.network import Network
-from dnnaccel.zoo import alexnet, lenet, resnet, vgg
+from dnnaccel.zoo import alexnet, bert, gpt, lenet, mlp, recurrent, resnet, transformer, vgg, vit
 
 __all__ = ["load", "names"]
 
@@ -18,6 +18,17 @@ _NETWORKS: dict[str, Callable[..., Network]] = {
     "alexnet": alexnet.alexnet,
     "vgg16": vgg.vgg16,
     "resnet50": resnet.resnet50,
+    "mlp": mlp.mlp,
+    "rnn": recurrent.rnn,
+    "lstm": recurrent.lstm,
+    "gru": recurrent.gru,
+    "gnmt": recurrent.gnmt,
+    "transformer_base": transformer.transformer_base,
+    "transformer_big": transformer.transformer_big,
+    "bert_base": bert.bert_base,
+    "gpt2_small": gpt.gpt2_small,
+    "gpt2_small_decode": gpt.gpt2_small_decode,
+    "vit_b16": vit.vit_b16,
 }
 
 
