@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping as Levels
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -121,8 +122,8 @@ def lower_mapping(mapping: Mapping, chip: Chip, problem: Problem) -> _core.Mappi
     """Return the core's mapping, checked for names, order of levels and extents.
 
     Memories that the mapping leaves out keep nothing, arrays that it leaves out spread nothing. Raises
-    `MappingError` for a level the chip has not or in the wrong place, a dim the problem has not, or an extent
-    that is not what is left there.
+    `MappingError` for a level the chip has not or in the wrong place, a dim the problem has not, an extent
+    that is not what is left there, or steps that wait for each other and are not one by one outermost.
     """
     names = chip.level_names
     position = -1
@@ -139,6 +140,7 @@ def lower_mapping(mapping: Mapping, chip: Chip, problem: Problem) -> _core.Mappi
             )
         position = names.index(level.level)
     given = {level.level: level for level in mapping.levels}
+    _check_steps(given, chip, problem)
     extents = dict(problem.bounds)
     lowered: list[tuple[list[tuple[int, int, int]], int]] = []
     for part in chip.levels:
@@ -158,6 +160,19 @@ def lower_mapping(mapping: Mapping, chip: Chip, problem: Problem) -> _core.Mappi
             loops += _lower_loops(level, axis, problem, extents)
         lowered.append((loops, 0))
     return _core.Mapping(lowered)
+
+
+def _check_steps(given: Levels[str, LevelMapping], chip: Chip, problem: Problem) -> None:
+    """Refuse a mapping that would begin a step before the one that it waits for is done."""
+    waiting = problem.waiting
+    outermost = chip.levels[0].name
+    loops = given[outermost].loops if outermost in given else ()
+    if [(loop.dim, loop.tile) for loop in loops[: len(waiting)]] != [(dim, 1) for dim in waiting]:
+        wanted = ", ".join(f"'for {dim} in 0..{problem.bounds[dim]} step 1'" for dim in waiting)
+        raise MappingError(
+            f"the steps of {' and '.join(waiting)} wait for each other; "
+            f"level {outermost} must begin with {wanted}"
+        )
 
 
 def _lower_loops(

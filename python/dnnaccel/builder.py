@@ -257,6 +257,92 @@ class NetworkBuilder:
         """Add a `layers.ChannelShuffle`."""
         return self.append(kinds.ChannelShuffle(name=name, inputs=_names(after), groups=groups))
 
+    def layer_norm(self, name: str, *, after: str | None = None) -> str:
+        """Add a `layers.LayerNorm` over the last axis."""
+        return self.append(kinds.LayerNorm(name=name, inputs=_names(after)))
+
+    def rnn(
+        self,
+        name: str,
+        *,
+        hidden_size: int,
+        reverse: bool = False,
+        biases: int = 1,
+        after: str | None = None,
+    ) -> str:
+        """Add a `layers.RNN` over a sequence (N, L, features)."""
+        return self.append(
+            kinds.RNN(
+                name=name, inputs=_names(after), hidden_size=hidden_size, reverse=reverse, biases=biases
+            )
+        )
+
+    def lstm(
+        self,
+        name: str,
+        *,
+        hidden_size: int,
+        reverse: bool = False,
+        biases: int = 1,
+        after: str | None = None,
+    ) -> str:
+        """Add a `layers.LSTM` over a sequence (N, L, features)."""
+        return self.append(
+            kinds.LSTM(
+                name=name, inputs=_names(after), hidden_size=hidden_size, reverse=reverse, biases=biases
+            )
+        )
+
+    def gru(
+        self,
+        name: str,
+        *,
+        hidden_size: int,
+        reverse: bool = False,
+        biases: int = 1,
+        after: str | None = None,
+    ) -> str:
+        """Add a `layers.GRU` over a sequence (N, L, features)."""
+        return self.append(
+            kinds.GRU(
+                name=name, inputs=_names(after), hidden_size=hidden_size, reverse=reverse, biases=biases
+            )
+        )
+
+    def embedding(
+        self,
+        name: str,
+        *,
+        entries: int,
+        features: int,
+        weights_from: str | None = None,
+        after: str | None = None,
+    ) -> str:
+        """Add a `layers.Embedding` of tokens (N, L)."""
+        return self.append(
+            kinds.Embedding(
+                name=name,
+                inputs=_names(after),
+                entries=entries,
+                features=features,
+                weights_from=weights_from,
+            )
+        )
+
+    def position_embedding(
+        self, name: str, *, entries: int, first: int = 0, learned: bool = True, after: str | None = None
+    ) -> str:
+        """Add a `layers.PositionEmbedding` to a sequence of at most `entries` positions."""
+        return self.append(
+            kinds.PositionEmbedding(
+                name=name, inputs=_names(after), entries=entries, first=first, learned=learned
+            )
+        )
+
+    def class_token(self, name: str, *, after: str | None = None) -> str:
+        """Add a `layers.ClassToken` before a sequence."""
+        return self.append(kinds.ClassToken(name=name, inputs=_names(after)))
+
     def flatten(self, name: str, *, after: str | None = None) -> str:
         """Add a `layers.Flatten`."""
         return self.append(kinds.Flatten(name=name, inputs=_names(after)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dnnaccel import _core
-from dnnaccel._lower import lower_chip, lower_mapping, lower_problem
+from dnnaccel._lower import leakage_per_cycle, lower_chip, lower_mapping, lower_problem
 from dnnaccel._zeros import effectual_fraction, lower_density
 from dnnaccel.errors import DnnAccelError, LayerError, MappingError, unknown_name
 from dnnaccel.mapping import Mapping
@@ -113,7 +113,10 @@ class LayerReport:
     @property
     def bound_margin(self) -> float | None:
         """How many times as long the slowest part is busy as the next; None if there is nothing beside it."""
-        parts = sorted((self.compute_cycles + self.exposed_cycles, *(busy for _, busy in self.level_cycles)))
+        busy = [self.compute_cycles + self.exposed_cycles, *(cycles for _, cycles in self.level_cycles)]
+        if self.macs and self.bound_by == "vector":
+            busy.append(self.cycles)
+        parts = sorted(busy)
         return parts[-1] / parts[-2] if len(parts) > 1 and parts[-2] else None
 
     @property
@@ -239,9 +242,11 @@ def evaluate(
     """Cost one mapping of one layer on a chip: closed form, a fraction of a millisecond.
 
     `mapping` is a `Mapping` or its text. `density` says which words are zero; None takes none to be, and
-    leaves the chip's gating, skipping and compressed formats out of the count. Raises `MappingError` if it
-    does not belong to the layer and the chip, or if a tile does not fit (naming level, tensors, words needed
-    and words there), and `LayerError` for a layer without MACs.
+    leaves the chip's gating, skipping and compressed formats out of the count. The vector operations of a
+    layer with MACs (the gates of a recurrent one) run beside the MACs, and cost time where they take longer.
+
+    Raises `MappingError` if it does not belong to the layer and the chip, or if a tile does not fit (naming
+    level, tensors, words needed and words there), and `LayerError` for a layer without MACs.
     """
     problem = layer.problem
     if problem is None:
@@ -327,28 +332,36 @@ def _layer_report(
                     energy=network_energy[i][r],
                 )
             )
+    vector_cycles = math.ceil(layer.ops / chip.vector.lanes)
+    cycles = max(cost.cycles, vector_cycles)
+    if vector_cycles > cost.cycles:
+        bound_by, bound_port = "vector", ""
+    elif cost.bound_by < 0:
+        bound_by, bound_port = "compute", ""
+    else:
+        bound_by, bound_port = chip.levels[cost.bound_by].name, ports[cost.bound_by].name
     return LayerReport(
         name=layer.name,
         kind=layer.kind,
         macs=counts.macs,
-        ops=0,
-        cycles=cost.cycles,
+        ops=layer.ops,
+        cycles=cycles,
         compute_cycles=math.ceil(cost.compute_cycles),
         level_cycles=tuple(level_cycles),
         exposed_cycles=math.ceil(cost.exposed_cycles),
         ramp_cycles=math.ceil(cost.ramp_cycles),
         clock_mhz=chip.clock_mhz,
-        utilization=timed_macs / (cost.cycles * chip.peak_macs_per_cycle),
+        utilization=timed_macs / (cycles * chip.peak_macs_per_cycle),
         active_pes=counts.active_macs,
-        bound_by="compute" if cost.bound_by < 0 else chip.levels[cost.bound_by].name,
-        bound_port="" if cost.bound_by < 0 else ports[cost.bound_by].name,
+        bound_by=bound_by,
+        bound_port=bound_port,
         levels=tuple(levels),
         networks=tuple(networks),
         timed_macs=timed_macs,
         effectual_macs=effectual_macs,
         mac_energy=cost.mac_energy,
-        vector_energy=0.0,
-        leakage_energy=cost.leakage_energy,
+        vector_energy=layer.ops * chip.vector.op_energy,
+        leakage_energy=cost.leakage_energy + (cycles - cost.cycles) * leakage_per_cycle(chip),
         energy_unit=chip.energy_unit,
         mapping=mapping,
         prices=prices_of(chip),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeGuard
 
 from dnnaccel.dataflow import Dataflow, LevelConstraint
@@ -32,6 +32,8 @@ class LevelRule:
 
 def constrain(flow: Dataflow, chip: Chip, problem: Problem) -> tuple[LevelRule, ...]:
     """Resolve a dataflow (one without variants) for a chip and a problem: a rule for each level of the chip.
+
+    Steps that wait for each other (`Problem.sequential`) are the outermost loops, whatever the dataflow says.
 
     Raises `DataflowError` if the chip cannot run it, with the reason.
     """
@@ -77,8 +79,39 @@ def constrain(flow: Dataflow, chip: Chip, problem: Problem) -> tuple[LevelRule, 
             rows -= whole
         spread = LevelRule(dims=(rows, columns), tiles=({}, {}))
         rules.append(_constrain_array(spread, flow, level.name, every))
+    for dim in reversed(problem.waiting):
+        rules = _one_step_at_a_time(flow, chip, dim, rules)
     _check_tiles(flow, chip, problem, rules)
     return tuple(rules)
+
+
+def _one_step_at_a_time(flow: Dataflow, chip: Chip, dim: str, rules: Sequence[LevelRule]) -> list[LevelRule]:
+    """Give a sequential dim's loop to the outermost memory alone: first of its loops, in steps of 1."""
+    apart = []
+    for level, rule in zip(chip.levels, rules, strict=True):
+        if any(tiles.get(dim, 1) > 1 for tiles in rule.tiles):
+            raise DataflowError(
+                f"dataflow {flow.name!r}: {level.name} fixes {dim} to chunks of several steps, which in "
+                f"this layer wait for each other; leave {dim} free, or fix it to 1"
+            )
+        apart.append(
+            replace(
+                rule,
+                dims=tuple(dims - {dim} for dims in rule.dims),
+                tiles=tuple({d: tile for d, tile in tiles.items() if d != dim} for tiles in rule.tiles),
+                order=tuple(group - {dim} for group in rule.order),
+            )
+        )
+    first = apart[0]
+    # Dims in no group would run outside all groups, and so outside the steps.
+    free = first.dims[0] - frozenset().union(*first.order)
+    apart[0] = replace(
+        first,
+        dims=(first.dims[0] | {dim},),
+        tiles=({**first.tiles[0], dim: 1},),
+        order=(frozenset({dim}), *(group for group in (free, *first.order) if group)),
+    )
+    return apart
 
 
 def _check_tiles(flow: Dataflow, chip: Chip, problem: Problem, rules: Sequence[LevelRule]) -> None:

@@ -134,8 +134,15 @@ class Network:
 
     @property
     def total_weights(self) -> int:
-        """Elements of all weights of convolutions and matrix products, biases not counted."""
-        return sum(layer.weights for layer in self.layers if layer.weights_from is None)
+        """Elements of all weights of convolutions, matrix products and recurrent cells; shared ones once."""
+        owners: dict[str, str] = {}
+        counted: dict[str, int] = {}
+        for layer in self.layers:
+            owner = layer.name if layer.weights_from is None else owners[layer.weights_from]
+            owners[layer.name] = owner
+            # An embedding's table has no weights of its own, but is one where a matrix product uses it.
+            counted[owner] = max(counted.get(owner, 0), layer.weights)
+        return sum(counted.values())
 
     @property
     def total_parameters(self) -> int:
@@ -344,7 +351,9 @@ def check_shared(network: str, layer: Layer, bound: Mapping[str, Layer]) -> None
             f"network {network!r}: layer {layer.name!r} uses the weights of {owner!r}, "
             "which is no layer before it"
         )
-    if bound[owner].kind != layer.kind or bound[owner].parameters != layer.parameters:
+    kinds = {bound[owner].kind, layer.kind}
+    alike = len(kinds) == 1 or kinds == {"embedding", "linear"}
+    if not alike or bound[owner].parameters != layer.parameters:
         raise NetworkError(
             f"network {network!r}: layer {layer.name!r} cannot use the weights of {owner!r}: "
             f"{layer.kind} with {layer.parameters} parameters, "

@@ -19,6 +19,7 @@ __all__ = [
     "check_macs",
     "convolution",
     "matmul",
+    "recurrence",
     "unknown_dim",
     "unknown_role",
 ]
@@ -88,10 +89,14 @@ class Problem:
 
     Raises `LayerError` for a bound below 1, a dim that is unknown or stands on two axes of one tensor,
     outputs that are not one dim per axis, or more than 2**53 MACs.
+
+    `sequential` names the dims whose positions wait for each other, as the steps of a recurrent layer do: a
+    chip finishes one before it begins the next, so their loops stand outermost and go one step at a time.
     """
 
     bounds: Mapping[str, int]
     tensors: tuple[Tensor, ...]
+    sequential: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bounds", MappingProxyType(dict(self.bounds)))
@@ -108,12 +113,17 @@ class Problem:
                     raise LayerError(f"tensor {tensor.name} uses dim {dim}, which has no bound")
                 if seen.count(dim) > 1:
                     raise LayerError(f"dim {dim} stands on two axes of tensor {tensor.name}")
+        for dim in self.sequential:
+            if dim not in self.bounds or self.sequential.count(dim) > 1:
+                raise LayerError(
+                    f"sequential must name dims of the problem, each once, given {self.sequential!r}"
+                )
 
     def __hash__(self) -> int:
-        return hash((tuple(self.bounds.items()), self.tensors))
+        return hash((tuple(self.bounds.items()), self.tensors, self.sequential))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _problem, (dict(self.bounds), self.tensors)
+        return _problem, (dict(self.bounds), self.tensors, self.sequential)
 
     @property
     def macs(self) -> int:
@@ -124,6 +134,11 @@ class Problem:
     def dims(self) -> tuple[str, ...]:
         """Names of the dims, in order."""
         return tuple(self.bounds)
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Names of the sequential dims that have more than one position."""
+        return tuple(dim for dim in self.sequential if self.bounds[dim] > 1)
 
     def tensor(self, role: str) -> Tensor:
         """Return the tensor that plays `role`."""
@@ -136,9 +151,9 @@ def check_macs(macs: int) -> None:
         raise LayerError(f"{macs} MACs in one layer; at most 2**53 can be counted exactly")
 
 
-def _problem(bounds: dict[str, int], tensors: tuple[Tensor, ...]) -> Problem:
+def _problem(bounds: dict[str, int], tensors: tuple[Tensor, ...], sequential: tuple[str, ...]) -> Problem:
     # Read-only views do not pickle; what they show does.
-    return Problem(bounds=bounds, tensors=tensors)
+    return Problem(bounds=bounds, tensors=tensors, sequential=sequential)
 
 
 def _channel_axes(group_bound: int, channels: int, dim: str) -> tuple[Axis, ...]:
@@ -250,4 +265,24 @@ def matmul(*, batch: int, rows: int, columns: int, inner: int) -> Problem:
             Tensor(name="right", role="weights", axes=(group, depth, column)),
             Tensor(name="outputs", role="outputs", axes=(group, column, row)),
         ),
+    )
+
+
+def recurrence(*, batch: int, steps: int, outputs: int, inner: int) -> Problem:
+    """Return the problem of `steps` vector-matrix products that wait for each other, one matrix for all.
+
+    Batch is dim N, the steps P (sequential, no index of the weights), outputs M and the vector's length C.
+    """
+    sample = Axis(terms=(("N", 1),), size=batch)
+    step = Axis(terms=(("P", 1),), size=steps)
+    row = Axis(terms=(("M", 1),), size=outputs)
+    depth = Axis(terms=(("C", 1),), size=inner)
+    return Problem(
+        bounds={"N": batch, "M": outputs, "C": inner, "P": steps},
+        tensors=(
+            Tensor(name="inputs", role="inputs", axes=(sample, depth, step)),
+            Tensor(name="weights", role="weights", axes=(row, depth)),
+            Tensor(name="outputs", role="outputs", axes=(sample, row, step)),
+        ),
+        sequential=("P",),
     )

@@ -93,14 +93,15 @@ def simulate(
     mappings = _mappings(layers, machine, flow, objective, mapping, densities, threads, progress)
     reports: dict[str, LayerReport] = {}
     sources = _fusion(network) if fuse and isinstance(network, Network) else {}
-    # Vector operations that the producing layer has hidden so far, by producer.
+    # Cycles of the vector unit that the producing layer has hidden so far, by producer.
     hidden: dict[str, int] = {}
     for layer in layers:
         if layer.problem is not None:
             reports[layer.name] = evaluate(
                 layer, machine, mappings[layer.name], density=densities.get(layer.name)
             )
-        elif layer.is_view or (fuse and layer.kind == "concat"):
+            hidden[layer.name] = math.ceil(layer.ops / machine.vector.lanes)
+        elif layer.is_view or (fuse and layer.in_place):
             why = "no words move: a view" if layer.is_view else "no words move: written in place"
             reports[layer.name] = _idle(layer, machine, why)
         elif layer.name in sources:
@@ -276,14 +277,14 @@ def _fused(layer: Layer, chip: Chip, source: LayerReport, hidden: dict[str, int]
 def _vector(layer: Layer, chip: Chip) -> LayerReport:
     """Cost a layer without MACs on the vector unit.
 
-    Every input word (and norm parameter) is read once from the outermost memory, every output word written
+    Every input word (and parameter in use) is read once from the outermost memory, every output word written
     there once, both by way of the memory that the vector unit works from; sliding windows are served by line
     buffers of the unit.
     """
     top, near = chip.memories[0], chip.memory(chip.vector.memory)
     words = {
         "inputs": sum(math.prod(shape) for shape in layer.input_shapes),
-        "weights": layer.parameters,
+        "weights": layer.parameters_read,
         "outputs": math.prod(layer.output_shape),
     }
     moved: dict[tuple[str, str], tuple[int, int]] = {}

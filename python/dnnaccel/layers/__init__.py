@@ -13,26 +13,34 @@ from __future__ import annotations
 from dnnaccel.layers._base import Layer, Pair, Shape, whole_number
 from dnnaccel.layers.convolution import Conv2d, DepthwiseConv2d
 from dnnaccel.layers.elementwise import GELU, Add, BatchNorm, Multiply, ReLU, ReLU6, Scale, Sigmoid, Tanh
+from dnnaccel.layers.embedding import ClassToken, Embedding, PositionEmbedding
 from dnnaccel.layers.layout import ChannelShuffle, Concat, Flatten, Pad2d, Permute, Reshape, Slice
 from dnnaccel.layers.matrix import Linear, MatMul
-from dnnaccel.layers.normalization import LRN, Softmax
+from dnnaccel.layers.normalization import LRN, LayerNorm, Softmax
 from dnnaccel.layers.pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d
+from dnnaccel.layers.recurrent import GRU, LSTM, RNN
 
 __all__ = [
     "GELU",
+    "GRU",
     "KINDS",
     "LRN",
+    "LSTM",
+    "RNN",
     "Add",
     "AvgPool2d",
     "BatchNorm",
     "ChannelShuffle",
+    "ClassToken",
     "Concat",
     "Conv2d",
     "DepthwiseConv2d",
+    "Embedding",
     "Flatten",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
     "Layer",
+    "LayerNorm",
     "Linear",
     "MatMul",
     "MaxPool2d",
@@ -40,6 +48,7 @@ __all__ = [
     "Pad2d",
     "Pair",
     "Permute",
+    "PositionEmbedding",
     "ReLU",
     "ReLU6",
     "Reshape",
@@ -59,6 +68,7 @@ KINDS: dict[str, type[Layer]] = {
         *(Conv2d, DepthwiseConv2d, Linear, MatMul),
         *(MaxPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d),
         *(LRN, Softmax, BatchNorm, ReLU, ReLU6, GELU, Sigmoid, Tanh, Scale, Add, Multiply),
+        *(LayerNorm, RNN, LSTM, GRU, Embedding, PositionEmbedding, ClassToken),
         *(Concat, Flatten, Reshape, Permute, Slice, Pad2d, ChannelShuffle),
     )
 }

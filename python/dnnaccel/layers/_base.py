@@ -90,6 +90,9 @@ class Layer(_Inferred, ABC):
     is_view: ClassVar[bool] = False
     """Whether it only renames coordinates: no word moves."""
 
+    in_place: ClassVar[bool] = False
+    """Whether it only sets tensors side by side, so that a chip can write its inputs where they belong."""
+
     # How many inputs it takes; None: two or more.
     _arity: ClassVar[int | None] = 1
     # Smallest legal value of each whole-number field, and of each field that is a pair.
@@ -175,8 +178,16 @@ class Layer(_Inferred, ABC):
         return self.weights
 
     @property
+    def parameters_read(self) -> int:
+        """Learned or constant numbers that one run of a layer without MACs fetches, for the whole batch."""
+        return self.parameters
+
+    @property
     def ops(self) -> int:
-        """Vector operations for the whole batch; 0 for a layer with MACs (its biases are free)."""
+        """Vector operations for the whole batch; of a layer with MACs only those of its gates.
+
+        Biases are free.
+        """
         return 0
 
     @abstractmethod

@@ -20,6 +20,7 @@ class Concat(Layer):
     """
 
     kind: ClassVar[str] = "concat"
+    in_place: ClassVar[bool] = True
     _arity: ClassVar[int | None] = None
     _integers: ClassVar[Mapping[str, int]] = {"axis": -MAX_SIZE}
 

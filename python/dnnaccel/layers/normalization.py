@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from dnnaccel.layers._base import MAX_SIZE, Layer, Shape
 
-__all__ = ["LRN", "Softmax"]
+__all__ = ["LRN", "LayerNorm", "Softmax"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +58,30 @@ class Softmax(Layer):
         shape = self._shapes()[0]
         size = shape[self._axis(self.axis, shape)]
         return (5 * size - 2) * (math.prod(shape) // size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerNorm(Layer):
+    """scale * (x - mean) / sqrt(variance + epsilon) + shift, along the last axis (Ba, Kiros, Hinton 2016).
+
+    Scale and shift are learned, one of each per feature. Vector operations for n elements: n - 1 additions
+    and 1 multiplication for the mean, n subtractions of it, n squares, n - 1 additions and 1 multiplication
+    for the variance, 1 addition of epsilon, 1 evaluation of 1/sqrt, n multiplications by it, n by the scale
+    and n additions of the shift; 7n + 2 in all.
+    """
+
+    kind: ClassVar[str] = "layer_norm"
+
+    def _infer(self, shapes: tuple[Shape, ...]) -> Shape:
+        return shapes[0]
+
+    @property
+    def parameters(self) -> int:
+        """Scale and shift of every feature."""
+        return 2 * self._shapes()[0][-1]
+
+    @property
+    def ops(self) -> int:
+        """Operations: 7n + 2 for every vector of n features."""
+        shape = self._shapes()[0]
+        return (7 * shape[-1] + 2) * math.prod(shape[:-1])

@@ -10,17 +10,23 @@ from dnnaccel.layers import whole_number
 from dnnaccel.network import Network
 from dnnaccel.zoo import (
     alexnet,
+    bert,
     densenet,
     dpn,
+    gpt,
     lenet,
+    mlp,
     mobilenet,
     overfeat,
+    recurrent,
     resnet,
     resnet_cifar,
     resnext,
     shufflenet,
     squeezenet,
+    transformer,
     vgg,
+    vit,
     wide_resnet,
     xception,
 )
@@ -31,12 +37,13 @@ __all__ = ["load", "names"]
 _NETWORKS: dict[str, Callable[..., Network]] = {
     "lenet5": lenet.lenet5,
     "lenet5_sparse": lenet.lenet5_sparse,
+    "lenet_caffe": lenet.lenet_caffe,
+    "mlp": mlp.mlp,
     "alexnet": alexnet.alexnet,
+    "alexnet_torchvision": alexnet.alexnet_torchvision,
     "zfnet": alexnet.zfnet,
     "overfeat_fast": overfeat.overfeat_fast,
     "overfeat_accurate": overfeat.overfeat_accurate,
-    "lenet_caffe": lenet.lenet_caffe,
-    "alexnet_torchvision": alexnet.alexnet_torchvision,
     "vgg16": vgg.vgg16,
     "vgg19": vgg.vgg19,
     "resnet18": resnet.resnet18,
@@ -44,10 +51,10 @@ _NETWORKS: dict[str, Callable[..., Network]] = {
     "resnet50": resnet.resnet50,
     "resnet101": resnet.resnet101,
     "resnet152": resnet.resnet152,
-    "resnet1202": resnet_cifar.resnet1202,
     "resnet50_v1_5": resnet.resnet50_v1_5,
     "resnet101_v1_5": resnet.resnet101_v1_5,
     "resnet152_v1_5": resnet.resnet152_v1_5,
+    "resnet1202": resnet_cifar.resnet1202,
     "wide_resnet50_2": wide_resnet.wide_resnet50_2,
     "wrn28_10": wide_resnet.wrn28_10,
     "resnext50_32x4d": resnext.resnext50_32x4d,
@@ -62,13 +69,23 @@ _NETWORKS: dict[str, Callable[..., Network]] = {
     "squeezenet_v1_1": squeezenet.squeezenet_v1_1,
     "xception": xception.xception,
     "mobilenet_v1": mobilenet.mobilenet_v1,
-    "shufflenet_v1": shufflenet.shufflenet_v1,
     "mobilenet_v2": mobilenet.mobilenet_v2,
+    "shufflenet_v1": shufflenet.shufflenet_v1,
+    "rnn": recurrent.rnn,
+    "lstm": recurrent.lstm,
+    "gru": recurrent.gru,
+    "gnmt": recurrent.gnmt,
+    "transformer_base": transformer.transformer_base,
+    "transformer_big": transformer.transformer_big,
+    "bert_base": bert.bert_base,
+    "gpt2_small": gpt.gpt2_small,
+    "gpt2_small_decode": gpt.gpt2_small_decode,
+    "vit_b16": vit.vit_b16,
 }
 
 
 def names() -> list[str]:
-    """Return the names that `load` knows, oldest network first."""
+    """Return the names that `load` knows, family by family, as the tutorial walks through them."""
     return list(_NETWORKS)
 
 
