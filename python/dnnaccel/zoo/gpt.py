@@ -23,8 +23,8 @@ _METADATA: Metadata = {
 def gpt2_small(*, batch: int = 1, sequence_length: int = 1024) -> Network:
     """Build GPT-2 small over a whole prompt: 12 layers, 768 features, 12 heads, 3072 inside, 50,257 tokens.
 
-    At most 1024 tokens. The next token is predicted at every position, as the released code does; the mask does
-    not reduce the MACs. The output layer uses the embedding's table.
+    At most 1024 tokens. The next token is predicted at every position, as the released code does; the causal
+    mask does not reduce the MACs counted. The output layer uses the embedding's table.
     """
     title = "GPT-2 small, prompt"
     b = _start("gpt2_small", title, (batch, sequence_length))
