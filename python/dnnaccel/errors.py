@@ -18,6 +18,10 @@ __all__ = [
 ]
 
 
+_MOST_SHOWN = 30
+"""Longest list of valid names that an error prints: every dataflow and chip, not every network."""
+
+
 class DnnAccelError(Exception):
     """Base of every error that dnnaccel raises on purpose; its text is one clear sentence."""
 
@@ -73,4 +77,6 @@ def did_you_mean(name: str, valid: Iterable[str]) -> str:
     near = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
     if near:
         return f"did you mean {lowered[near[0]]!r}?"
-    return "valid: " + ", ".join(names)
+    shown = names if len(names) <= _MOST_SHOWN else names[:_MOST_SHOWN]
+    more = len(names) - len(shown)
+    return "valid: " + ", ".join(shown) + (f" and {more} more" if more else "")
