@@ -229,9 +229,9 @@ def test_images_come_in_the_order_of_their_classes(tmp_path: Path) -> None:
         ("b.png", 1),
     ]
     batches = list(images.batches(2))
-    assert [(x.shape, x.dtype, y.tolist()) for x, y in batches] == [
-        ((2, 3, 8, 8), np.float32, [0, 1]),
-        ((1, 3, 8, 8), np.float32, [1]),
+    assert [(x.shape, str(x.dtype), y.tolist()) for x, y in batches] == [
+        ((2, 3, 8, 8), "float32", [0, 1]),
+        ((1, 3, 8, 8), "float32", [1]),
     ]
     np.testing.assert_array_equal(batches[1][0][0], images[2][0])
     assert [label for _, label in images] == [0, 1, 1]

@@ -90,14 +90,14 @@ def _find(base: Path, split: str, what: str, rank: int) -> Path:
 def _read_idx(path: Path, rank: int) -> npt.NDArray[np.uint8]:
     length = 4 + 4 * rank
     header = read_regular(path, limit=length, header=length)
-    if len(header) < length:
-        raise DatasetError(f"{path}: ends within its header of {length} bytes")
-    zero, kind, axes = struct.unpack(">HBB", header[:4])
-    if zero or kind != _UNSIGNED_BYTE or axes != rank:
+    magic = bytes((0, 0, _UNSIGNED_BYTE, rank))
+    if len(header) >= len(magic) and header[: len(magic)] != magic:
         raise DatasetError(
-            f"{path}: begins with {header[:4].hex(' ')}, not with 00 00 08 {rank:02x} as an IDX file of bytes "
+            f"{path}: begins with {header[:4].hex(' ')}, not with {magic.hex(' ')} as an IDX file of bytes "
             f"with {rank} axes"
         )
+    if len(header) < length:
+        raise DatasetError(f"{path}: ends within its header of {length} bytes")
     shape = struct.unpack(f">{rank}I", header[4:])
     if shape[0] > _MOST_SAMPLES:
         raise DatasetError(

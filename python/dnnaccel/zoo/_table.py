@@ -56,8 +56,8 @@ class NetworkTable:
         Only the columns that fit, the most telling first; with `details` all of them, in blocks, and notes.
         """
         if not details:
-            said = "quoted: totals of the literature where they differ from the computed; --details says why"
-            return layout(self._fitting(width), width=width) + "\n\n" + notes([said], width=width)
+            legend = "quoted: totals of the literature where they differ from the computed; details say why"
+            return layout(self._fitting(width), width=width) + "\n\n" + notes([legend], width=width)
         columns = [field.column(self.rows) for field in _FIELDS if field.applies(self.rows)]
         said = [note for row in self.rows if (note := _note(row))]
         return layout(columns, width=width) + ("\n\n" + notes(said, width=width) if said else "")
