@@ -8,6 +8,7 @@ from collections.abc import Iterable
 __all__ = [
     "ArchitectureError",
     "DataflowError",
+    "DatasetError",
     "DensityError",
     "DnnAccelError",
     "LayerError",
@@ -55,6 +56,10 @@ class DataflowError(DnnAccelError, ValueError):
 
 class DensityError(DnnAccelError, ValueError):
     """A density out of range, a compressed format that makes no sense, or a tensor of another shape."""
+
+
+class DatasetError(DnnAccelError, ValueError):
+    """A file of a dataset that is missing, cut short, too large, or not what its header says."""
 
 
 class MissingExtraError(DnnAccelError, ImportError):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from dnnaccel._summary import summary_text
 from dnnaccel.errors import MissingExtraError, NetworkError, did_you_mean, unknown_name
 from dnnaccel.layers import Layer, Shape, whole_number
 
@@ -158,45 +159,13 @@ class Network:
             raise unknown_name(f"layer or input of {self.name}", name, self._consumers)
         return self._consumers[name]
 
-    def summary(self) -> str:
-        """Return the table of layers with shapes, weights, MACs and vector operations, and the totals."""
-        head = ("layer", "kind", "filter", "output shape", "parameters", "weights", "MACs", "vector ops")
-        body = [
-            (
-                layer.name,
-                layer.kind,
-                _filter_text(layer),
-                str(layer.output_shape),
-                *(f"{number:,}" for number in (layer.parameters, layer.weights, layer.macs, layer.ops)),
-            )
-            for layer in self.layers
-        ]
-        totals = (self.total_parameters, self.total_weights, self.total_macs, sum(x.ops for x in self.layers))
-        foot = ("total", f"{len(self)} layers", "", "", *(f"{number:,}" for number in totals))
-        widths = [max(map(len, column)) for column in zip(head, foot, *body, strict=True)]
-        rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-        title = self.metadata.get("title") or self.name
-        given = ", ".join(f"{name} {shape}" for name, shape in self.inputs.items())
-        return "\n".join(
-            [
-                f"{title}: input {given}",
-                rule,
-                _table_row(head, widths),
-                rule,
-                *(_table_row(row, widths) for row in body),
-                rule,
-                _table_row(foot, widths),
-                *self._quoted(),
-            ]
-        )
+    def summary(self, *, word_bits: int = 32) -> str:
+        """Return the table of layers with shapes, weights, MACs and vector operations, and the totals.
 
-    def _quoted(self) -> list[str]:
-        # Where the literature's totals differ from the computed ones, the reader should see both.
-        weights, macs = self.metadata.get("quoted_weights"), self.metadata.get("quoted_macs")
-        if weights is None or macs is None:
-            return []
-        source = self.metadata.get("quoted_source", "the literature")
-        return [f"quoted at batch 1: {weights:,} weights, {macs:,} MACs ({source})"]
+        Below it stands how much memory parameters and activations take, in words of `word_bits` bits. Raises
+        `NetworkError` for a word that is not 1 to 1024 bits wide.
+        """
+        return summary_text(self, word_bits=word_bits)
 
     def to_dataframe(self) -> pandas.DataFrame:
         """Return one row per layer: name, kind, shapes, parameters, weights, macs, ops.
@@ -221,20 +190,6 @@ class Network:
             f"<Network {self.name}: {len(self)} layers, {self.total_macs:,} MACs, "
             f"{self.total_weights:,} weights, batch {self.batch}>"
         )
-
-
-def _table_row(cells: Sequence[str], widths: Sequence[int]) -> str:
-    texts = [cell.ljust(width) for cell, width in zip(cells[:4], widths[:4], strict=True)]
-    numbers = [cell.rjust(width) for cell, width in zip(cells[4:], widths[4:], strict=True)]
-    return "  ".join([*texts, *numbers]).rstrip()
-
-
-def _filter_text(layer: Layer) -> str:
-    kernel, stride = getattr(layer, "kernel", None), getattr(layer, "stride", None)
-    if kernel is None or stride is None:
-        return ""
-    step = str(stride[0]) if stride[0] == stride[1] else f"{stride[0]}x{stride[1]}"
-    return f"{kernel[0]}x{kernel[1]}/{step}"
 
 
 def check_inputs(network: str, inputs: Mapping[str, Shape]) -> dict[str, Shape]:

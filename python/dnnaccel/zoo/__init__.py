@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from dnnaccel.errors import NetworkError, unknown_name
 from dnnaccel.layers import whole_number
@@ -34,8 +34,9 @@ from dnnaccel.zoo import (
     wide_resnet,
     xception,
 )
+from dnnaccel.zoo._table import NetworkRow, NetworkTable, choose
 
-__all__ = ["load", "names"]
+__all__ = ["NetworkRow", "NetworkTable", "load", "names", "table"]
 
 # Adding a network: a function of its options in its family's file, and one line here.
 _NETWORKS: dict[str, Callable[..., Network]] = {
@@ -159,3 +160,26 @@ def load(
         if option not in known:
             raise NetworkError(f"network {name!r} has no option {option}; it has {', '.join(known)}")
     return build(**options)
+
+
+def table(names: str | Iterable[str] | None = None) -> NetworkTable:
+    """Return one row per network: its layers, sizes and accuracy beside the totals that are quoted for it.
+
+    Parameters
+    ----------
+    names
+        Names or patterns such as ``resnet*``, in any order; None for all networks.
+
+    Raises
+    ------
+    UnknownNameError
+        For a name or pattern that fits no network, with the nearest name.
+
+    Examples
+    --------
+    >>> [row.conv_layers for row in table("vgg*")]
+    [13, 16]
+    """
+    given = (names,) if isinstance(names, str) else names
+    chosen = _NETWORKS if given is None else choose(given, _NETWORKS)
+    return NetworkTable(rows=tuple(NetworkRow.of(load(name)) for name in chosen))
