@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 __all__ = ["Layout", "place"]
 
@@ -42,7 +43,7 @@ def place(widths: Sequence[float], heights: Sequence[float], edges: Sequence[tup
     above: list[list[int]] = [[] for _ in room]
     below: list[list[int]] = [[] for _ in room]
     for lane in lanes:
-        for upper, lower in zip(lane, lane[1:], strict=False):
+        for upper, lower in pairwise(lane):
             # Edges from one box share their lanes, and each is counted once.
             if upper not in above[lower]:
                 above[lower].append(upper)
@@ -136,7 +137,7 @@ def _settle(row: list[int], wishes: list[float], room: Sequence[float], centres:
     Least squares under an order is isotonic regression, here by pooling adjacent violators.
     """
     offsets = [0.0]
-    for before, after in zip(row, row[1:], strict=False):
+    for before, after in pairwise(row):
         offsets.append(offsets[-1] + (room[before] + room[after]) / 2 + _BETWEEN_BOXES)
     pools: list[tuple[float, int]] = []
     for wish, offset in zip(wishes, offsets, strict=True):
