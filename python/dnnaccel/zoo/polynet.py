@@ -1,8 +1,8 @@
 """PolyNet: polynomials of Inception blocks, some of which share their weights; names as in `_branches`.
 
 Of an input x and a block F, `2-way` is x + F(x) + G(x) with two blocks of their own, `poly-3` is
-x + F(x) + F(F(x)) + F(F(F(x))): one block run three times, but for the normalisations and the convolution that
-brings it up to the channels of x, which each run has for itself.
+x + F(x) + F(F(x)) + F(F(F(x))): one block run three times, but for the normalisations and the convolution
+that brings it up to the channels of x, which each run has for itself.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SCALE = 0.3
 
 
 def polynet(*, batch: int = 1, image_size: int = 331) -> Network:
-    """Build Very Deep PolyNet for 331x331 images: 10 2-way blocks, then 10 and 5 pairs of poly-3 and 2-way."""
+    """Build Very Deep PolyNet, 331x331 images: 10 2-way blocks, then 10 and 5 pairs of poly-3 and 2-way."""
     figures: Metadata = {
         "top1": 80.91,
         "top5": 95.47,
@@ -53,8 +53,8 @@ def polynet(*, batch: int = 1, image_size: int = 331) -> Network:
         metadata={
             "title": "PolyNet",
             "year": 2016,
-            "source": "Zhang, Li, Loy, Lin: PolyNet: A Pursuit of Structural Diversity in Very Deep Networks, "
-            "CVPR 2017 (arXiv 2016)",
+            "source": "Zhang, Li, Loy, Lin: PolyNet: A Pursuit of Structural Diversity in Very Deep "
+            "Networks, CVPR 2017 (arXiv 2016)",
             "dataset": "ImageNet",
             **published(image_size == 331, figures),
         },
