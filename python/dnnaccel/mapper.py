@@ -51,7 +51,8 @@ class SearchResult:
     `optimal` is True only if every mapping of the mapspace was costed or shown not to fit. `evaluated`
     mappings were costed, `pruned` ones dropped before that. `pareto` is the front of energy against cycles
     among those costed, by energy; it is the true front where `optimal` is True. `dataflow` is the variant
-    that won, where there are several.
+    that won, where there are several. The gates of a recurrent layer are in `cost` and `pareto`, but the mapping
+    is chosen for the MACs alone: the gates' operations are the same under every one.
     """
 
     mapping: Mapping
@@ -121,10 +122,25 @@ def search(
         optimal=found.optimal,
         evaluated=found.evaluated,
         pruned=found.pruned,
-        pareto=found.pareto,
+        pareto=_recosted(found.pareto, layer, chip, density),
         objective=objective,
         dataflow=found.dataflow,
     )
+
+
+def _recosted(
+    points: tuple[ParetoPoint, ...], layer: Layer, chip: Chip, density: Density | None
+) -> tuple[ParetoPoint, ...]:
+    """Add what the layer's own vector operations cost to a front that was found for its MACs alone."""
+    if not layer.ops:
+        return points
+    front: list[ParetoPoint] = []
+    costs = ((point, evaluate(layer, chip, point.mapping, density=density)) for point in points)
+    for point, cost in sorted(costs, key=lambda pair: (pair[1].energy, pair[1].cycles)):
+        # Mappings that differ only while the vector unit is the slower one are now equally long.
+        if not front or cost.cycles < front[-1].cycles:
+            front.append(ParetoPoint(cost.energy, cost.cycles, point.mapping))
+    return tuple(front)
 
 
 def search_problems(
