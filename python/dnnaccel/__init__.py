@@ -17,6 +17,7 @@ from dnnaccel.dataflow import Dataflow
 from dnnaccel.errors import (
     ArchitectureError,
     DataflowError,
+    DatasetError,
     DensityError,
     DnnAccelError,
     LayerError,
@@ -35,13 +36,14 @@ from dnnaccel.report import Report
 from dnnaccel.simulate import simulate
 
 if TYPE_CHECKING:
-    from dnnaccel import arch, energy, reproduce
+    from dnnaccel import arch, datasets, energy, reproduce
 
 __all__ = [
     "ArchitectureError",
     "Comparison",
     "Dataflow",
     "DataflowError",
+    "DatasetError",
     "DensityError",
     "DnnAccelError",
     "LayerError",
@@ -61,6 +63,7 @@ __all__ = [
     "build_config",
     "compare",
     "dataflow",
+    "datasets",
     "energy",
     "evaluate",
     "layers",
@@ -73,8 +76,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Chips bring the YAML and validation libraries with them, so they are loaded when first asked for.
-    if name in ("arch", "energy", "reproduce"):
+    # Chips bring the YAML and validation libraries with them; few runs need datasets or published figures.
+    if name in ("arch", "datasets", "energy", "reproduce"):
         return importlib.import_module(f"dnnaccel.{name}")
     raise AttributeError(f"module 'dnnaccel' has no attribute {name!r}")
 

@@ -82,7 +82,7 @@ def gru_step(m: Meter, w: list[float], u: list[float], x: list[float], h: list[f
     return m.plus(n, m.times(z, m.minus(h[0], n)))
 
 
-@pytest.mark.parametrize(("cell", "step"), [(RNN, rnn_step), (LSTM, lstm_step), (GRU, gru_step)])
+@pytest.mark.parametrize(("cell", "step"), list(zip(CELLS, (rnn_step, lstm_step, gru_step), strict=True)))
 def test_macs_and_operations_are_those_of_the_equations(cell: Cell, step: Callable[..., float]) -> None:
     batch, steps, features, hidden = 2, 5, 3, 4
     layer, meter = layer_of(cell, batch=batch, steps=steps, features=features, hidden=hidden), Meter()
@@ -95,7 +95,7 @@ def test_macs_and_operations_are_those_of_the_equations(cell: Cell, step: Callab
     assert layer.weights * batch * steps == layer.macs
 
 
-@pytest.mark.parametrize(("cell", "gates"), [(RNN, 1), (LSTM, 4), (GRU, 3)])
+@pytest.mark.parametrize(("cell", "gates"), list(zip(CELLS, (1, 4, 3), strict=True)))
 def test_weights_and_biases(cell: Cell, gates: int) -> None:
     layer = layer_of(cell, features=3, hidden=5)
     assert layer.weights == gates * 5 * (3 + 5)
@@ -207,12 +207,13 @@ def test_one_step_is_the_linear_layer_of_its_size(cell: Cell, chip: str) -> None
     assert one.traffic(machine.memories[0].name) == other.traffic(machine.memories[0].name)
 
 
-HEAD = "ram [inputs, weights, outputs]\n"
 NESTS = {
-    "inside": HEAD + "  for C step 1\nbuffer [weights]\n  for P step 1\n  for M step 1",
-    "second": HEAD + "  for M step 1\n  for P step 1\n  for C step 1",
-    "chunks": HEAD + "  for P step 2\n  for M step 1\n  for C step 1\n  for P step 1",
-    "spread": HEAD + "  for C step 1\n  for M step 1\npes.rows\n  par P step 1",
+    "inside": "ram [inputs, weights, outputs]\n  for C step 1\n"
+    "buffer [weights]\n  for P step 1\n  for M step 1",
+    "second": "ram [inputs, weights, outputs]\n  for M step 1\n  for P step 1\n  for C step 1",
+    "chunks": "ram [inputs, weights, outputs]\n  for P step 2\n"
+    "  for M step 1\n  for C step 1\n  for P step 1",
+    "spread": "ram [inputs, weights, outputs]\n  for C step 1\n  for M step 1\npes.rows\n  par P step 1",
 }
 
 

@@ -1,4 +1,4 @@
-"""Sequence networks and their layers: totals against formulas and published ones, and runs on chips."""
+"""Sequence networks and their layers: totals against closed formulas and published ones, and on chips."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ _METADATA: Metadata = {
     "year": 2019,
     "source": "Radford, Wu, Child, Luan, Amodei, Sutskever: Language Models are Unsupervised Multitask "
     "Learners, OpenAI 2019",
+    "dataset": "WebText",
     "quoted_weights": 124_000_000,
     "quoted_source": "README of the released code, which corrects the paper's 117M (from memory, unverified)",
     "note": "the quoted total counts position embeddings, biases and norms, which are no weights",

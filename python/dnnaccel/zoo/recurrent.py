@@ -46,7 +46,7 @@ def _language_model(
             "dataset": "Penn Treebank",
             "note": "one layer with the sizes of the small model of Zaremba et al. (from memory, "
             "unverified), "
-            "so that the cells can be compared; the output layer has its own weights",
+            "so that the three kinds of cell can be compared; the output layer has its own weights",
         },
     )
     b.embedding("embedding", entries=_VOCABULARY, features=_UNITS)
