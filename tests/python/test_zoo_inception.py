@@ -7,6 +7,7 @@ some quoted totals differ from the computed ones.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import re
 import time
@@ -99,7 +100,7 @@ def test_inception_v2_sees_5x5_through_two_3x3() -> None:
     assert {conv.kernel[0] for conv in convolutions(second)} == {1, 3, 7}
     for module in ("3a", "4c", "5b"):
         five = first[f"conv{module}_c2"]
-        double = [second[f"conv{module}_{step}"] for step in ("b2", "b3")]
+        double = [second[f"conv{module}_{step}"] for step in ("c2", "c3")]
         assert isinstance(five, Conv2d)
         assert 1 + sum(conv.kernel[0] - 1 for conv in double if isinstance(conv, Conv2d)) == five.kernel[0]
 
@@ -192,7 +193,7 @@ def test_polynets_factors_fall_evenly_from_1_to_0_7() -> None:
     modules = list(dict.fromkeys(factors))
     assert len(modules) == 10 + 2 * 10 + 2 * 5
     assert (modules[0], modules[-1]) == (1, 0.7)
-    steps = [one - next_ for one, next_ in zip(modules, modules[1:], strict=False)]
+    steps = [one - next_ for one, next_ in itertools.pairwise(modules)]
     # Six decimals are kept of each.
     assert max(steps) - min(steps) < 2.5e-6
 
@@ -207,7 +208,7 @@ def test_polynets_runs_of_one_block_share_its_weights_one_reading_the_other() ->
     for owner, those in runs.items():
         assert those[0].name == owner
         assert len({(conv.weights, conv.kernel, conv.input_shapes) for conv in those}) == 1
-        for earlier, later in zip(those, those[1:], strict=False):
+        for earlier, later in itertools.pairwise(those):
             assert reads(net, later.name, earlier.name)
 
 
