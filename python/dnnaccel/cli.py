@@ -19,6 +19,7 @@ from dnnaccel.cli_lists import (
     complete_list,
     complete_network,
     datasets,
+    draw,
     networks,
     terminal_width,
 )
@@ -310,7 +311,7 @@ def compare(
     _deliver(comparison, format, output, quiet)
 
 
-for _listing in (networks, archs, datasets):
+for _listing in (networks, archs, datasets, draw):
     cli.add_command(_listing)
 
 

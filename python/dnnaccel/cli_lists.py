@@ -122,3 +122,29 @@ def datasets(format: str) -> None:
     else:
         render = {"csv": table.to_csv, "json": table.to_json, "md": table.to_markdown}[format]
         click.echo(render(), nl=False)
+
+
+@click.command(
+    short_help="Draw the graph of a network.",
+    epilog="""\b
+Examples:
+  dnnaccel draw resnet50 -o resnet50.svg
+  dnnaccel draw resnet50 --format dot | dot -Tpdf -o resnet50.pdf
+""",
+)
+@click.argument("network", metavar="NETWORK", shell_complete=complete_network)
+@click.option("--output", "-o", type=click.Path(), metavar="FILE", help="Write to FILE (.svg, .dot or .gv).")
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(["svg", "dot"]),
+    help="Format; by default what the suffix of --output says, else SVG.",
+)
+@click.option("--all", "every", is_flag=True, help="A box for every activation and normalisation too.")
+def draw(network: str, output: str | None, format: str | None, every: bool) -> None:
+    """Draw the graph of NETWORK as SVG, or as DOT for Graphviz."""
+    from dnnaccel import zoo
+
+    text = zoo.load(network).draw(output, format=format, fold=not every)
+    if output is None:
+        click.echo(text, nl=False)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import heapq
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from dnnaccel._drawing import draw
 from dnnaccel._summary import summary_text
 from dnnaccel.errors import MissingExtraError, NetworkError, did_you_mean, unknown_name
 from dnnaccel.layers import Layer, Shape, whole_number
@@ -166,6 +168,27 @@ class Network:
         `NetworkError` for a word that is not 1 to 1024 bits wide.
         """
         return summary_text(self, word_bits=word_bits)
+
+    def draw(
+        self, path: str | os.PathLike[str] | None = None, *, format: str | None = None, fold: bool = True
+    ) -> str:
+        """Return a picture of the graph, and write it to `path` if one is given.
+
+        Parameters
+        ----------
+        path
+            File to write, in UTF-8.
+        format
+            "svg", or "dot" for Graphviz; by default what the suffix of `path` says (.dot, .gv), else SVG.
+        fold
+            Whether activations and normalisations stand in the box of the layer that they follow.
+
+        Raises
+        ------
+        NetworkError
+            For another format, or a file that cannot be written.
+        """
+        return draw(self, path, format=format, fold=fold)
 
     def to_dataframe(self) -> pandas.DataFrame:
         """Return one row per layer: name, kind, shapes, parameters, weights, macs, ops.

@@ -162,11 +162,14 @@ def test_damaged_mnist_files_are_read_or_refused(tmp_path: Path, data: st.DataOb
     content = content[: data.draw(st.sampled_from([len(content), len(content) - 1, 20, 5]))]
     (tmp_path / "i").write_bytes(bytes(content))
     (tmp_path / "l").write_bytes(mnist_files(2)[1])
+    refusal = ""
     try:
         images, labels = datasets.load_mnist((tmp_path / "i", tmp_path / "l"))
     except DatasetError as error:
-        assert str(error).startswith(str(tmp_path))
-        assert "\n" not in str(error)
+        refusal = str(error)
+    if refusal:
+        assert refusal.startswith(str(tmp_path))
+        assert "\n" not in refusal
     else:
         assert images.shape == (2, 28, 28)
         assert labels.tolist() == [0, 1]
@@ -313,10 +316,15 @@ def test_damaged_images_are_read_or_refused(tmp_path: Path, data: st.DataObject,
     path.write_bytes(bytes(content[: data.draw(st.integers(1, len(content)))]))
     images = datasets.ImageFolder(tmp_path, size=4, resize=4)
     mine = [index for index, (found, _) in enumerate(images.samples) if found.name == name]
+    refusal = ""
     try:
-        assert np.isfinite(images[mine[0]][0]).all()
+        pixels, _ = images[mine[0]]
     except DatasetError as error:
-        assert str(path) in str(error)
+        refusal = str(error)
+    if refusal:
+        assert refusal.startswith(f"{path}: ")
+    else:
+        assert np.isfinite(pixels).all()
 
 
 @pytest.mark.parametrize(

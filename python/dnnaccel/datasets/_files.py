@@ -36,8 +36,9 @@ def check_split(split: str) -> None:
 def read_regular(path: Path, *, limit: int, header: int = 0) -> Bytes:
     """Return the bytes of a file that may be compressed with gzip, at most `limit` of them unpacked.
 
-    With `header`, stop after so many bytes: to learn from them how long the rest may be. Raises `DatasetError`
-    for a file that is missing, no regular file, longer than `limit`, or damaged in its compression.
+    With `header`, stop after so many bytes: to learn from them how long the rest may be. Raises
+    `DatasetError` for a file that is missing, no regular file, longer than `limit`, or damaged in its
+    compression.
     """
     try:
         # A pipe would block, a device never end.

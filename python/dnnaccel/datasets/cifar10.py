@@ -29,8 +29,9 @@ def load_cifar10(
     Parameters
     ----------
     directory
-        Folder with ``data_batch_1.bin`` to ``data_batch_5.bin`` and ``test_batch.bin``, or the folder above it,
-        as unpacked from the archive. (The version for Python is pickled, and pickles can run code: not read.)
+        Folder with ``data_batch_1.bin`` to ``data_batch_5.bin`` and ``test_batch.bin``, or the folder above
+        it, as unpacked from the archive. (The version for Python is pickled, and pickles can run code: it is
+        not read.)
     split
         "train" or "test".
 

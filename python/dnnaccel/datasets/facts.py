@@ -169,8 +169,8 @@ _DATASETS = {
             best_measure="top-5 accuracy",
             best_source="Squeeze-and-Excitation Networks, winner of the last challenge, 2017 (2.251 % error; "
             "page of artificial-intelligence-wiki.com on the challenge)",
-            source="Russakovsky et al.: ImageNet Large Scale Visual Recognition Challenge, IJCV 2015; sizes as "
-            "on textbookofai.com, glossary",
+            source="Russakovsky et al.: ImageNet Large Scale Visual Recognition Challenge, IJCV 2015; sizes "
+            "as on textbookofai.com, glossary",
         ),
         DatasetInfo(
             name="jft300m",
@@ -238,8 +238,8 @@ _DATASETS = {
             best_percent=48.5,
             best_measure="mAP",
             best_source=f"Gong, Chung, Glass: AST, Interspeech 2021, an ensemble; {_UNVERIFIED}",
-            source="Gemmeke et al.: Audio Set, ICASSP 2017, and its site (2,084,320 clips); 22,160 and 20,371 "
-            "clips in the balanced training and evaluation parts as agkphysics/AudioSet says",
+            source="Gemmeke et al.: Audio Set, ICASSP 2017, and its site (2,084,320 clips); 22,160 and "
+            "20,371 clips in the balanced training and evaluation parts as agkphysics/AudioSet says",
             note="632 classes in the ontology, 527 in the clips; train is the rest of all clips",
         ),
     )

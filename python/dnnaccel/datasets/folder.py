@@ -101,7 +101,7 @@ class ImageFolder:
     def batches(
         self, batch_size: int = 32
     ) -> Iterator[tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]:
-        """Go through all images: (batch, 3, size, size) float32 and (batch,) classes; the last may be smaller.
+        """Go through all images: (batch, 3, size, size) float32 and (batch,) classes; the last may be less.
 
         Raises `DatasetError` for a batch size below 1.
         """

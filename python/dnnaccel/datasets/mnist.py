@@ -33,8 +33,8 @@ def load_mnist(
     Parameters
     ----------
     source
-        Folder with the four IDX files under their usual names, plain or with ``.gz``; or the paths of the file
-        of images and of the file of labels.
+        Folder with the four IDX files under their usual names, plain or with ``.gz``; or the paths of the
+        file of images and of the file of labels.
     split
         "train" or "test": which two files of the folder. Paths are read as given.
 
