@@ -139,8 +139,9 @@ def _with_vector_work(
     if not layer.ops:
         return found
     points: list[ParetoPoint] = []
-    for point in found.pareto:  # by energy, ascending
-        cost = evaluate(layer, chip, point.mapping, density=density)
+    costs = ((point, evaluate(layer, chip, point.mapping, density=density)) for point in found.pareto)
+    # Sorted again: where the gates set the cycles, mappings of different lengths now leak alike.
+    for point, cost in sorted(costs, key=lambda pair: (pair[1].energy, pair[1].cycles)):
         if not points or cost.cycles < points[-1].cycles:
             points.append(ParetoPoint(cost.energy, cost.cycles, point.mapping))
     best = min(points, key=lambda point: _figure(objective, point.energy, point.cycles))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,8 +64,9 @@ class NetworkRow:
 
     @property
     def input(self) -> str:
-        """Sizes of the inputs without their batch, as "3x224x224"; "16 + 16" for two."""
-        return " + ".join("x".join(map(str, shape[1:])) for shape in self.input_shapes)
+        """Sizes of the inputs without their batch: "3x224x224"; "16 + 2 of 8x4" for three."""
+        sizes = Counter("x".join(map(str, shape[1:])) for shape in self.input_shapes)
+        return " + ".join(size if number == 1 else f"{number} of {size}" for size, number in sizes.items())
 
     @property
     def quoted_top5(self) -> float | None:
@@ -81,9 +83,10 @@ class NetworkRow:
         """Return the row of any network."""
         convs, fcs, rest = _sorted(net.layers)
         shapes = [(layer.input_shapes[0][1], layer.output_shape[1]) for layer in convs]
-        conv_weights, conv_macs = _sizes(convs)
-        fc_weights, fc_macs = _sizes(fcs)
-        other_weights, other_macs = _sizes(rest)
+        own = _own_weights(net)
+        conv_weights, conv_macs = _sizes(convs, own)
+        fc_weights, fc_macs = _sizes(fcs, own)
+        other_weights, other_macs = _sizes(rest, own)
         return cls(
             name=net.name,
             title=_text(net, "title") or net.name,
@@ -150,13 +153,22 @@ def _sorted(
     return convs, fcs, rest
 
 
-def _sizes(layers: Iterable[Layer]) -> tuple[int, int]:
-    weights = macs = 0
-    for layer in layers:
-        macs += layer.macs
-        if layer.weights_from is None:
-            weights += layer.weights
-    return weights, macs
+def _own_weights(net: Network) -> dict[str, int]:
+    """Return each layer's weights; those that several use stand at the first to multiply by them."""
+    owners: dict[str, str] = {}
+    counted: set[str] = set()
+    own: dict[str, int] = {}
+    for layer in net.layers:
+        owner = layer.name if layer.weights_from is None else owners[layer.weights_from]
+        owners[layer.name] = owner
+        own[layer.name] = 0 if owner in counted else layer.weights
+        if layer.weights:
+            counted.add(owner)
+    return own
+
+
+def _sizes(layers: Sequence[Layer], own: Mapping[str, int]) -> tuple[int, int]:
+    return sum(own[layer.name] for layer in layers), sum(layer.macs for layer in layers)
 
 
 def _distinct(values: Iterable[Any]) -> tuple[tuple[int, int], ...]:

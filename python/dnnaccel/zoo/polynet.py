@@ -37,7 +37,7 @@ _MODULES = 40
 
 
 def polynet(*, batch: int = 1, image_size: int = 331) -> Network:
-    """Build PolyNet for 331x331 images: 10 2-way modules, then 10 and 5 pairs of poly-3 and 2-way."""
+    """Build Very Deep PolyNet, 331x331 images: 10 2-way blocks, then 10 and 5 pairs of poly-3 and 2-way."""
     figures: Metadata = {
         "top1": 80.91,
         "top5": 95.47,
