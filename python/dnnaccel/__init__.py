@@ -19,6 +19,7 @@ from dnnaccel.errors import (
     DataflowError,
     DensityError,
     DnnAccelError,
+    ImportedFileError,
     LayerError,
     MappingError,
     MissingExtraError,
@@ -35,7 +36,8 @@ from dnnaccel.report import Report
 from dnnaccel.simulate import simulate
 
 if TYPE_CHECKING:
-    from dnnaccel import arch, energy, reproduce
+    from dnnaccel import arch, energy, importers, reproduce
+    from dnnaccel.importers import from_onnx
 
 __all__ = [
     "ArchitectureError",
@@ -44,6 +46,7 @@ __all__ = [
     "DataflowError",
     "DensityError",
     "DnnAccelError",
+    "ImportedFileError",
     "LayerError",
     "LayerReport",
     "Mapping",
@@ -63,6 +66,8 @@ __all__ = [
     "dataflow",
     "energy",
     "evaluate",
+    "from_onnx",
+    "importers",
     "layers",
     "reproduce",
     "search",
@@ -74,8 +79,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Chips bring the YAML and validation libraries with them, so they are loaded when first asked for.
-    if name in ("arch", "energy", "reproduce"):
+    if name in ("arch", "energy", "importers", "reproduce"):
         return importlib.import_module(f"dnnaccel.{name}")
+    if name == "from_onnx":
+        return importlib.import_module("dnnaccel.importers").from_onnx
     raise AttributeError(f"module 'dnnaccel' has no attribute {name!r}")
 
 

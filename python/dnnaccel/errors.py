@@ -10,6 +10,7 @@ __all__ = [
     "DataflowError",
     "DensityError",
     "DnnAccelError",
+    "ImportedFileError",
     "LayerError",
     "MappingError",
     "MissingExtraError",
@@ -51,6 +52,10 @@ class DataflowError(DnnAccelError, ValueError):
 
 class DensityError(DnnAccelError, ValueError):
     """A density out of range, a compressed format that makes no sense, or a tensor of another shape."""
+
+
+class ImportedFileError(DnnAccelError, ValueError):
+    """A file of another tool that is corrupt, cut short, too large, or leaves something open; says what."""
 
 
 class MissingExtraError(DnnAccelError, ImportError):
