@@ -184,9 +184,7 @@ def _rearranged(graph: Graph, node: Node, data: Constant) -> Constant:
     if node.operator == "Slice" and data.shape:
         kept = slices(graph, node, len(data.shape)).get(0, slice(None))
         first += kept.indices(data.shape[0])[0]
-    return Constant(
-        shape, array, data.origin, data.origin_shape, first, min(data.learned, math.prod(shape))
-    )
+    return Constant(shape, array, data.origin, data.origin_shape, first, min(data.learned, math.prod(shape)))
 
 
 _DTYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64, 9: np.bool_, 11: np.float64}

@@ -155,7 +155,9 @@ class Graph:
         )
         return self._view(layer, source, shape, asked=asked)
 
-    def permute(self, value: Activation, axes: tuple[int, ...], name: str, *, asked: bool = True) -> Activation:
+    def permute(
+        self, value: Activation, axes: tuple[int, ...], name: str, *, asked: bool = True
+    ) -> Activation:
         """Return `value` with its axes in another order; `asked` as in `reshape`."""
         before = self.layers.get(value.layer)
         if isinstance(before, Permute) and (not asked or value.layer in self._views):

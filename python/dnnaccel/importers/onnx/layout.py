@@ -63,9 +63,7 @@ def _cut(
     """Return the part of `x` from `start` up to `stop` of one axis."""
     if axis == 0 or len(x.shape) < 2:
         raise NotCounted(f"{operator} (batch)")
-    layer = Slice(
-        name=name, inputs=(x.layer,), input_shapes=(x.shape,), axis=axis, start=start, stop=stop
-    )
+    layer = Slice(name=name, inputs=(x.layer,), input_shapes=(x.shape,), axis=axis, start=start, stop=stop)
     return graph.add(layer)
 
 
