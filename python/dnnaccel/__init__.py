@@ -17,6 +17,7 @@ from dnnaccel.dataflow import Dataflow
 from dnnaccel.errors import (
     ArchitectureError,
     DataflowError,
+    DatasetError,
     DensityError,
     DnnAccelError,
     ImportedFileError,
@@ -36,7 +37,7 @@ from dnnaccel.report import Report
 from dnnaccel.simulate import simulate
 
 if TYPE_CHECKING:
-    from dnnaccel import arch, energy, importers, reproduce
+    from dnnaccel import arch, datasets, energy, importers, reproduce
     from dnnaccel.importers import from_onnx
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "Comparison",
     "Dataflow",
     "DataflowError",
+    "DatasetError",
     "DensityError",
     "DnnAccelError",
     "ImportedFileError",
@@ -64,6 +66,7 @@ __all__ = [
     "build_config",
     "compare",
     "dataflow",
+    "datasets",
     "energy",
     "evaluate",
     "from_onnx",
@@ -78,8 +81,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Chips bring the YAML and validation libraries with them, so they are loaded when first asked for.
-    if name in ("arch", "energy", "importers", "reproduce"):
+    # Chips bring the YAML and validation libraries with them; few runs need datasets or published figures.
+    if name in ("arch", "datasets", "energy", "importers", "reproduce"):
         return importlib.import_module(f"dnnaccel.{name}")
     if name == "from_onnx":
         return importlib.import_module("dnnaccel.importers").from_onnx

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 from dnnaccel import layers as kinds
@@ -49,10 +48,9 @@ class NetworkBuilder:
     def append(self, layer: Layer) -> str:
         """Add a layer of any kind; one without `inputs` reads the layer added before it."""
         check_new(self._name, layer.name, self._shapes)
-        if not layer.inputs:
-            layer = dataclasses.replace(layer, inputs=(self._last,), input_shapes=())
         check_links(self._name, layer, self._shapes)
-        self._shapes[layer.name] = bind(layer, self._shapes).output_shape
+        layer = bind(layer, layer.inputs or (self._last,), self._shapes)
+        self._shapes[layer.name] = layer.output_shape
         self._layers.append(layer)
         self._last = layer.name
         return layer.name

@@ -5,15 +5,24 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from dnnaccel import __version__
+from dnnaccel.cli_lists import (
+    Printable,
+    archs,
+    complete_list,
+    complete_network,
+    datasets,
+    draw,
+    networks,
+    terminal_width,
+)
 from dnnaccel.errors import DnnAccelError, unknown_name
 
 if TYPE_CHECKING:
@@ -71,36 +80,21 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def _completed(incomplete: str, names: Iterable[str]) -> list[CompletionItem]:
-    """Complete the last item of a list with commas."""
-    before, comma, last = incomplete.rpartition(",")
-    return [CompletionItem(before + comma + name) for name in names if name.startswith(last)]
-
-
-def _complete_network(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    from dnnaccel import zoo
-
-    network, colon, _ = incomplete.partition(":")
-    if colon and network in zoo.names():
-        return _completed(incomplete, (f"{network}:{layer.name}" for layer in zoo.load(network)))
-    return _completed(incomplete, zoo.names())
-
-
 def _complete_chip(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from dnnaccel import arch
 
-    return [*_completed(incomplete, arch.names()), CompletionItem(incomplete, type="file")]
+    return [*complete_list(incomplete, arch.names()), CompletionItem(incomplete, type="file")]
 
 
 def _complete_dataflow(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from dnnaccel import dataflow
 
-    return [*_completed(incomplete, dataflow.names()), CompletionItem(incomplete, type="file")]
+    return [*complete_list(incomplete, dataflow.names()), CompletionItem(incomplete, type="file")]
 
 
 def _complete_any(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     return [
-        *_complete_network(ctx, param, incomplete),
+        *complete_network(ctx, param, incomplete),
         *_complete_chip(ctx, param, incomplete),
         *_complete_dataflow(ctx, param, incomplete),
     ]
@@ -198,7 +192,7 @@ Examples:
   dnnaccel simulate alexnet --arch eyeriss --density eyeriss_jssc17
 """
 )
-@click.argument("network", metavar="NETWORK[:LAYER]", shell_complete=_complete_network)
+@click.argument("network", metavar="NETWORK[:LAYER]", shell_complete=complete_network)
 @click.option(
     "--arch",
     "-a",
@@ -254,7 +248,7 @@ def simulate(
         )
     _deliver(report, format, output, quiet)
     if provenance:
-        click.echo(("" if output else "\n") + report.provenance().to_text(width=_width()))
+        click.echo(("" if output else "\n") + report.provenance().to_text(width=terminal_width()))
 
 
 @cli.command(
@@ -266,7 +260,7 @@ Examples:
   dnnaccel compare vgg16 --arch eyeriss,chip.yaml --batch 4 --output comparison.html
 """,
 )
-@click.argument("networks", metavar="NETWORKS", shell_complete=_complete_network)
+@click.argument("networks", metavar="NETWORKS", shell_complete=complete_network)
 @click.option(
     "--arch",
     "-a",
@@ -317,20 +311,8 @@ def compare(
     _deliver(comparison, format, output, quiet)
 
 
-@cli.command()
-def networks() -> None:
-    """List the built-in networks."""
-    from dnnaccel.report.listing import networks_text
-
-    click.echo(networks_text(width=_width()))
-
-
-@cli.command()
-def archs() -> None:
-    """List the built-in chips."""
-    from dnnaccel.report.listing import chips_text
-
-    click.echo(chips_text(width=_width()))
+for _listing in (networks, archs, datasets, draw):
+    cli.add_command(_listing)
 
 
 @cli.command(
@@ -419,7 +401,7 @@ def _read_batches(ctx: click.Context, param: click.Parameter, value: str) -> tup
     "--network",
     default="alexnet",
     show_default=True,
-    shell_complete=_complete_network,
+    shell_complete=complete_network,
     help="Network of the zoo; published figures are AlexNet's.",
 )
 @click.option(
@@ -488,17 +470,9 @@ def jssc17(best: bool, format: str, threads: int | None, quiet: bool) -> None:
     _print(comparison, format)
 
 
-class _Printable(Protocol):
-    def to_text(self, *, width: int) -> str: ...
-
-    def to_json(self) -> str: ...
-
-    def to_csv(self) -> str: ...
-
-
-def _print(result: _Printable, format: str) -> None:
+def _print(result: Printable, format: str) -> None:
     if format == "table":
-        click.echo(result.to_text(width=_width()))
+        click.echo(result.to_text(width=terminal_width()))
     else:
         click.echo(result.to_json() if format == "json" else result.to_csv(), nl=False)
 
@@ -572,16 +546,9 @@ def _deliver(result: Report | Comparison, format: str | None, output: str | None
         if not quiet:
             click.echo(f"wrote {output}", err=True)
     elif format in (None, "table"):
-        click.echo(result.to_text(width=_width()))
+        click.echo(result.to_text(width=terminal_width()))
     else:
         click.echo(result.render(format), nl=False)
-
-
-def _width() -> int:
-    """Return how wide tables may be: the terminal, or 120 columns where the output goes elsewhere."""
-    if not sys.stdout.isatty():
-        return 120
-    return max(60, shutil.get_terminal_size().columns)
 
 
 @contextlib.contextmanager

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout, notes
+from dnnaccel._units import NONE, count, energy, percent, quantity, ratio
 from dnnaccel.errors import DataflowError, DnnAccelError, MappingError
 from dnnaccel.report import Report
-from dnnaccel.report.text import DEFAULT_WIDTH, Column, clean, layout, notes
-from dnnaccel.report.units import NONE, count, energy, percent, quantity, ratio
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,13 +106,13 @@ class Comparison:
 
     def to_csv(self) -> str:
         """Return one row per combination as CSV text, with a header."""
-        from dnnaccel.report.rows import csv_text
+        from dnnaccel._rows import csv_text
 
         return csv_text([row.to_dict() for row in self.rows])
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return one row per combination as a DataFrame; raises `MissingExtraError` without pandas."""
-        from dnnaccel.report.rows import dataframe
+        from dnnaccel._rows import dataframe
 
         return dataframe([row.to_dict() for row in self.rows])
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 __all__ = [
     "ArchitectureError",
     "DataflowError",
+    "DatasetError",
     "DensityError",
     "DnnAccelError",
     "ImportedFileError",
@@ -17,6 +18,10 @@ __all__ = [
     "NetworkError",
     "UnknownNameError",
 ]
+
+
+_MOST_SHOWN = 30
+"""Longest list of valid names that an error prints: every dataflow and chip, not every network."""
 
 
 class DnnAccelError(Exception):
@@ -54,6 +59,10 @@ class DensityError(DnnAccelError, ValueError):
     """A density out of range, a compressed format that makes no sense, or a tensor of another shape."""
 
 
+class DatasetError(DnnAccelError, ValueError):
+    """A file of a dataset that is missing, cut short, too large, or not what its header says."""
+
+
 class ImportedFileError(DnnAccelError, ValueError):
     """A file of another tool that is corrupt, cut short, too large, or leaves something open; says what."""
 
@@ -78,4 +87,6 @@ def did_you_mean(name: str, valid: Iterable[str]) -> str:
     near = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)
     if near:
         return f"did you mean {lowered[near[0]]!r}?"
-    return "valid: " + ", ".join(names)
+    shown = names if len(names) <= _MOST_SHOWN else names[:_MOST_SHOWN]
+    more = len(names) - len(shown)
+    return "valid: " + ", ".join(shown) + (f" and {more} more" if more else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dnnaccel import _core
@@ -115,6 +115,7 @@ def search(
         threads=threads,
         progress=progress,
     )
+    found = _with_vector_work(layer, chip, found, objective, density)
     return SearchResult(
         mapping=found.mapping,
         cost=evaluate(layer, chip, found.mapping, density=density),
@@ -125,6 +126,26 @@ def search(
         objective=objective,
         dataflow=found.dataflow,
     )
+
+
+def _with_vector_work(
+    layer: Layer, chip: Chip, found: _Found, objective: str, density: Density | None
+) -> _Found:
+    """Judge the front anew where the layer has vector operations (gates), which the core does not know.
+
+    They add the same energy to every mapping and set a floor under its cycles, so that the best and the new
+    front are among the mappings of the old one.
+    """
+    if not layer.ops:
+        return found
+    points: list[ParetoPoint] = []
+    costs = ((point, evaluate(layer, chip, point.mapping, density=density)) for point in found.pareto)
+    # Sorted again: where the gates set the cycles, mappings of different lengths now leak alike.
+    for point, cost in sorted(costs, key=lambda pair: (pair[1].energy, pair[1].cycles)):
+        if not points or cost.cycles < points[-1].cycles:
+            points.append(ParetoPoint(cost.energy, cost.cycles, point.mapping))
+    best = min(points, key=lambda point: _figure(objective, point.energy, point.cycles))
+    return replace(found, mapping=best.mapping, pareto=tuple(points))
 
 
 def search_problems(
@@ -223,12 +244,14 @@ def _jobs(
 
 def _score(objective: str, outcome: _core.Outcome) -> tuple[float, float]:
     """Score of an outcome's best point, the other figure breaking ties."""
-    points = [(point.energy, float(point.cycles)) for point in outcome.pareto]
+    return min(_figure(objective, point.energy, point.cycles) for point in outcome.pareto)
+
+
+def _figure(objective: str, energy: float, cycles: int) -> tuple[float, float]:
+    """What is minimised, and the other figure, which breaks ties."""
     if objective == "energy":
-        return min(points)
-    if objective == "latency":
-        return min((cycles, energy) for energy, cycles in points)
-    return min((energy * cycles, energy) for energy, cycles in points)
+        return (energy, float(cycles))
+    return (float(cycles), energy) if objective == "latency" else (energy * cycles, energy)
 
 
 def _why_nothing(outcome: _core.Outcome, chip: Chip) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import heapq
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from dnnaccel._drawing import draw
+from dnnaccel._summary import summary_text
 from dnnaccel.errors import MissingExtraError, NetworkError, did_you_mean, unknown_name
 from dnnaccel.layers import Layer, Shape, whole_number
 
@@ -72,7 +74,7 @@ class Network:
         consumers: dict[str, list[Layer]] = {name: [] for name in inputs}
         shapes = dict(inputs)
         for layer in _in_order(self.name, self.layers, inputs):
-            bound[layer.name] = bind(layer, shapes)
+            bound[layer.name] = bind(layer, layer.inputs, shapes)
             check_shared(self.name, bound[layer.name], bound)
             shapes[layer.name] = bound[layer.name].output_shape
             consumers[layer.name] = []
@@ -159,45 +161,34 @@ class Network:
             raise unknown_name(f"layer or input of {self.name}", name, self._consumers)
         return self._consumers[name]
 
-    def summary(self) -> str:
-        """Return the table of layers with shapes, weights, MACs and vector operations, and the totals."""
-        head = ("layer", "kind", "filter", "output shape", "parameters", "weights", "MACs", "vector ops")
-        body = [
-            (
-                layer.name,
-                layer.kind,
-                _filter_text(layer),
-                str(layer.output_shape),
-                *(f"{number:,}" for number in (layer.parameters, layer.weights, layer.macs, layer.ops)),
-            )
-            for layer in self.layers
-        ]
-        totals = (self.total_parameters, self.total_weights, self.total_macs, sum(x.ops for x in self.layers))
-        foot = ("total", f"{len(self)} layers", "", "", *(f"{number:,}" for number in totals))
-        widths = [max(map(len, column)) for column in zip(head, foot, *body, strict=True)]
-        rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-        title = self.metadata.get("title") or self.name
-        given = ", ".join(f"{name} {shape}" for name, shape in self.inputs.items())
-        return "\n".join(
-            [
-                f"{title}: input {given}",
-                rule,
-                _table_row(head, widths),
-                rule,
-                *(_table_row(row, widths) for row in body),
-                rule,
-                _table_row(foot, widths),
-                *self._quoted(),
-            ]
-        )
+    def summary(self, *, word_bits: int = 32) -> str:
+        """Return the table of layers with shapes, weights, MACs and vector operations, and the totals.
 
-    def _quoted(self) -> list[str]:
-        # Where the literature's totals differ from the computed ones, the reader should see both.
-        weights, macs = self.metadata.get("quoted_weights"), self.metadata.get("quoted_macs")
-        if weights is None or macs is None:
-            return []
-        source = self.metadata.get("quoted_source", "the literature")
-        return [f"quoted at batch 1: {weights:,} weights, {macs:,} MACs ({source})"]
+        Below it stands how much memory parameters and activations take, in words of `word_bits` bits. Raises
+        `NetworkError` for a word that is not 1 to 1024 bits wide.
+        """
+        return summary_text(self, word_bits=word_bits)
+
+    def draw(
+        self, path: str | os.PathLike[str] | None = None, *, format: str | None = None, fold: bool = True
+    ) -> str:
+        """Return a picture of the graph, and write it to `path` if one is given.
+
+        Parameters
+        ----------
+        path
+            File to write, in UTF-8.
+        format
+            "svg", or "dot" for Graphviz; by default what the suffix of `path` says (.dot, .gv), else SVG.
+        fold
+            Whether activations and normalisations stand in the box of the layer that they follow.
+
+        Raises
+        ------
+        NetworkError
+            For another format, or a file that cannot be written.
+        """
+        return draw(self, path, format=format, fold=fold)
 
     def to_dataframe(self) -> pandas.DataFrame:
         """Return one row per layer: name, kind, shapes, parameters, weights, macs, ops.
@@ -224,20 +215,6 @@ class Network:
         )
 
 
-def _table_row(cells: Sequence[str], widths: Sequence[int]) -> str:
-    texts = [cell.ljust(width) for cell, width in zip(cells[:4], widths[:4], strict=True)]
-    numbers = [cell.rjust(width) for cell, width in zip(cells[4:], widths[4:], strict=True)]
-    return "  ".join([*texts, *numbers]).rstrip()
-
-
-def _filter_text(layer: Layer) -> str:
-    kernel, stride = getattr(layer, "kernel", None), getattr(layer, "stride", None)
-    if kernel is None or stride is None:
-        return ""
-    step = str(stride[0]) if stride[0] == stride[1] else f"{stride[0]}x{stride[1]}"
-    return f"{kernel[0]}x{kernel[1]}/{step}"
-
-
 def check_inputs(network: str, inputs: Mapping[str, Shape]) -> dict[str, Shape]:
     if not isinstance(inputs, Mapping):
         raise NetworkError(f"network {network!r}: inputs must map names to shapes, given {inputs!r}")
@@ -262,13 +239,16 @@ def check_inputs(network: str, inputs: Mapping[str, Shape]) -> dict[str, Shape]:
     return checked
 
 
-def bind(layer: Layer, shapes: Mapping[str, Shape]) -> Layer:
-    return dataclasses.replace(layer, input_shapes=tuple(shapes[name] for name in layer.inputs))
+def bind(layer: Layer, inputs: tuple[str, ...], shapes: Mapping[str, Shape]) -> Layer:
+    """Return `layer` reading `inputs`, whose shapes are in `shapes`: itself if it does so already."""
+    input_shapes = tuple(shapes[name] for name in inputs)
+    if inputs == layer.inputs and input_shapes == layer.input_shapes:
+        return layer
+    return layer.reading(inputs, input_shapes)
 
 
 def check_links(network: str, layer: Layer, known: Mapping[str, object]) -> None:
-    if not layer.inputs:
-        raise NetworkError(f"network {network!r}: layer {layer.name!r} reads nothing; name its inputs")
+    """Raise `NetworkError` unless all that `layer` reads is `known`."""
     for name in layer.inputs:
         if name not in known:
             raise NetworkError(
@@ -298,10 +278,20 @@ def _in_order(network: str, layers: Iterable[Layer], inputs: Mapping[str, Shape]
         position[layer.name] = index
     if not given:
         raise NetworkError(f"network {network!r} has no layers; it needs one at least")
+    runs_as_given = True
+    for index, layer in enumerate(given):
+        if not layer.inputs:
+            raise NetworkError(f"network {network!r}: layer {layer.name!r} reads nothing; name its inputs")
+        check_links(network, layer, position)
+        for name in layer.inputs:
+            runs_as_given = runs_as_given and position[name] < index
+    return given if runs_as_given else _sorted(network, given, position)
+
+
+def _sorted(network: str, given: Sequence[Layer], position: Mapping[str, int]) -> list[Layer]:
     waits: list[int] = []
     readers: dict[str, list[int]] = {layer.name: [] for layer in given}
     for index, layer in enumerate(given):
-        check_links(network, layer, position)
         producers = {name for name in layer.inputs if position[name] >= 0}
         waits.append(len(producers))
         for name in producers:

@@ -16,6 +16,7 @@ __all__ = [
     "Axis",
     "Problem",
     "Tensor",
+    "check_macs",
     "convolution",
     "matmul",
     "recurrence",
@@ -102,8 +103,7 @@ class Problem:
         for dim, bound in self.bounds.items():
             if bound < 1:
                 raise LayerError(f"dim {dim} has bound {bound}; it must be at least 1")
-        if self.macs > MAX_MACS:
-            raise LayerError(f"{self.macs} MACs in one layer; at most 2**53 can be counted exactly")
+        check_macs(self.macs)
         if sorted(t.role for t in self.tensors) != sorted(ROLES):
             raise LayerError(f"a problem has one tensor of each role {ROLES}")
         for tensor in self.tensors:
@@ -143,6 +143,12 @@ class Problem:
     def tensor(self, role: str) -> Tensor:
         """Return the tensor that plays `role`."""
         return next(t for t in self.tensors if t.role == role)
+
+
+def check_macs(macs: int) -> None:
+    """Raise `LayerError` for more MACs than are counted exactly."""
+    if macs > MAX_MACS:
+        raise LayerError(f"{macs} MACs in one layer; at most 2**53 can be counted exactly")
 
 
 def _problem(bounds: dict[str, int], tensors: tuple[Tensor, ...], sequential: tuple[str, ...]) -> Problem:

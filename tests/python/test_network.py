@@ -130,11 +130,15 @@ def test_summary_shows_every_layer_and_the_totals() -> None:
     net = branching()
     lines = net.summary().splitlines()
     assert lines[0] == "Branching: input input (2, 4, 16, 16)"
-    head = ("layer", "kind", "filter", "output shape", "parameters", "weights", "MACs", "vector ops")
+    head = (
+        *("layer", "kind", "filter", "input shape", "output shape"),
+        *("parameters", "weights", "MACs", "vector ops"),
+    )
     assert re.split(r" {2,}", lines[2]) == list(head)
     rows = {line.split()[0]: line for line in lines[4:]}
     assert set(rows) >= {layer.name for layer in net}
-    stem = ("stem", "conv2d", "3x3/1", "(2, 8, 16, 16)", "296", "288", "147,456", "0")
+    shapes = ("(2, 4, 16, 16)", "(2, 8, 16, 16)")
+    stem = ("stem", "conv2d", "3x3/1", *shapes, "296", "288", "147,456", "0")
     assert re.split(r" {2,}", rows["stem"]) == list(stem)
     assert f"{net.total_macs:,}" in rows["total"]
     assert max(map(len, lines)) <= 120

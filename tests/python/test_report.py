@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 from report_factory import MEMORIES, make_conv, make_report, make_vector_layer
 
+from dnnaccel import _units as units
+from dnnaccel._text import Column, clean, layout
 from dnnaccel.errors import DnnAccelError, MissingExtraError, UnknownNameError
-from dnnaccel.report import Report, units
+from dnnaccel.report import Report
 from dnnaccel.report.files import write_atomically
-from dnnaccel.report.text import Column, clean, layout
 
 
 def test_totals_are_sums_over_layers() -> None:

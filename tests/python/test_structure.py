@@ -33,7 +33,8 @@ CPP_MAY_INCLUDE = {
 
 # What a module of the package may import, left before right; modules in one group may not import each other.
 PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
-    ("errors", "_core"),
+    ("errors", "_core", "_text", "_units"),
+    ("_rows", "_layered"),
     ("problem", "_yaml"),
     ("_checks",),
     ("energy",),
@@ -52,6 +53,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("simulate",),
     ("compare",),
     ("reproduce",),
+    ("cli_lists",),
     ("cli",),
 )
 RANK = {module: rank for rank, group in enumerate(PYTHON_ORDER) for module in group}

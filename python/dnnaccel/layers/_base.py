@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import math
 import operator
 from abc import ABC, abstractmethod
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from dnnaccel.errors import LayerError
-from dnnaccel.problem import MAX_MACS, Problem
+from dnnaccel.problem import MAX_MACS, Problem, check_macs
 
 __all__ = ["Layer", "Pair", "Shape", "whole_number"]
 
@@ -26,6 +28,8 @@ MAX_SIZE = 2**31 - 1
 
 def whole_number(value: object, *, minimum: int) -> int | None:
     """Return `value` as an int if it is a whole number from `minimum` to 2**31 - 1, else None."""
+    if type(value) is int:
+        return value if minimum <= value <= MAX_SIZE else None
     # NumPy integers are whole numbers too; True is an int for Python, but never a size that was meant.
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         return None
@@ -41,8 +45,21 @@ def times(pair: tuple[int, int]) -> str:
     return f"{pair[0]}x{pair[1]}"
 
 
+@functools.cache
+def _field_names(kind: type[Layer]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
+class _Inferred:
+    """Room for what a layer's fields imply, inferred once; no field: never compared, printed or pickled."""
+
+    __slots__ = ("_output_shape",)
+
+    _output_shape: Shape
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layer(ABC):
+class Layer(_Inferred, ABC):
     """One operation of a network: what every kind of layer has.
 
     Parameters
@@ -101,18 +118,42 @@ class Layer(ABC):
         for field, minimum in self._integers.items():
             self._set(field, self._integer(field, getattr(self, field), minimum))
         for field, minimum in self._pairs.items():
-            self._set(field, self._readas_pair(field, getattr(self, field), minimum))
+            self._set(field, self._read_pair(field, getattr(self, field), minimum))
         self._set("input_shapes", self._read_shapes())
         if self.inputs:
-            self._check_arity(len(self.inputs), ", ".join(map(repr, self.inputs)))
+            self._check_arity(self.inputs)
         if self.input_shapes:
-            self._check_arity(len(self.input_shapes), ", ".join(map(str, self.input_shapes)))
+            self._check_arity(self.input_shapes)
             self._check_sizes()
+
+    def reading(self, inputs: tuple[str, ...], input_shapes: tuple[Shape, ...]) -> Layer:
+        """Return this layer on other inputs, of known sound shapes.
+
+        As `dataclasses.replace`, but what was checked when this layer was made is not checked again. Raises
+        `LayerError` for inputs or shapes that the layer cannot take.
+        """
+        if type(self).__post_init__ is not Layer.__post_init__:
+            # A kind with checks of its own gets them all.
+            return dataclasses.replace(self, inputs=inputs, input_shapes=input_shapes)
+        other, put = object.__new__(type(self)), object.__setattr__
+        for field in _field_names(type(self)):
+            put(other, field, getattr(self, field))
+        put(other, "inputs", inputs)
+        put(other, "input_shapes", input_shapes)
+        other._fill_in()
+        other._check_arity(inputs)
+        other._check_sizes()
+        return other
 
     @property
     def output_shape(self) -> Shape:
         """Shape of the output, batch first."""
-        return self._infer(self._shapes())
+        try:
+            return self._output_shape
+        except AttributeError:
+            shape = self._infer(self._shapes())
+            object.__setattr__(self, "_output_shape", shape)
+            return shape
 
     @property
     def problem(self) -> Problem | None:
@@ -153,7 +194,7 @@ class Layer(ABC):
     def _infer(self, shapes: tuple[Shape, ...]) -> Shape:
         """Return the output shape for `shapes`, or raise `LayerError`."""
 
-    def _fill_in(self) -> None:  # noqa: B027  (a hook that most kinds do not need)
+    def _fill_in(self) -> None:
         """Set the fields whose default depends on others; called before any field is checked."""
 
     def _error(self, text: str) -> LayerError:
@@ -173,7 +214,7 @@ class Layer(ABC):
             raise self._error(f"{what} must be a whole number from {minimum} to 2**31 - 1, given {value!r}")
         return number
 
-    def _readas_pair(self, what: str, value: Any, minimum: int) -> tuple[int, int]:
+    def _read_pair(self, what: str, value: Any, minimum: int) -> tuple[int, int]:
         sizes = value if isinstance(value, (tuple, list)) else (value, value)
         if len(sizes) != 2:
             raise self._error(f"{what} must be one number, or two (rows, columns), given {value!r}")
@@ -181,6 +222,8 @@ class Layer(ABC):
 
     def _read_shapes(self) -> tuple[Shape, ...]:
         shapes: Any = self.input_shapes
+        if shapes == ():
+            return ()
         if not isinstance(shapes, (tuple, list)) or not all(
             isinstance(shape, (tuple, list)) and len(shape) >= 2 for shape in shapes
         ):
@@ -192,12 +235,13 @@ class Layer(ABC):
             tuple(self._integer("every size of a shape", size, 1) for size in shape) for shape in shapes
         )
 
-    def _check_arity(self, count: int, given: str) -> None:
-        if self._arity is None and count < 2:
-            raise self._error(f"takes two inputs or more, given {count}: {given}")
-        if self._arity not in (None, count):
-            plural = "" if self._arity == 1 else "s"
-            raise self._error(f"takes {self._arity} input{plural}, given {count}: {given}")
+    def _check_arity(self, inputs: tuple[object, ...]) -> None:
+        count = len(inputs)
+        if count == self._arity or (self._arity is None and count >= 2):
+            return
+        wanted = "two inputs or more" if self._arity is None else f"{self._arity} input"
+        plural = "" if self._arity in (None, 1) else "s"
+        raise self._error(f"takes {wanted}{plural}, given {count}: {', '.join(map(repr, inputs))}")
 
     def _check_sizes(self) -> None:
         # Inferring the output checks the shapes; what is left is that every count stays exact in 64 bits.
@@ -207,7 +251,8 @@ class Layer(ABC):
                     f"shape {shape} has {math.prod(shape)} elements; at most 2**53 can be counted"
                 )
         try:
-            operations = max(self.macs, self.ops)
+            check_macs(self.macs)
+            operations = self.ops
         except LayerError as error:
             raise self._error(str(error)) from None
         if operations > MAX_MACS:
@@ -239,10 +284,10 @@ def window_positions(
 ) -> tuple[int, int]:
     """Return how many windows fit the image `shape` in rows and in columns."""
     counts = []
-    reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
-    room = tuple(size + 2 * p for size, p in zip(shape[2:], padding, strict=True))
+    reach = (dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1)
+    room = (shape[2] + 2 * padding[0], shape[3] + 2 * padding[1])
     if reach[0] > room[0] or reach[1] > room[1]:
-        dilated = "" if dilation == (1, 1) else f" (spread over {times((reach[0], reach[1]))})"
+        dilated = "" if dilation == (1, 1) else f" (spread over {times(reach)})"
         raise layer._error(
             f"kernel {times(kernel)}{dilated} does not fit input {shape} with padding {times(padding)}; "
             f"rows must be at least {max(1, reach[0] - 2 * padding[0])} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,14 +63,26 @@ class _Convolution(Layer):
         )
 
     @property
+    def macs(self) -> int:
+        """Multiply-accumulates, for the whole batch: one filter per output element.
+
+        The MACs of `problem`, without building it: a network asks every layer when it is put together.
+        """
+        return math.prod(self.output_shape) * self._filter_size()
+
+    @property
     def weights(self) -> int:
         """Elements of the filters: output channels x input channels per group x kernel rows x columns."""
-        return self.problem.tensor("weights").words
+        return self.output_shape[1] * self._filter_size()
 
     @property
     def parameters(self) -> int:
         """Weights, and one bias per output channel."""
         return self.weights + (self.output_shape[1] if self.bias else 0)
+
+    def _filter_size(self) -> int:
+        rows, columns = as_pair(self.kernel)
+        return self._channels(self._shapes()[0])[1] * rows * columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

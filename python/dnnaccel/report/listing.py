@@ -1,13 +1,13 @@
-"""What there is to simulate, as text: lists of networks and chips, and one of them in detail."""
+"""What there is to simulate, as text: the list of chips, and a network, layer, chip or dataflow in detail."""
 
 from __future__ import annotations
 
 import textwrap
 from typing import TYPE_CHECKING
 
+from dnnaccel._text import DEFAULT_WIDTH, Column, layout, pairs
+from dnnaccel._units import NONE
 from dnnaccel.errors import UnknownNameError, unknown_name
-from dnnaccel.report.text import DEFAULT_WIDTH, Column, layout, pairs
-from dnnaccel.report.units import NONE, count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,28 +16,9 @@ if TYPE_CHECKING:
     from dnnaccel.dataflow import Dataflow, LevelConstraint
     from dnnaccel.layers import Layer
 
-__all__ = ["chips_text", "dataflow_text", "describe", "layer_text", "networks_text"]
+__all__ = ["chips_text", "dataflow_text", "describe", "layer_text"]
 
 _LONGEST_TITLE = 46
-
-
-def networks_text(*, width: int = DEFAULT_WIDTH) -> str:
-    """Return the built-in networks with their sizes, for one inference."""
-    from dnnaccel import zoo
-
-    nets = [zoo.load(name) for name in zoo.names()]
-    return layout(
-        [
-            Column("network", [net.name for net in nets], left=True),
-            Column("year", [str(net.metadata.get("year", NONE)) for net in nets]),
-            Column("layers", [str(len(net.layers)) for net in nets]),
-            Column("MACs", [count(net.total_macs) for net in nets]),
-            Column("weights", [count(net.total_weights) for net in nets]),
-            Column("parameters", [count(net.total_parameters) for net in nets]),
-            Column("title", [str(net.metadata.get("title", NONE)) for net in nets], left=True),
-        ],
-        width=width,
-    )
 
 
 def chips_text(*, width: int = DEFAULT_WIDTH) -> str:

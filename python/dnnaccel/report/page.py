@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from dnnaccel._text import Column, clean
+from dnnaccel._units import energy, percent
 from dnnaccel.report.palette import colours
 from dnnaccel.report.table import energy_columns, headline, remarks, summary, work_columns
-from dnnaccel.report.text import Column, clean
-from dnnaccel.report.units import energy, percent
 
 if TYPE_CHECKING:
     from dnnaccel.report.result import Report

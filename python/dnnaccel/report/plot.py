@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dnnaccel._units import prefix, prefix_exponent
 from dnnaccel.errors import DnnAccelError, MissingExtraError, unknown_name
 from dnnaccel.problem import ROLES
 from dnnaccel.report.files import write_atomically
 from dnnaccel.report.palette import colours
-from dnnaccel.report.units import prefix, prefix_exponent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dnnaccel._units import count, energy, quantity
 from dnnaccel.cost import LayerReport, in_picojoules
 from dnnaccel.errors import DnnAccelError, unknown_name
 from dnnaccel.problem import ROLES
 from dnnaccel.provenance import Provenance
-from dnnaccel.report.units import count, energy, quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -216,7 +216,8 @@ class Report:
 
     def to_csv(self) -> str:
         """Return one row per layer as CSV text, with a header; the columns are those of `to_dataframe`."""
-        from dnnaccel.report.rows import csv_text, layer_rows
+        from dnnaccel._rows import csv_text
+        from dnnaccel.report.rows import layer_rows
 
         return csv_text(layer_rows(self))
 
@@ -226,7 +227,8 @@ class Report:
         Columns "<memory>.words" and "<memory>.bytes" are reads + writes, "<memory>.<tensor>.reads" and
         ".writes" are words, "energy.<level>" is in `energy_unit`.
         """
-        from dnnaccel.report.rows import dataframe, layer_rows
+        from dnnaccel._rows import dataframe
+        from dnnaccel.report.rows import layer_rows
 
         return dataframe(layer_rows(self))
 

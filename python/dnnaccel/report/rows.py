@@ -1,24 +1,16 @@
-"""Reports as flat rows: CSV text and pandas frames."""
+"""Reports as flat rows, one per layer."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dnnaccel.errors import MissingExtraError
+from dnnaccel._rows import Row
 from dnnaccel.problem import ROLES
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from dnnaccel.report.result import Report
 
-__all__ = ["Row", "csv_text", "dataframe", "layer_rows"]
-
-Row = dict[str, Any]
-"""Column name to value; all rows of one table have the same columns in the same order."""
+__all__ = ["layer_rows"]
 
 
 def layer_rows(report: Report) -> list[Row]:
@@ -61,23 +53,3 @@ def layer_rows(report: Report) -> list[Row]:
         row["note"] = layer.note
         rows.append(row)
     return rows
-
-
-def csv_text(rows: Sequence[Row]) -> str:
-    """Return `rows` as CSV text with a header line; what does not apply (None) is an empty cell."""
-    text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    return text.getvalue()
-
-
-def dataframe(rows: Sequence[Row]) -> pd.DataFrame:
-    """Return `rows` as a pandas DataFrame; raises `MissingExtraError` if pandas is not installed."""
-    try:
-        import pandas as pd
-    except ImportError:
-        raise MissingExtraError("data frames need pandas: pip install 'dnnaccel[data]'") from None
-    frame: pd.DataFrame = pd.DataFrame(list(rows))
-    return frame

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout, notes, pairs
+from dnnaccel._units import NONE, count, energy, percent, quantity
 from dnnaccel.cost import LayerReport
-from dnnaccel.report.text import DEFAULT_WIDTH, Column, clean, layout, notes, pairs
-from dnnaccel.report.units import NONE, count, energy, percent, quantity
 
 if TYPE_CHECKING:
     from dnnaccel.report.result import Report

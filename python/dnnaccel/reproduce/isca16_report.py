@@ -177,13 +177,13 @@ class Isca16Comparison:
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return `rows` as a pandas DataFrame; raises `MissingExtraError` if pandas is not installed."""
-        from dnnaccel.report.rows import dataframe
+        from dnnaccel._rows import dataframe
 
         return dataframe(self.rows())
 
     def to_csv(self) -> str:
         """Return `rows` as CSV text."""
-        from dnnaccel.report.rows import csv_text
+        from dnnaccel._rows import csv_text
 
         return csv_text(self.rows())
 

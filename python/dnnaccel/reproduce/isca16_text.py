@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout, notes
 from dnnaccel.conventions.isca16 import LEVELS
-from dnnaccel.report.text import DEFAULT_WIDTH, Column, clean, layout, notes
 from dnnaccel.reproduce.isca16_honest import PARTS
 
 if TYPE_CHECKING:

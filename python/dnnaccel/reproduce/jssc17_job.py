@@ -103,13 +103,13 @@ class Jssc17Comparison:
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return `records` as a pandas DataFrame; raises `MissingExtraError` if pandas is not installed."""
-        from dnnaccel.report.rows import dataframe
+        from dnnaccel._rows import dataframe
 
         return dataframe(self.records())
 
     def to_csv(self) -> str:
         """Return `records` as CSV text."""
-        from dnnaccel.report.rows import csv_text
+        from dnnaccel._rows import csv_text
 
         return csv_text(self.records())
 

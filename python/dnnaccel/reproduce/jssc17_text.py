@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dnnaccel.report.text import DEFAULT_WIDTH, Column, layout, notes
+from dnnaccel._text import DEFAULT_WIDTH, Column, layout, notes
 from dnnaccel.reproduce.jssc17_chip import density_of, layer_of, mebibytes
 from dnnaccel.reproduce.published import figures
 

@@ -3,22 +3,85 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from dnnaccel.errors import NetworkError, unknown_name
 from dnnaccel.layers import whole_number
 from dnnaccel.network import Network
-from dnnaccel.zoo import alexnet, bert, gpt, lenet, mlp, recurrent, resnet, transformer, vgg, vit
+from dnnaccel.zoo import (
+    alexnet,
+    bert,
+    densenet,
+    dpn,
+    googlenet,
+    gpt,
+    inception,
+    inception_resnet,
+    lenet,
+    mlp,
+    mobilenet,
+    overfeat,
+    polynet,
+    recurrent,
+    resnet,
+    resnet_cifar,
+    resnext,
+    shufflenet,
+    squeezenet,
+    transformer,
+    vgg,
+    vit,
+    wide_resnet,
+    xception,
+)
+from dnnaccel.zoo._table import NetworkRow, NetworkTable, choose
 
-__all__ = ["load", "names"]
+__all__ = ["NetworkRow", "NetworkTable", "load", "names", "table"]
 
 # Adding a network: a function of its options in its family's file, and one line here.
 _NETWORKS: dict[str, Callable[..., Network]] = {
     "lenet5": lenet.lenet5,
-    "alexnet": alexnet.alexnet,
-    "vgg16": vgg.vgg16,
-    "resnet50": resnet.resnet50,
+    "lenet5_sparse": lenet.lenet5_sparse,
+    "lenet_caffe": lenet.lenet_caffe,
     "mlp": mlp.mlp,
+    "alexnet": alexnet.alexnet,
+    "alexnet_torchvision": alexnet.alexnet_torchvision,
+    "zfnet": alexnet.zfnet,
+    "overfeat_fast": overfeat.overfeat_fast,
+    "overfeat_accurate": overfeat.overfeat_accurate,
+    "vgg16": vgg.vgg16,
+    "vgg19": vgg.vgg19,
+    "googlenet": googlenet.googlenet,
+    "inception_v2": inception.inception_v2,
+    "inception_v3": inception.inception_v3,
+    "inception_v4": inception.inception_v4,
+    "inception_resnet_v2": inception_resnet.inception_resnet_v2,
+    "resnet18": resnet.resnet18,
+    "resnet34": resnet.resnet34,
+    "resnet50": resnet.resnet50,
+    "resnet101": resnet.resnet101,
+    "resnet152": resnet.resnet152,
+    "resnet50_v1_5": resnet.resnet50_v1_5,
+    "resnet101_v1_5": resnet.resnet101_v1_5,
+    "resnet152_v1_5": resnet.resnet152_v1_5,
+    "resnet1202": resnet_cifar.resnet1202,
+    "wide_resnet50_2": wide_resnet.wide_resnet50_2,
+    "wrn28_10": wide_resnet.wrn28_10,
+    "resnext50_32x4d": resnext.resnext50_32x4d,
+    "resnext101_32x4d": resnext.resnext101_32x4d,
+    "resnext101_64x4d": resnext.resnext101_64x4d,
+    "densenet121": densenet.densenet121,
+    "densenet161": densenet.densenet161,
+    "densenet169": densenet.densenet169,
+    "densenet201": densenet.densenet201,
+    "dpn131": dpn.dpn131,
+    "polynet": polynet.polynet,
+    "squeezenet_v1_0": squeezenet.squeezenet_v1_0,
+    "squeezenet_v1_1": squeezenet.squeezenet_v1_1,
+    "xception": xception.xception,
+    "mobilenet_v1": mobilenet.mobilenet_v1,
+    "mobilenet_v2": mobilenet.mobilenet_v2,
+    "shufflenet_v1": shufflenet.shufflenet_v1,
     "rnn": recurrent.rnn,
     "lstm": recurrent.lstm,
     "gru": recurrent.gru,
@@ -33,7 +96,7 @@ _NETWORKS: dict[str, Callable[..., Network]] = {
 
 
 def names() -> list[str]:
-    """Return the names that `load` knows, oldest network first."""
+    """Return the names that `load` knows, family by family, as the tutorial walks through them."""
     return list(_NETWORKS)
 
 
@@ -97,3 +160,26 @@ def load(
         if option not in known:
             raise NetworkError(f"network {name!r} has no option {option}; it has {', '.join(known)}")
     return build(**options)
+
+
+def table(names: str | Iterable[str] | None = None) -> NetworkTable:
+    """Return one row per network: its layers, sizes and accuracy beside the totals that are quoted for it.
+
+    Parameters
+    ----------
+    names
+        Names or patterns such as ``resnet*``, in any order; None for all networks.
+
+    Raises
+    ------
+    UnknownNameError
+        For a name or pattern that fits no network, with the nearest name.
+
+    Examples
+    --------
+    >>> [row.conv_layers for row in table("vgg*")]
+    [13, 16]
+    """
+    given = (names,) if isinstance(names, str) else names
+    chosen = _NETWORKS if given is None else choose(given, _NETWORKS)
+    return NetworkTable(rows=tuple(NetworkRow.of(load(name)) for name in chosen))

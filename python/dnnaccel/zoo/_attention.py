@@ -18,7 +18,7 @@ __all__ = ["Size", "attention", "feed_forward", "swap_last_axes"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """Sizes of a transformer: samples, features, attention heads, features inside the feed-forward network."""
+    """Samples, features, attention heads, and features inside the feed-forward network."""
 
     batch: int
     features: int

@@ -22,8 +22,9 @@ def bert_base(*, batch: int = 1, sequence_length: int = 128) -> Network:
         metadata={
             "title": "BERT base",
             "year": 2018,
-            "source": "Devlin, Chang, Lee, Toutanova: BERT: Pre-training of Deep Bidirectional Transformers for "
-            "Language Understanding, NAACL 2019 (arXiv 2018)",
+            "source": "Devlin, Chang, Lee, Toutanova: BERT: Pre-training of Deep Bidirectional "
+            "Transformers for Language Understanding, NAACL 2019 (arXiv 2018)",
+            "dataset": "BooksCorpus and English Wikipedia",
             "quoted_weights": 110_000_000,
             "quoted_source": "Devlin et al. (from memory, unverified)",
             "note": "the quoted total counts the embeddings, which are parameters here and no weights",

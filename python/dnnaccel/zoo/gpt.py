@@ -14,6 +14,7 @@ _METADATA: Metadata = {
     "year": 2019,
     "source": "Radford, Wu, Child, Luan, Amodei, Sutskever: Language Models are Unsupervised Multitask "
     "Learners, OpenAI 2019",
+    "dataset": "WebText",
     "quoted_weights": 124_000_000,
     "quoted_source": "README of the released code, which corrects the paper's 117M (from memory, unverified)",
     "note": "the quoted total counts position embeddings, biases and norms, which are no weights",
@@ -23,8 +24,8 @@ _METADATA: Metadata = {
 def gpt2_small(*, batch: int = 1, sequence_length: int = 1024) -> Network:
     """Build GPT-2 small over a whole prompt: 12 layers, 768 features, 12 heads, 3072 inside, 50,257 tokens.
 
-    At most 1024 tokens. The next token is predicted at every position, as the released code does; the mask does
-    not reduce the MACs. The output layer uses the embedding's table.
+    At most 1024 tokens. The next token is predicted at every position, as the released code does; the causal
+    mask does not reduce the MACs counted. The output layer uses the embedding's table.
     """
     title = "GPT-2 small, prompt"
     b = _start("gpt2_small", title, (batch, sequence_length))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dnnaccel.builder import NetworkBuilder
-from dnnaccel.layers import GRU, LSTM, RNN
+from dnnaccel.errors import NetworkError
+from dnnaccel.layers import GRU, LSTM, RNN, whole_number
 from dnnaccel.network import Network
 from dnnaccel.zoo._attention import swap_last_axes
 
@@ -43,8 +44,9 @@ def _language_model(
             "year": year,
             "source": source,
             "dataset": "Penn Treebank",
-            "note": "one layer with the sizes of the small model of Zaremba et al. (from memory, unverified), so "
-            "that the three kinds of cell can be compared; the output layer has its own weights",
+            "note": "one layer with the sizes of the small model of Zaremba et al. (from memory, "
+            "unverified), "
+            "so that the three kinds of cell can be compared; the output layer has its own weights",
         },
     )
     b.embedding("embedding", entries=_VOCABULARY, features=_UNITS)
@@ -72,8 +74,10 @@ def gnmt(
     Where the paper's attention is fed back one step later into the decoder's first layer, here, as in the
     versions of MLPerf, the first layer reads words alone, its states ask the attention, and all layers above
     it read the answer. Scores are products of learned projections; the paper's small network of one hidden
-    layer (a tanh of sums) has as many MACs. `layers` is at least 2.
+    layer (a tanh of sums) has as many MACs. Raises `NetworkError` for fewer than 2 `layers`.
     """
+    if whole_number(layers, minimum=2) is None:
+        raise NetworkError(f"network 'gnmt': layers must be a whole number from 2, given {layers!r}")
     target = sequence_length if target_length is None else target_length
     b = NetworkBuilder(
         "gnmt",
@@ -84,7 +88,7 @@ def gnmt(
             "year": 2016,
             "source": "Wu et al.: Google's Neural Machine Translation System, arXiv 2016",
             "dataset": "WMT",
-            "note": "multiplicative instead of additive attention, from the first decoder layer's current state",
+            "note": "multiplicative instead of additive attention, asked by the first decoder layer's state",
         },
     )
     b.input("target", shape=(batch, target))

@@ -29,7 +29,7 @@ def transformer_base(
 def transformer_big(
     *, batch: int = 1, sequence_length: int = 64, target_length: int | None = None
 ) -> Network:
-    """Build the big transformer: 6 + 6 layers, 1024 features, 16 heads, 4096 inside the feed-forward networks.
+    """Build the big transformer: 1024 features, 16 heads, 4096 inside the feed-forward networks.
 
     In all else as `transformer_base`.
     """

@@ -1,44 +1,62 @@
-"""The VGG family."""
+"""The VGG family: stages of 3x3 convolutions, each halved by a max pooling."""
 
 from __future__ import annotations
 
 from dnnaccel.builder import NetworkBuilder
-from dnnaccel.network import Network
-from dnnaccel.zoo._sources import IMGCLSMOB, TUTORIAL
+from dnnaccel.network import Metadata, Network
+from dnnaccel.zoo._sources import IMGCLSMOB, TUTORIAL, published
+from dnnaccel.zoo.alexnet import classifier
 
-__all__ = ["vgg16"]
+__all__ = ["vgg16", "vgg19"]
 
 
-def vgg16(*, batch: int = 1) -> Network:
-    """Build VGG-16 (configuration D): stages of 3x3 convolutions, each halved by a max pooling."""
+def vgg16(*, batch: int = 1, image_size: int = 224) -> Network:
+    """Build VGG-16 (configuration D)."""
+    figures: Metadata = {
+        "top1": 73.39,
+        "top5": 91.68,
+        "accuracy_source": IMGCLSMOB,
+        "quoted_weights": 138_000_000,
+        "quoted_macs": 15_500_000_000,
+        "quoted_top5_error": 7.4,
+        "quoted_source": TUTORIAL,
+        "note": "the table's 16 convolution layers count the 3 fully connected ones",
+    }
+    return _vgg("VGG-16", "D", (2, 2, 3, 3, 3), batch, image_size, figures)
+
+
+def vgg19(*, batch: int = 1, image_size: int = 224) -> Network:
+    """Build VGG-19 (configuration E)."""
+    figures: Metadata = {
+        "top1": 74.42,
+        "top5": 92.33,
+        "accuracy_source": IMGCLSMOB,
+        "quoted_weights": 144_000_000,
+        "quoted_macs": 19_600_000_000,
+        "quoted_source": "the paper (weights), torchvision (MACs); from memory, unverified",
+    }
+    return _vgg("VGG-19", "E", (2, 2, 4, 4, 4), batch, image_size, figures)
+
+
+def _vgg(
+    title: str, configuration: str, depths: tuple[int, ...], batch: int, image_size: int, figures: Metadata
+) -> Network:
     b = NetworkBuilder(
-        "vgg16",
-        input_shape=(batch, 3, 224, 224),
+        title.replace("-", "").lower(),
+        input_shape=(batch, 3, image_size, image_size),
         metadata={
-            "title": "VGG-16",
+            "title": title,
             "year": 2014,
             "source": "Simonyan, Zisserman: Very Deep Convolutional Networks for Large-Scale Image "
-            "Recognition, configuration D, ICLR 2015 (arXiv 2014)",
-            "top1": 73.39,
-            "top5": 91.68,
-            "accuracy_source": IMGCLSMOB,
-            "quoted_weights": 138_000_000,
-            "quoted_macs": 15_500_000_000,
-            "quoted_top5_error": 7.4,
-            "quoted_source": TUTORIAL,
-            "note": "the table's 16 convolution layers count the 3 fully connected ones",
+            f"Recognition, configuration {configuration}, ICLR 2015 (arXiv 2014)",
+            "dataset": "ImageNet",
+            **published(image_size == 224, figures),
         },
     )
-    for stage, (depth, channels) in enumerate(((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)), start=1):
+    for stage, (depth, channels) in enumerate(zip(depths, (64, 128, 256, 512, 512), strict=True), start=1):
         for unit in range(1, depth + 1):
             b.conv2d(f"conv{stage}_{unit}", out_channels=channels, kernel=3, padding=1)
             b.relu(f"relu{stage}_{unit}")
         b.max_pool(f"pool{stage}", kernel=2)
-    b.flatten("flatten")
-    b.linear("fc6", out_features=4096)
-    b.relu("relu6")
-    b.linear("fc7", out_features=4096)
-    b.relu("relu7")
-    b.linear("fc8", out_features=1000)
-    b.softmax("prob")
+    classifier(b, features=(4096, 4096, 1000))
     return b.build()

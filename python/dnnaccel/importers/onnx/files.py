@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import mmap
 import os
 import stat
@@ -67,12 +68,12 @@ def read_model(file: str) -> onnx.ModelProto:
 
 def parse(data: bytes, file: str) -> onnx.ModelProto:
     """Return the model that `data` holds; raises `ImportedFileError`."""
-    from google.protobuf.message import DecodeError
-
+    # onnx brings protobuf, which has no types of its own.
+    decode_error = importlib.import_module("google.protobuf.message").DecodeError
     model: onnx.ModelProto = onnx_package().ModelProto()
     try:
         model.ParseFromString(data)
-    except (DecodeError, UnicodeDecodeError):
+    except (decode_error, UnicodeDecodeError):
         raise ImportedFileError(f"{file}: is no ONNX model, or is cut short") from None
     if not model.graph.node:
         raise ImportedFileError(f"{file}: holds no ONNX graph with nodes")

@@ -33,7 +33,8 @@ def _reshape(graph: Graph, node: Node, data: Array) -> Array:
         raise node.error("has no shape to reshape to")
     copies = not node.integer("allowzero", 0)
     sizes = [data.shape[axis] if size == 0 and copies else size for axis, size in enumerate(target)]
-    return data.reshape(sizes)
+    reshaped: Array = data.reshape(sizes)
+    return reshaped
 
 
 def _flatten(graph: Graph, node: Node, data: Array) -> Array:
@@ -45,7 +46,7 @@ def _flatten(graph: Graph, node: Node, data: Array) -> Array:
 
 
 def _transpose(graph: Graph, node: Node, data: Array) -> Array:
-    return data.transpose(node.integers("perm") or range(data.ndim)[::-1])
+    return data.transpose(node.integers("perm") or tuple(range(data.ndim)[::-1]))
 
 
 def _squeeze(graph: Graph, node: Node, data: Array) -> Array:

@@ -89,7 +89,7 @@ class Graph:
         return self.optional(node, index) is not None and bool(self.constant(node, index))
 
     def numbers(self, node: Node, index: int, attribute: str) -> tuple[int, ...] | None:
-        """Return whole numbers that are an input in new files and an attribute in old ones; None: left out."""
+        """Return whole numbers that are an input in new files, an attribute in old ones; None: left out."""
         value = self.optional(node, index)
         if value is None:
             return node.integers(attribute)
@@ -129,7 +129,7 @@ class Graph:
         return Activation(name, layer.output_shape if shape is None else shape)
 
     def add_shared(self, layer: Layer, *learned: Constant | None) -> Activation:
-        """Add a layer; if an earlier one of its kind has the same initialisers, it uses that one's weights."""
+        """Add a layer; if an earlier one of its kind has the same initialisers, it uses those weights."""
         key = tuple(one.origin or "" for one in learned if one is not None)
         if not all(key):
             return self.add(layer)
@@ -160,9 +160,9 @@ class Graph:
     ) -> Activation:
         """Return `value` with its axes in another order; `asked` as in `reshape`."""
         before = self.layers.get(value.layer)
-        if isinstance(before, Permute) and (not asked or value.layer in self._views):
-            if tuple(before.axes[axis] for axis in axes) == tuple(range(len(axes))):
-                return Activation(before.inputs[0], before.input_shapes[0])
+        own = not asked or value.layer in self._views
+        if isinstance(before, Permute) and own and _undoes(axes, before.axes):
+            return Activation(before.inputs[0], before.input_shapes[0])
         layer = Permute(name=name, inputs=(value.layer,), input_shapes=(value.layer_shape,), axes=axes)
         return self._view(layer, value, layer.output_shape, asked=asked)
 
@@ -197,3 +197,7 @@ class Graph:
     def missing(self, node: Node, name: str) -> ImportedFileError:
         """Return the error for a node that reads what nothing gives."""
         return node.error(f"reads {short(name)}, which no node, input or initialiser of the graph gives")
+
+
+def _undoes(axes: tuple[int, ...], before: tuple[int, ...]) -> bool:
+    return tuple(before[axis] for axis in axes) == tuple(range(len(before)))

@@ -134,9 +134,8 @@ def _concat(graph: Graph, node: Node) -> Results:
     if axis == 0:
         raise NotCounted("Concat (batch)")
     token, x = given[0], given[-1]
-    if isinstance(token, Constant) and isinstance(x, Activation) and len(given) == 2:
-        if len(x.shape) == 3 and axis == 1 and token.shape == (x.shape[0], 1, x.shape[2]):
-            return (graph.add(ClassToken(name=node.name, inputs=(x.layer,), input_shapes=(x.shape,))),)
+    if len(given) == 2 and axis == 1 and isinstance(token, Constant) and isinstance(x, Activation):
+        return (_class_token(graph, node, token, x),)
     parts = [one for one in given if isinstance(one, Activation)]
     if len(parts) < len(given):
         raise NotCounted("Concat (constant)")
@@ -147,6 +146,13 @@ def _concat(graph: Graph, node: Node) -> Results:
         axis=axis,
     )
     return (graph.add(layer),)
+
+
+def _class_token(graph: Graph, node: Node, token: Constant, x: Activation) -> Activation:
+    """One vector before a sequence, the same for every sample."""
+    if len(x.shape) != 3 or token.shape != (x.shape[0], 1, x.shape[2]):
+        raise NotCounted("Concat (constant)")
+    return graph.add(ClassToken(name=node.name, inputs=(x.layer,), input_shapes=(x.shape,)))
 
 
 def _pad(graph: Graph, node: Node) -> Results:

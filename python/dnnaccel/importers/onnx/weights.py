@@ -77,7 +77,7 @@ def _array(file: str, tensor: onnx.TensorProto) -> NDArray[np.generic]:
 
 
 def _external(file: str, tensor: onnx.TensorProto) -> bytes:
-    told = {entry.key: entry.value for entry in tensor.external_data}
+    told: dict[str, str] = {entry.key: entry.value for entry in tensor.external_data}
     what = f"{file}: data of initialiser {short(tensor.name)}"
     folder = Path(file).resolve().parent
     try:

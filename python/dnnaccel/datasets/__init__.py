@@ -1,0 +1,23 @@
+"""Datasets that networks are measured on: facts with their sources, and readers of files on disk.
+
+Nothing is downloaded. Files are untrusted: sizes are checked against what the format and the header say
+before memory is taken, and what does not fit is refused with a `DatasetError`.
+"""
+
+from __future__ import annotations
+
+from dnnaccel.datasets.cifar10 import load_cifar10
+from dnnaccel.datasets.facts import DatasetInfo, DatasetTable, info, names, table
+from dnnaccel.datasets.folder import ImageFolder
+from dnnaccel.datasets.mnist import load_mnist
+
+__all__ = [
+    "DatasetInfo",
+    "DatasetTable",
+    "ImageFolder",
+    "info",
+    "load_cifar10",
+    "load_mnist",
+    "names",
+    "table",
+]

@@ -1,0 +1,129 @@
+"""PolyNet: polynomials of Inception blocks, some of which share their weights; names as in `_branches`.
+
+Of an input x and a block F, `2-way` is x + F(x) + G(x) with two blocks of their own, `poly-3` is
+x + F(x) + F(F(x)) + F(F(F(x))): one block run three times, but for the normalisations and the convolution
+that brings it up to the channels of x, which each run has for itself.
+"""
+
+from __future__ import annotations
+
+from dnnaccel.builder import NetworkBuilder
+from dnnaccel.layers import Conv2d
+from dnnaccel.network import Metadata, Network
+from dnnaccel.zoo._branches import Branches, Conv, Pool, Step
+from dnnaccel.zoo._sources import IMGCLSMOB, NASNET, published
+from dnnaccel.zoo.inception import stem_v4
+
+__all__ = ["polynet"]
+
+_Chains = tuple[tuple[Conv, ...], ...]
+
+_BLOCK_A: _Chains = ((Conv(32), Conv(48, 3), Conv(64, 3)), (Conv(32), Conv(32, 3)), (Conv(32),))
+_BLOCK_B: _Chains = ((Conv(128), Conv(160, (1, 7)), Conv(192, (7, 1))), (Conv(192),))
+_BLOCK_C: _Chains = ((Conv(192), Conv(224, (1, 3)), Conv(256, (3, 1))), (Conv(192),))
+_REDUCE_A: tuple[tuple[Step, ...], ...] = (
+    (Conv(256), Conv(256, 3), Conv(384, 3, 2, valid=True)),
+    (Conv(384, 3, 2, valid=True),),
+    (Pool("max", stride=2),),
+)
+_REDUCE_B: tuple[tuple[Step, ...], ...] = (
+    (Conv(256), Conv(256, 3), Conv(256, 3, 2, valid=True)),
+    (Conv(256), Conv(256, 3, 2, valid=True)),
+    (Conv(256), Conv(384, 3, 2, valid=True)),
+    (Pool("max", stride=2),),
+)
+_SCALE = 0.3
+"""Factor on every block's result; the paper tunes it, pytorchcv's model has 0.3 everywhere."""
+
+
+def polynet(*, batch: int = 1, image_size: int = 331) -> Network:
+    """Build Very Deep PolyNet, 331x331 images: 10 2-way blocks, then 10 and 5 pairs of poly-3 and 2-way."""
+    figures: Metadata = {
+        "top1": 80.91,
+        "top5": 95.47,
+        "accuracy_source": IMGCLSMOB,
+        "quoted_weights": 92_000_000,
+        "quoted_macs": 34_700_000_000,
+        "quoted_source": NASNET,
+        "note": "537 convolutions over 417 sets of weights; 95.4M parameters with all normalisations",
+    }
+    b = NetworkBuilder(
+        "polynet",
+        input_shape=(batch, 3, image_size, image_size),
+        metadata={
+            "title": "PolyNet",
+            "year": 2016,
+            "source": "Zhang, Li, Loy, Lin: PolyNet: A Pursuit of Structural Diversity in Very Deep "
+            "Networks, CVPR 2017 (arXiv 2016)",
+            "dataset": "ImageNet",
+            **published(image_size == 331, figures),
+        },
+    )
+    build = Branches(b, norm=True, bias=False)
+    tip = stem_v4(build, ((7, 1), (1, 7)), pool_first=True)
+    for number in range(1, 11):
+        tip = _two_way(build, f"a{number}", _BLOCK_A, tip, channels=384)
+    tip = build.module("reduce_a", _REDUCE_A, tip)
+    for number in range(1, 11):
+        tip = _poly3(build, f"b{number}p", _BLOCK_B, tip, channels=1152)
+        tip = _two_way(build, f"b{number}w", _BLOCK_B, tip, channels=1152)
+    tip = build.module("reduce_b", _REDUCE_B, tip)
+    for number in range(1, 6):
+        tip = _poly3(build, f"c{number}p", _BLOCK_C, tip, channels=2048)
+        tip = _two_way(build, f"c{number}w", _BLOCK_C, tip, channels=2048)
+    build.classifier()
+    return b.build()
+
+
+def _two_way(build: Branches, name: str, block: _Chains, tip: str, *, channels: int) -> str:
+    total = tip
+    for way in (1, 2):
+        build.module(f"{name}_{way}", block, tip)
+        body = _up(build.b, f"{name}_{way}", channels)
+        total = _sum(build.b, f"{name}_{way}", body, total)
+    return build.b.relu(f"relu{name}")
+
+
+def _poly3(build: Branches, name: str, block: _Chains, tip: str, *, channels: int) -> str:
+    b, total, source = build.b, tip, tip
+    for power in (1, 2, 3):
+        ends = []
+        for letter, steps in zip("ab", block, strict=True):
+            end = source
+            for number, step in enumerate(steps, start=1):
+                end = _shared(b, name, power, f"{letter}{number}", step, end)
+            ends.append(end)
+        b.concat(f"concat{name}_{power}", after=ends)
+        body = _up(b, f"{name}_{power}", channels)
+        total = _sum(b, f"{name}_{power}", body, total)
+        if power < 3:
+            source = b.relu(f"relu{name}_{power}", after=body)
+    return b.relu(f"relu{name}", after=total)
+
+
+def _shared(b: NetworkBuilder, name: str, power: int, step_name: str, step: Conv, after: str) -> str:
+    """Add a convolution that uses the weights of the first run's, and its own normalisation."""
+    suffix = f"{name}_{power}{step_name}"
+    b.append(
+        Conv2d(
+            name=f"conv{suffix}",
+            inputs=(after,),
+            out_channels=step.channels,
+            kernel=step.kernel,
+            padding=step.padding,
+            bias=False,
+            weights_from=None if power == 1 else f"conv{name}_1{step_name}",
+        )
+    )
+    b.batch_norm(f"bn{suffix}")
+    return b.relu(f"relu{suffix}")
+
+
+def _up(b: NetworkBuilder, name: str, channels: int) -> str:
+    b.conv2d(f"conv{name}_up", out_channels=channels, kernel=1, bias=False)
+    return b.batch_norm(f"bn{name}_up")
+
+
+def _sum(b: NetworkBuilder, name: str, body: str, total: str) -> str:
+    scaled = b.scale(f"scale{name}", factor=_SCALE, after=body)
+    return b.add(f"add{name}", after=(total, scaled))
