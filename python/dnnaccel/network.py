@@ -24,7 +24,8 @@ Metadata = Mapping[str, str | int | float | None]
 """What is known of a network besides its layers.
 
 Keys in use: title, year, source, dataset; top1, top5 (accuracy on it in %) and accuracy_source;
-quoted_weights, quoted_macs, quoted_top5_error (%) and quoted_source, the totals as the literature rounds them; note.
+quoted_weights, quoted_macs, quoted_top5_error (%) and quoted_source, the totals as the literature rounds
+them; note.
 """
 
 

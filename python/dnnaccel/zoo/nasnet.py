@@ -60,6 +60,7 @@ def nasnet(
     cells: int,
     filters: int,
     stem: int,
+    skip: bool = False,
     batch: int = 1,
     image_size: int = 224,
     metadata: Metadata | None = None,
@@ -67,7 +68,9 @@ def nasnet(
     """Build a network of cells for ImageNet: "N @ F" is `cells` normal ones per stage and `filters`.
 
     `filters` is what the paper counts: 24 times the channels of the first stage. `stem` is the number of
-    channels of the first convolution. Raises `NetworkError` for filters below 24, or no cells.
+    channels of the first convolution. The first cell after a reduction reads, beside it, the cell before it,
+    or with `skip` (as the released large model does) the one before that. Raises `NetworkError` for filters
+    below 24, or no cells.
     """
     channels = filters // 24
     if channels < 1 or cells < 1:
@@ -96,7 +99,8 @@ def nasnet(
         width = channels * 2 ** (stage - 1)
         if stage > 1:
             name = f"reduction{stage - 1}"
-            h_prev, h = h, build.cell(name, reduction, h=h, h_prev=h_prev, channels=width, stride=2)
+            reduced = build.cell(name, reduction, h=h, h_prev=h_prev, channels=width, stride=2)
+            h_prev, h = h_prev if skip else h, reduced
         for number in range(1, cells + 1):
             name = f"cell{stage}_{number}"
             h_prev, h = h, build.cell(name, normal, h=h, h_prev=h_prev, channels=width)
@@ -118,6 +122,7 @@ def _nasnet_a(
         cells=cells,
         filters=filters,
         stem=stem,
+        skip=cells > 4,
         batch=batch,
         image_size=image_size,
         metadata={
@@ -153,8 +158,8 @@ def nasnet_a_5_1538(*, batch: int = 1, image_size: int = 299) -> Network:
         "quoted_weights": 10_900_000,
         "quoted_macs": 2_350_000_000,
         "quoted_source": NASNET,
-        "note": "1538 is the paper's figure, 24 x 64 channels are 1536; the cells of 4 @ 1056 and 6 @ 4032, whose "
-        "totals the paper confirms, come to 13 % more parameters here than it quotes",
+        "note": "1538 is the paper's figure, 24 x 64 channels are 1536; the cells of 4 @ 1056 and 6 @ 4032, "
+        "whose totals the paper confirms, come to 13 % more parameters here than it quotes",
     }
     return _nasnet_a(5, 1538, 96, batch, image_size, 299, figures)
 
