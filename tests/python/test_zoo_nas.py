@@ -1,4 +1,4 @@
-"""Cells of architecture search: every operation by layer arithmetic, a cell of one's own, bad cells refused."""
+"""Cells of architecture search: operations by layer arithmetic, a cell of one's own, bad cells refused."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_cell_of_ones_own() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: pair("h", "seperable 3x3", "h", "identity"), r"did you mean 'separable 3x3'\?"),
+        (lambda: pair("h", "separabl 3x3", "h", "identity"), r"did you mean 'separable 3x3'\?"),
         (lambda: pair("h", "1x1", "h", "1x1", combine="sum"), "joined by 'add' or 'concat', given 'sum'"),
         (lambda: Cell(combinations=()), "needs one combination at least"),
         (
