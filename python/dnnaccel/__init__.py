@@ -20,6 +20,7 @@ from dnnaccel.errors import (
     DatasetError,
     DensityError,
     DnnAccelError,
+    ImportedFileError,
     LayerError,
     MappingError,
     MissingExtraError,
@@ -36,7 +37,8 @@ from dnnaccel.report import Report
 from dnnaccel.simulate import simulate
 
 if TYPE_CHECKING:
-    from dnnaccel import arch, datasets, energy, reproduce
+    from dnnaccel import arch, datasets, energy, importers, reproduce
+    from dnnaccel.importers import from_onnx
 
 __all__ = [
     "ArchitectureError",
@@ -46,6 +48,7 @@ __all__ = [
     "DatasetError",
     "DensityError",
     "DnnAccelError",
+    "ImportedFileError",
     "LayerError",
     "LayerReport",
     "Mapping",
@@ -66,6 +69,8 @@ __all__ = [
     "datasets",
     "energy",
     "evaluate",
+    "from_onnx",
+    "importers",
     "layers",
     "reproduce",
     "search",
@@ -77,8 +82,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Chips bring the YAML and validation libraries with them; few runs need datasets or published figures.
-    if name in ("arch", "datasets", "energy", "reproduce"):
+    if name in ("arch", "datasets", "energy", "importers", "reproduce"):
         return importlib.import_module(f"dnnaccel.{name}")
+    if name == "from_onnx":
+        return importlib.import_module("dnnaccel.importers").from_onnx
     raise AttributeError(f"module 'dnnaccel' has no attribute {name!r}")
 
 

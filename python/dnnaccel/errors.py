@@ -11,6 +11,7 @@ __all__ = [
     "DatasetError",
     "DensityError",
     "DnnAccelError",
+    "ImportedFileError",
     "LayerError",
     "MappingError",
     "MissingExtraError",
@@ -60,6 +61,10 @@ class DensityError(DnnAccelError, ValueError):
 
 class DatasetError(DnnAccelError, ValueError):
     """A file of a dataset that is missing, cut short, too large, or not what its header says."""
+
+
+class ImportedFileError(DnnAccelError, ValueError):
+    """A file of another tool that is corrupt, cut short, too large, or leaves something open; says what."""
 
 
 class MissingExtraError(DnnAccelError, ImportError):

@@ -17,6 +17,7 @@ from dnnaccel.layers.embedding import ClassToken, Embedding, PositionEmbedding
 from dnnaccel.layers.layout import ChannelShuffle, Concat, Flatten, Pad2d, Permute, Reshape, Slice
 from dnnaccel.layers.matrix import Linear, MatMul
 from dnnaccel.layers.normalization import LRN, LayerNorm, Softmax
+from dnnaccel.layers.opaque import Opaque
 from dnnaccel.layers.pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d
 from dnnaccel.layers.recurrent import GRU, LSTM, RNN
 
@@ -45,6 +46,7 @@ __all__ = [
     "MatMul",
     "MaxPool2d",
     "Multiply",
+    "Opaque",
     "Pad2d",
     "Pair",
     "Permute",
@@ -69,7 +71,7 @@ KINDS: dict[str, type[Layer]] = {
         *(MaxPool2d, AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d),
         *(LRN, Softmax, BatchNorm, ReLU, ReLU6, GELU, Sigmoid, Tanh, Scale, Add, Multiply),
         *(LayerNorm, RNN, LSTM, GRU, Embedding, PositionEmbedding, ClassToken),
-        *(Concat, Flatten, Reshape, Permute, Slice, Pad2d, ChannelShuffle),
+        *(Concat, Flatten, Reshape, Permute, Slice, Pad2d, ChannelShuffle, Opaque),
     )
 }
 """Every kind of layer by its word, `Layer.kind`."""

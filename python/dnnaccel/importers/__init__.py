@@ -1,0 +1,44 @@
+"""Networks out of other tools' files: `read_network` takes any of them, by suffix."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from dnnaccel.errors import unknown_name
+from dnnaccel.importers.onnx import from_onnx, load_onnx_weights
+from dnnaccel.network import Network
+
+__all__ = ["READERS", "from_onnx", "load_onnx_weights", "read_network"]
+
+
+class Reader(Protocol):
+    """What stands in `READERS`."""
+
+    def __call__(
+        self, path: str | os.PathLike[str], *, dims: Mapping[str, int] | None = None, name: str | None = None
+    ) -> Network: ...
+
+
+# Adding a format: its suffix and its reader here.
+READERS: dict[str, Reader] = {
+    ".onnx": from_onnx,
+}
+"""The reader of every suffix, in lower case."""
+
+
+def read_network(
+    path: str | os.PathLike[str], *, dims: Mapping[str, int] | None = None, name: str | None = None
+) -> Network:
+    """Read the network in the file `path`, whose suffix says its format.
+
+    `dims` gives the sizes that the file leaves open, by name; `name` is what reports call the network (by
+    default the file's name). Raises `UnknownNameError` for a suffix that is none of `READERS`, and what the
+    format's reader raises.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in READERS:
+        raise unknown_name("suffix of a network's file", suffix, READERS)
+    return READERS[suffix](path, dims=dims, name=name)

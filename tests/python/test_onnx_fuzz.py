@@ -1,0 +1,213 @@
+"""Two hundred broken ONNX files: a network or one clear sentence, never a crash, a hang or a full memory."""
+
+from __future__ import annotations
+
+import random
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dnnaccel
+from dnnaccel import importers, zoo
+from dnnaccel.errors import DnnAccelError
+from dnnaccel.network import Network
+
+onnx = pytest.importorskip("onnx")
+from onnx_export import to_model  # noqa: E402
+
+FILES = 200
+SECONDS_PER_FILE = 2.0
+MEMORY_BYTES = 64 * 2**20
+
+SOURCES = ("lenet5", "lstm", "resnet50", "gpt2_small_decode")
+
+
+def flip_bytes(data: bytes, rng: random.Random) -> bytes:
+    out = bytearray(data)
+    for _ in range(rng.choice((1, 3, 30))):
+        out[rng.randrange(len(out))] = rng.randrange(256)
+    return bytes(out)
+
+
+def cut(data: bytes, rng: random.Random) -> bytes:
+    return data[: rng.randrange(1, len(data))]
+
+
+def lie_about_length(data: bytes, rng: random.Random) -> bytes:
+    """A tag and a length that reaches beyond the end, or overflows, somewhere in the file."""
+    at = rng.randrange(len(data))
+    lie = rng.choice((b"\x3a\xff\xff\xff\xff\x07", b"\x2a" + b"\xff" * 9 + b"\x01", b"\x0a" + b"\x80" * 12))
+    return data[:at] + lie + data[at:]
+
+
+def repeat_part(data: bytes, rng: random.Random) -> bytes:
+    start = rng.randrange(len(data))
+    part = data[start : start + rng.randrange(1, 400)]
+    return data[:start] + part * rng.choice((2, 50)) + data[start:]
+
+
+def deep_nesting(data: bytes, rng: random.Random) -> bytes:
+    """An attribute that holds a graph with a node with such an attribute, and so on."""
+    inner = onnx.NodeProto(op_type="If")
+    for _ in range(rng.choice((20, 40, 200))):
+        outer = onnx.NodeProto(op_type="If", output=["deep"])
+        outer.attribute.add(name="then_branch", type=onnx.AttributeProto.GRAPH).g.node.append(inner)
+        inner = outer
+    node = inner.SerializeToString()
+    length = len(node)
+    size = b""
+    while length >= 128:
+        size, length = size + bytes([length & 127 | 128]), length >> 7
+    content = b"\x0a" + size + bytes([length]) + node
+    graph = onnx.ModelProto()
+    graph.ParseFromString(data)
+    whole = graph.graph.SerializeToString() + content
+    return data + onnx.ModelProto().SerializeToString() + b"\x3a" + _length(len(whole)) + whole
+
+
+def _length(number: int) -> bytes:
+    out = b""
+    while number >= 128:
+        out, number = out + bytes([number & 127 | 128]), number >> 7
+    return out + bytes([number])
+
+
+def edited(change: Callable[[Any, random.Random], None]) -> Callable[[bytes, random.Random], bytes]:
+    def mutate(data: bytes, rng: random.Random) -> bytes:
+        model = onnx.ModelProto()
+        model.ParseFromString(data)
+        for _ in range(rng.choice((1, 2, 8))):
+            change(model.graph, rng)
+        return bytes(model.SerializeToString())
+
+    mutate.__name__ = change.__name__
+    return mutate
+
+
+def bend_edge(graph: Any, rng: random.Random) -> None:
+    """A node reads what another one gives, before or after it: often a cycle."""
+    node = rng.choice([one for one in graph.node if one.input])
+    node.input[rng.randrange(len(node.input))] = rng.choice(rng.choice(graph.node).output)
+
+
+def huge_sizes(graph: Any, rng: random.Random) -> None:
+    tensor = rng.choice(graph.initializer)
+    tensor.dims[:] = [rng.choice((0, -1, 1, 2**31 - 1, 2**31, 2**62)) for _ in range(rng.randrange(1, 6))]
+
+
+def other_rank(graph: Any, rng: random.Random) -> None:
+    shape = rng.choice(graph.input).type.tensor_type.shape
+    if rng.random() < 0.5 and shape.dim:
+        del shape.dim[-1]
+    for _ in range(rng.choice((0, 1, 40))):
+        shape.dim.add(dim_value=rng.choice((1, 7, 2**40)))
+
+
+def other_numbers(graph: Any, rng: random.Random) -> None:
+    """Attributes and small tensors with numbers that are zero, negative or huge."""
+    values = (0, -1, 1, 7, 2**31, 2**62, -(2**63))
+    given = [one for node in graph.node for one in node.attribute if one.ints]
+    if given and rng.random() < 0.6:
+        ints = rng.choice(given).ints
+        ints[rng.randrange(len(ints))] = rng.choice(values)
+    kept = [one for one in graph.initializer if one.raw_data and one.data_type == onnx.TensorProto.INT64]
+    if kept:
+        tensor = rng.choice(kept)
+        tensor.raw_data = b"".join(
+            rng.choice(values).to_bytes(8, "little", signed=True) for _ in range(len(tensor.raw_data) // 8)
+        )
+
+
+def other_operator(graph: Any, rng: random.Random) -> None:
+    node = rng.choice(graph.node)
+    node.op_type = rng.choice(
+        ("Frobnicate", "", "x" * 500, "a\nb", "Loop", "Concat", "Reshape", "Range", "Expand", "LSTM", "Tile",
+         "ConstantOfShape", "Gather", "Where", "Shape", "Split", "Erf", "OneHot", "Conv")
+    )  # fmt: skip
+
+
+def no_inputs(graph: Any, rng: random.Random) -> None:
+    node = rng.choice(graph.node)
+    del node.input[rng.randrange(len(node.input) + 1) :]
+    if rng.random() < 0.3:
+        del node.output[:]
+
+
+def bad_names(graph: Any, rng: random.Random) -> None:
+    node = rng.choice(graph.node)
+    node.name = rng.choice(("a\nb", "x" * 100_000, "\u202e", graph.node[0].name))
+    if node.output and rng.random() < 0.3:
+        node.output[0] = rng.choice(("\n", "y" * 100_000, graph.input[0].name))
+
+
+MUTATIONS: tuple[Callable[[bytes, random.Random], bytes], ...] = (
+    flip_bytes,
+    cut,
+    lie_about_length,
+    repeat_part,
+    deep_nesting,
+    *map(
+        edited,
+        (bend_edge, huge_sizes, other_rank, other_numbers, other_operator, no_inputs, bad_names),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def sources() -> list[bytes]:
+    return [bytes(to_model(zoo.load(name)).SerializeToString()) for name in SOURCES]
+
+
+def outcome(path: Path) -> str:
+    """Return "read", or the error's text."""
+    try:
+        assert isinstance(dnnaccel.from_onnx(path), Network)
+    except DnnAccelError as error:
+        return str(error)
+    return "read"
+
+
+def test_broken_files(sources: list[bytes], tmp_path: Path) -> None:
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(sources[0])
+    assert outcome(path) == "read"
+    refused: dict[str, int] = {}
+    tracemalloc.start()
+    try:
+        for seed in range(FILES):
+            rng = random.Random(seed)
+            mutate = MUTATIONS[seed % len(MUTATIONS)]
+            path.write_bytes(mutate(rng.choice(sources), rng))
+            tracemalloc.reset_peak()
+            began = time.perf_counter()
+            said = outcome(path)
+            took, peak = time.perf_counter() - began, tracemalloc.get_traced_memory()[1]
+            where = f"{mutate.__name__}, seed {seed}"
+            assert took < SECONDS_PER_FILE, where
+            assert peak < MEMORY_BYTES, where
+            assert said.isprintable(), f"{where}: {said!r}"
+            assert len(said) < 1000, f"{where}: {said[:200]}"
+            refused[mutate.__name__] = refused.get(mutate.__name__, 0) + (said != "read")
+    finally:
+        tracemalloc.stop()
+    # Each way of breaking a file breaks some: the test is about broken files.
+    assert all(refused.values()), refused
+    assert sum(refused.values()) > FILES // 3, refused
+
+
+def test_weights_of_broken_files(sources: list[bytes], tmp_path: Path) -> None:
+    path = tmp_path / "broken.onnx"
+    refused = 0
+    for seed in range(60):
+        rng = random.Random(seed)
+        path.write_bytes(MUTATIONS[seed % len(MUTATIONS)](rng.choice(sources), rng))
+        try:
+            importers.load_onnx_weights(path)
+        except DnnAccelError as error:
+            refused += 1
+            assert str(error).isprintable()
+    assert refused > 0
