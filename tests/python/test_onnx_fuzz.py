@@ -51,29 +51,22 @@ def repeat_part(data: bytes, rng: random.Random) -> bytes:
 
 
 def deep_nesting(data: bytes, rng: random.Random) -> bytes:
-    """An attribute that holds a graph with a node with such an attribute, and so on."""
-    inner = onnx.NodeProto(op_type="If")
-    for _ in range(rng.choice((20, 40, 200))):
-        outer = onnx.NodeProto(op_type="If", output=["deep"])
-        outer.attribute.add(name="then_branch", type=onnx.AttributeProto.GRAPH).g.node.append(inner)
-        inner = outer
-    node = inner.SerializeToString()
-    length = len(node)
-    size = b""
+    """A node whose attribute holds a graph with a node with such an attribute, and so on."""
+    # Fields: NodeProto has outputs (2), op_type (4) and attributes (5); AttributeProto has name (1), g (6) and
+    # type (20); GraphProto has nodes (1); ModelProto has graph (7), whose parts are joined when it comes twice.
+    node = field(2, b"deep") + field(4, b"If")
+    for _ in range(rng.choice((5, 20, 200))):
+        branch = field(1, b"then_branch") + field(6, field(1, node)) + b"\xa0\x01\x05"
+        node = field(2, b"deep") + field(4, b"If") + field(5, branch)
+    return data + field(7, field(1, node))
+
+
+def field(number: int, content: bytes) -> bytes:
+    """A field of bytes in protobuf's wire format."""
+    length, size = len(content), b""
     while length >= 128:
         size, length = size + bytes([length & 127 | 128]), length >> 7
-    content = b"\x0a" + size + bytes([length]) + node
-    graph = onnx.ModelProto()
-    graph.ParseFromString(data)
-    whole = graph.graph.SerializeToString() + content
-    return data + onnx.ModelProto().SerializeToString() + b"\x3a" + _length(len(whole)) + whole
-
-
-def _length(number: int) -> bytes:
-    out = b""
-    while number >= 128:
-        out, number = out + bytes([number & 127 | 128]), number >> 7
-    return out + bytes([number])
+    return bytes([number << 3 | 2]) + size + bytes([length]) + content
 
 
 def edited(change: Callable[[Any, random.Random], None]) -> Callable[[bytes, random.Random], bytes]:
@@ -201,13 +194,13 @@ def test_broken_files(sources: list[bytes], tmp_path: Path) -> None:
 
 def test_weights_of_broken_files(sources: list[bytes], tmp_path: Path) -> None:
     path = tmp_path / "broken.onnx"
-    refused = 0
+    said: list[str] = []
     for seed in range(60):
         rng = random.Random(seed)
         path.write_bytes(MUTATIONS[seed % len(MUTATIONS)](rng.choice(sources), rng))
         try:
             importers.load_onnx_weights(path)
         except DnnAccelError as error:
-            refused += 1
-            assert str(error).isprintable()
-    assert refused > 0
+            said.append(str(error))
+    assert len(said) > 30
+    assert all(map(str.isprintable, said))

@@ -46,7 +46,8 @@ def _flatten(graph: Graph, node: Node, data: Array) -> Array:
 
 
 def _transpose(graph: Graph, node: Node, data: Array) -> Array:
-    return data.transpose(node.integers("perm") or tuple(range(data.ndim)[::-1]))
+    turned: Array = np.transpose(data, node.integers("perm"))
+    return turned
 
 
 def _squeeze(graph: Graph, node: Node, data: Array) -> Array:
