@@ -7,7 +7,7 @@ import mmap
 import os
 import stat
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dnnaccel.errors import ImportedFileError, MissingExtraError
 from dnnaccel.importers.onnx.wire import WireError, without_weights
@@ -77,4 +77,18 @@ def parse(data: bytes, file: str) -> onnx.ModelProto:
         raise ImportedFileError(f"{file}: is no ONNX model, or is cut short") from None
     if not model.graph.node:
         raise ImportedFileError(f"{file}: holds no ONNX graph with nodes")
+    _check_texts(model, file)
     return model
+
+
+def _check_texts(message: Any, file: str) -> None:
+    """Refuse names that are no UTF-8: protobuf hands them over as bytes, which nothing here expects."""
+    for field, value in message.ListFields():
+        values = [value] if isinstance(value, str | bytes) or hasattr(value, "ListFields") else value
+        if field.type == field.TYPE_MESSAGE:
+            for one in values:
+                _check_texts(one, file)
+        elif field.type == field.TYPE_STRING and field.name != "doc_string":
+            for one in values:
+                if isinstance(one, bytes):
+                    raise ImportedFileError(f"{file}: {field.name} {one[:40]!r} is no text in UTF-8")
