@@ -454,6 +454,25 @@ class TestErrors:
         with pytest.raises(ImportedFileError, match="is no ONNX model, or is cut short"):
             dnnaccel.from_onnx(empty)
 
+    def test_names_that_are_no_text(self, tmp_path: Path) -> None:
+        path = tmp_path / "model.onnx"
+        for name in (b"nodename", b"tensorname"):
+            nodes = [helper.make_node("MatMul", ["x", "tensorname"], ["y"], "nodename")]
+            whole = model(nodes, {"x": (1, 2)}, [tensor("tensorname", 2, 2)]).SerializeToString()
+            path.write_bytes(whole.replace(name, b"\xff" * len(name)))
+            with pytest.raises(ImportedFileError, match="a name in it is no UTF-8 text"):
+                dnnaccel.from_onnx(path)
+
+    def test_constants_too_large_for_any_memory(self, tmp_path: Path) -> None:
+        size = 2**31 - 1
+        vast = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[size] * 4)
+        nodes = [node("Transpose", "w", "t"), node("MatMul", "x t")]
+        with pytest.raises(ImportedFileError, match="Transpose 't': does not fit its input of shape"):
+            read(tmp_path, model(nodes, {"x": (1, 2)}, [vast]))
+        nodes = [node("ConstantOfShape", "s", "t"), node("Add", "x t")]
+        with pytest.raises(ImportedFileError, match="'t': shape .* is too large, though it holds nothing"):
+            read(tmp_path, model(nodes, {"x": (1, 2)}, [number("s", [0, 2**62, 2**62])]))
+
     def test_a_file_that_is_too_large_is_not_opened(self, tmp_path: Path) -> None:
         large = tmp_path / "large.onnx"
         with large.open("wb") as stream:

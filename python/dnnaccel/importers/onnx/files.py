@@ -6,6 +6,7 @@ import importlib
 import mmap
 import os
 import stat
+from collections.abc import Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -75,20 +76,28 @@ def parse(data: bytes, file: str) -> onnx.ModelProto:
         model.ParseFromString(data)
     except (decode_error, UnicodeDecodeError):
         raise ImportedFileError(f"{file}: is no ONNX model, or is cut short") from None
+    # Protobuf hands over what is no text as bytes.
+    if not all(isinstance(text, str) for text in _texts(model)):
+        raise ImportedFileError(f"{file}: is no ONNX model: a name in it is no UTF-8 text")
     if not model.graph.node:
         raise ImportedFileError(f"{file}: holds no ONNX graph with nodes")
     _check_texts(model, file)
     return model
 
 
-def _check_texts(message: Any, file: str) -> None:
-    """Refuse names that are no UTF-8: protobuf hands them over as bytes, which nothing here expects."""
-    for field, value in message.ListFields():
-        values = [value] if isinstance(value, str | bytes) or hasattr(value, "ListFields") else value
-        if field.type == field.TYPE_MESSAGE:
-            for one in values:
-                _check_texts(one, file)
-        elif field.type == field.TYPE_STRING and field.name != "doc_string":
-            for one in values:
-                if isinstance(one, bytes):
-                    raise ImportedFileError(f"{file}: {field.name} {one[:40]!r} is no text in UTF-8")
+def _texts(model: onnx.ModelProto) -> Iterator[object]:
+    """Yield every text of the model that is read."""
+    graph = model.graph
+    yield from (model.producer_name, model.producer_version)
+    yield from (one.domain for one in model.opset_import)
+    for node in graph.node:
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        for attribute in node.attribute:
+            yield from (attribute.name, attribute.t.name)
+    for tensor in (*graph.initializer, *(one.values for one in graph.sparse_initializer)):
+        yield tensor.name
+        for entry in tensor.external_data:
+            yield from (entry.key, entry.value)
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        yield value.name
+        yield from (dim.dim_param for dim in value.type.tensor_type.shape.dim)

@@ -17,7 +17,6 @@ from dnnaccel.importers.onnx.values import (
     Constant,
     Node,
     NotCounted,
-    stand_in,
 )
 from dnnaccel.layers import Shape
 
@@ -107,7 +106,7 @@ VIEWS: dict[str, Callable[[Graph, Node, Array], Array]] = {
 
 def shape_of(graph: Graph, node: Node, shape: Shape) -> Shape:
     """Return the shape that an operator of `VIEWS` makes of `shape`."""
-    return graph.rearranged(node, VIEWS[node.operator], stand_in(shape)).shape
+    return graph.rearranged(node, VIEWS[node.operator], shape).shape
 
 
 def _divide(left: Array, right: Array) -> Array:
@@ -176,7 +175,7 @@ def _measure(graph: Graph, node: Node) -> Constant:
 
 def _rearranged(graph: Graph, node: Node, data: Constant) -> Constant:
     change = VIEWS[node.operator]
-    shape = graph.rearranged(node, change, stand_in(data.shape)).shape
+    shape = graph.rearranged(node, change, data.shape).shape
     array = data.array
     if array is not None:
         array = graph.rearranged(node, change, array) if math.prod(shape) <= MAX_KNOWN else None
@@ -248,7 +247,7 @@ def _gather(graph: Graph, node: Node, given: Sequence[Constant]) -> Constant:
     if data.array is not None and known is not None and math.prod(shape) <= MAX_KNOWN:
         try:
             return _known(np.take(data.array, known, axis))
-        except IndexError:
+        except (IndexError, ValueError):
             raise node.error(f"an index lies outside the {data.shape[axis]} elements of its axis") from None
     first = int(known.min()) if known is not None and known.size and axis == 0 else 0
     learned = min(data.learned, math.prod(shape))
@@ -264,7 +263,11 @@ def _constant_of_shape(graph: Graph, node: Node, given: Sequence[Constant]) -> C
     fill = value.array if isinstance(value, Constant) and value.array is not None else np.zeros(1, np.float32)
     if fill.size != 1 or math.prod(shape) > MAX_KNOWN:
         return Constant(shape, origin_shape=shape)
-    return Constant(shape, np.full(shape, fill.reshape(()), fill.dtype), origin_shape=shape)
+    try:
+        filled = np.full(shape, fill.reshape(()), fill.dtype)
+    except ValueError:
+        raise node.error(f"shape {shape} is too large, though it holds nothing") from None
+    return Constant(shape, filled, origin_shape=shape)
 
 
 def _range(graph: Graph, node: Node, given: Sequence[Constant]) -> Constant:

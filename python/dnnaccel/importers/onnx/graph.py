@@ -172,13 +172,19 @@ class Graph:
             self._views[result.layer] = source
         return result
 
-    def rearranged(self, node: Node, change: Callable[[Graph, Node, Array], Array], data: Array) -> Array:
-        """Return `change` of `data`; raises `ImportedFileError` if it does not fit."""
+    def rearranged(
+        self, node: Node, change: Callable[[Graph, Node, Array], Array], data: Array | Shape
+    ) -> Array:
+        """Return `change` of an array, or of one that takes no memory and has the shape `data`.
+
+        Raises `ImportedFileError` if it does not fit.
+        """
+        shape = data if isinstance(data, tuple) else data.shape
         try:
             with np.errstate(all="ignore"):
-                result = change(self, node, data)
+                result = change(self, node, _stand_in(data))
         except (ValueError, IndexError, TypeError, OverflowError, MemoryError):
-            raise node.error(f"does not fit its input of shape {data.shape}") from None
+            raise node.error(f"does not fit its input of shape {shape}") from None
         self.check_shape(node, result.shape)
         return result
 
@@ -201,3 +207,7 @@ class Graph:
 
 def _undoes(axes: tuple[int, ...], before: tuple[int, ...]) -> bool:
     return tuple(before[axis] for axis in axes) == tuple(range(len(before)))
+
+
+def _stand_in(data: Array | Shape) -> Array:
+    return np.broadcast_to(np.int8(0), data) if isinstance(data, tuple) else data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dnnaccel.importers.onnx.fold import VIEWS, shape_of, slices
 from dnnaccel.importers.onnx.graph import Graph, Operator, Results
-from dnnaccel.importers.onnx.values import Activation, Constant, Node, NotCounted, stand_in
+from dnnaccel.importers.onnx.values import Activation, Constant, Node, NotCounted
 from dnnaccel.layers import ChannelShuffle, ClassToken, Concat, Flatten, Pad2d, Permute, Reshape, Slice
 
 __all__ = ["OPERATORS"]
@@ -53,7 +53,7 @@ def _transpose(graph: Graph, node: Node) -> Results:
     axes = node.integers("perm") or tuple(range(len(x.shape)))[::-1]
     if len(x.shape) < 2:
         return (x,)
-    graph.rearranged(node, VIEWS["Transpose"], stand_in(x.shape))
+    graph.rearranged(node, VIEWS["Transpose"], x.shape)
     return (graph.permute(x, tuple(node.axis(axis, len(x.shape)) for axis in axes), node.name),)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from dnnaccel.errors import ImportedFileError
@@ -16,7 +15,7 @@ from dnnaccel.layers import Shape
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["MAX_RANK", "Activation", "Array", "Constant", "Node", "NotCounted", "Value", "short", "stand_in"]
+__all__ = ["MAX_RANK", "Activation", "Array", "Constant", "Node", "NotCounted", "Value", "short"]
 
 Array = NDArray[Any]
 
@@ -125,8 +124,3 @@ class Node:
         if not -rank <= value < rank:
             raise self.error(f"axis {value} does not exist in a tensor of {rank} axes")
         return value % rank
-
-
-def stand_in(shape: Shape) -> Array:
-    """Return an array of that shape that takes no memory, to see what a rearrangement makes of it."""
-    return np.broadcast_to(np.int8(0), shape)
