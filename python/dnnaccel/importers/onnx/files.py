@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Iterator
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dnnaccel.errors import ImportedFileError, MissingExtraError
 from dnnaccel.importers.onnx.wire import WireError, without_weights
@@ -81,7 +81,6 @@ def parse(data: bytes, file: str) -> onnx.ModelProto:
         raise ImportedFileError(f"{file}: is no ONNX model: a name in it is no UTF-8 text")
     if not model.graph.node:
         raise ImportedFileError(f"{file}: holds no ONNX graph with nodes")
-    _check_texts(model, file)
     return model
 
 
