@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -12,13 +13,27 @@ from dnnaccel.builder import NetworkBuilder
 from dnnaccel.errors import NetworkError, UnknownNameError
 from dnnaccel.network import Network
 from dnnaccel.zoo.nas import OPERATIONS, Cell, CellBuilder, Combination
-from dnnaccel.zoo.nasnet import NORMAL_A, REDUCTION_A, nasnet
+from dnnaccel.zoo.nasnet import NORMAL_A, REDUCTION_A, nasnet, nasnet_a
 
 CHANNELS, SIZE = 6, 8
 
 
 def pair(left: str, left_op: str, right: str, right_op: str, combine: str = "add") -> Combination:
     return Combination(left=left, left_op=left_op, right=right, right_op=right_op, combine=combine)
+
+
+ONES = pair("h", "1x1", "h", "1x1")
+# As the paper's appendix describes NASNet-B's: four states in, four made, and all of them handed on. Which
+# operations it has is made up.
+FOUR = Cell(
+    combinations=(
+        pair("a", "separable 3x3", "b", "identity"),
+        pair("c", "1x3 then 3x1", "d", "max 3x3"),
+        pair("0", "1x1", "a", "average 3x3"),
+        pair("d", "identity", "1", "3x3"),
+    ),
+    inputs=("a", "b", "c", "d"),
+)
 
 
 def one_cell(cell: Cell, *, stride: int = 1, size: int = SIZE) -> Network:
@@ -75,7 +90,17 @@ def test_a_cell_of_ones_own() -> None:
     [
         (lambda: pair("h", "separabl 3x3", "h", "identity"), r"did you mean 'separable 3x3'\?"),
         (lambda: pair("h", "1x1", "h", "1x1", combine="sum"), "joined by 'add' or 'concat', given 'sum'"),
-        (lambda: Cell(combinations=()), "needs one combination at least"),
+        (lambda: pair("h", ["1x1"], "h", "1x1"), r"unknown operation \['1x1'\] of a cell"),  # type: ignore[arg-type]
+        (lambda: Cell(combinations=()), "needs one combination at least and 100 at most, given 0"),
+        (lambda: Cell(combinations=(ONES,) * 101), "100 at most, given 101"),
+        (lambda: Cell(combinations=("1x1",)), "0 of a cell must be a Combination, given '1x1'"),  # type: ignore[arg-type]
+        (lambda: Cell(combinations=ONES), "combinations of a cell must be a tuple"),  # type: ignore[arg-type]
+        (lambda: Cell(combinations=(ONES,), concatenates="0"), "must be a tuple, given '0'"),  # type: ignore[arg-type]
+        (lambda: Cell(combinations=(ONES,), concatenates=()), "concatenates one state at least"),
+        (lambda: Cell(combinations=(ONES,), inputs=("h", "1")), "a name that is no number, given '1'"),
+        (lambda: Cell(combinations=(ONES,), inputs=("h", "h")), "inputs of different names"),
+        (lambda: Cell(combinations=(ONES,), inputs=()), "inputs of different names"),
+        (lambda: one_cell(FOUR), "reads a, b, c, d, not h and h_prev; `states` adds such a cell"),
         (
             lambda: Cell(combinations=(pair("h", "1x1", "0", "1x1"),)),
             "reads '0'; there are h, h_prev by then",
@@ -84,9 +109,13 @@ def test_a_cell_of_ones_own() -> None:
             lambda: Cell(combinations=(pair("h", "1x1", "h", "1x1"),), concatenates=("1",)),
             "concatenates '1'; it has h, h_prev, 0",
         ),
-        (
-            lambda: nasnet(NORMAL_A, REDUCTION_A, name="x", cells=0, filters=1056, stem=32),
-            "needs one cell per stage and 24 filters at least, given 0 and 1056",
+        *(
+            (partial(nasnet_a, cells=cells), "cells of a stage must be a whole number from 1 to 100")
+            for cells in (0, 101, True, 2.5, [4])
+        ),
+        *(
+            (partial(nasnet_a, filters=filters), "filters must be a whole number, 96 at least")
+            for filters in (0, 95, 1056.0, 2**31)
         ),
     ],
 )
@@ -115,3 +144,55 @@ def test_cells_of_nasnet_a_are_repeated() -> None:
         assert widths[2] == 4 * widths[0]
     assert four["cell3_4_out"].output_shape[1] == 1056
     assert six["cell3_6_out"].output_shape[1] == 4032
+
+
+def test_cells_of_four_states_hand_all_of_them_on() -> None:
+    b = NetworkBuilder("four", input_shape=(1, CHANNELS, SIZE, SIZE))
+    build = CellBuilder(b)
+    states = dict.fromkeys(FOUR.inputs, "input")
+    for number, stride in enumerate((1, 2, 1)):
+        made = build.states(f"cell{number}", FOUR, states, channels=CHANNELS, stride=stride)
+        states = {name: made[str(state)] for state, name in enumerate(FOUR.inputs)}
+    b.concat("out", after=list(states.values()))
+    net = b.build()
+    assert list(net.outputs.values()) == [(1, 4 * CHANNELS, SIZE // 2, SIZE // 2)]
+    work = macs_of("separable 3x3") + macs_of("1x3 then 3x1") + macs_of("1x1") + macs_of("3x3")
+    assert sum(layer.macs for layer in net if layer.name.startswith("cell2")) == work * (SIZE // 2) ** 2
+
+
+def test_states_that_a_cell_does_not_get_are_named() -> None:
+    b = NetworkBuilder("four", input_shape=(1, CHANNELS, SIZE, SIZE + 1))
+    with pytest.raises(NetworkError, match="cell 'c' reads a, b, c, d; given a, z"):
+        CellBuilder(b).states("c", FOUR, {"a": "input", "z": "input"}, channels=CHANNELS)
+    with pytest.raises(NetworkError, match="cell 'c' can halve square images alone, given 8x9"):
+        CellBuilder(b).states("c", FOUR, dict.fromkeys("abcd", "input"), channels=CHANNELS, stride=2)
+
+
+def test_the_least_of_nasnet_a_can_be_built() -> None:
+    net = nasnet_a(cells=1, filters=96, image_size=32)
+    assert net.name == "nasnet_a_1_96"
+    assert list(net.outputs.values()) == [(1, 1000)]
+    assert "quoted_macs" not in net.metadata
+    assert nasnet_a() == zoo.load("nasnet_a_4_1056")
+
+
+@pytest.mark.parametrize(("cells", "filters"), [(5, 1538), (7, 1920)])
+def test_notes_say_how_far_the_quoted_totals_are(cells: int, filters: int) -> None:
+    released = zoo.load(f"nasnet_a_{cells}_{filters}")
+    drawn = nasnet(
+        Cell(combinations=NORMAL_A.combinations),
+        Cell(combinations=REDUCTION_A.combinations),
+        name="drawn",
+        cells=cells,
+        filters=filters,
+        stem=96,
+        skip=True,
+        image_size=299,
+    )
+    quoted_weights, quoted_macs = released.metadata["quoted_weights"], released.metadata["quoted_macs"]
+    computed = [
+        round(abs(100 * (total / quoted - 1)))
+        for net in (released, drawn)
+        for total, quoted in ((net.total_parameters, quoted_weights), (net.total_macs, quoted_macs))
+    ]
+    assert [int(said) for said in re.findall(r"(\d+) %", str(released.metadata["note"]))] == computed
