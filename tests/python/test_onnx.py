@@ -470,7 +470,7 @@ class TestErrors:
         with pytest.raises(ImportedFileError, match="Transpose 't': does not fit its input of shape"):
             read(tmp_path, model(nodes, {"x": (1, 2)}, [vast]))
         nodes = [node("ConstantOfShape", "s", "t"), node("Add", "x t")]
-        with pytest.raises(ImportedFileError, match="'t': shape .* is too large, though it holds nothing"):
+        with pytest.raises(ImportedFileError, match="is too large, though it holds nothing"):
             read(tmp_path, model(nodes, {"x": (1, 2)}, [number("s", [0, 2**62, 2**62])]))
 
     def test_a_file_that_is_too_large_is_not_opened(self, tmp_path: Path) -> None:

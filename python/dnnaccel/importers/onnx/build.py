@@ -52,7 +52,7 @@ def build_network(model: onnx.ModelProto, file: str, *, dims: Mapping[str, int],
     for given, shape in inputs.items():
         graph.values[given] = Activation(graph.fresh(given, f"input_{len(graph.names)}"), shape)
     # Constants first: layers look ahead for them.
-    for node in sorted(ordered, key=lambda one: one.operator != "Constant"):
+    for node in sorted(ordered, key=lambda one: one.operator != "Constant" or bool(one.inputs)):
         if not (node.outputs and node.outputs[0] in graph.done):
             _read(graph, node)
     return _finished(graph, file, inputs, model, name)
@@ -88,6 +88,8 @@ def _read(graph: Graph, node: Node) -> None:
             raise NotCounted(node.operator)
     except NotCounted as form:
         results = (unknown_constant if foldable else add_opaque)(graph, node, str(form))
+    if foldable and len(node.outputs) > len(results):
+        raise node.error(f"has {len(node.outputs)} outputs; it gives one")
     found: list[Value | None] = [*results, *(None,) * len(node.outputs)]
     for index, (name, value) in enumerate(zip(node.outputs, found, strict=False)):
         if value is not None:
