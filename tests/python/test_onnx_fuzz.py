@@ -197,47 +197,17 @@ def test_broken_files(sources: list[bytes], tmp_path: Path) -> None:
 
 
 # What operators take as attributes, and what they may be given; half of it is wrong for most of them.
-ATTRIBUTES = tuple(
-    [
-        "axis",
-        "axes",
-        "pads",
-        "strides",
-        "dilations",
-        "kernel_shape",
-        "group",
-        "auto_pad",
-        "perm",
-        "keepdims",
-        "to",
-        "hidden_size",
-        "direction",
-        "layout",
-        "transA",
-        "transB",
-        "ceil_mode",
-        "allowzero",
-        "value_int",
-        "value_ints",
-        "value_float",
-        "size",
-        "min",
-        "max",
-        "split",
-        "start",
-        "end",
-        "shape",
-        "starts",
-        "ends",
-        "steps",
-        "mode",
-    ]
+ATTRIBUTES = (
+    *("axis", "axes", "pads", "strides", "dilations", "kernel_shape", "group", "auto_pad", "perm"),
+    *("keepdims", "to", "hidden_size", "direction", "layout", "transA", "transB", "ceil_mode", "allowzero"),
+    *("value_int", "value_ints", "value_float", "size", "min", "max", "split", "start", "end"),
+    *("shape", "starts", "ends", "steps", "mode"),
 )
 GIVEN: tuple[Any, ...] = (
     *(0, 1, 2, 3, -1, -2, 2**40, 1.5, float("inf"), "SAME_UPPER", "bidirectional", "reverse", "no such"),
     *([1], [0, 1], [1, 1], [2, 2, 2, 2], [3, 3], [0, 2, 1], [0, 1, 2, 3], [-1], [2, 3], [1.5, 2.0]),
 )
-UNKNOWN = ("Resize", "TopK", "OneHot", "Tile", "Einsum", "LeakyRelu", "Frobnicate", "Loop")
+UNKNOWN = ("Resize", "TopK", "OneHot", "Tile", "Einsum", "LeakyRelu", "Frobnicate", "Loop", "Range")
 
 
 def random_model(rng: random.Random) -> Any:

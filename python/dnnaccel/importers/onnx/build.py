@@ -88,12 +88,12 @@ def _read(graph: Graph, node: Node) -> None:
             raise NotCounted(node.operator)
     except NotCounted as form:
         results = (unknown_constant if foldable else add_opaque)(graph, node, str(form))
-    if foldable and len(node.outputs) > len(results):
-        raise node.error(f"has {len(node.outputs)} outputs; it gives one")
     found: list[Value | None] = [*results, *(None,) * len(node.outputs)]
     for index, (name, value) in enumerate(zip(node.outputs, found, strict=False)):
         if value is not None:
             graph.values[name] = value
+        elif foldable and graph.used(name):
+            raise node.error(f"has {len(node.outputs)} outputs that are read; only the first is constant")
         elif graph.used(name) and not _taken_in(graph, name):
             graph.values[name] = opaque_output(graph, node, index)
 
