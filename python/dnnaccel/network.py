@@ -25,6 +25,7 @@ Metadata = Mapping[str, str | int | float | None]
 
 Keys in use: title, year, source; top1, top5 (ImageNet accuracy in %) and accuracy_source; quoted_weights,
 quoted_macs, quoted_top5_error (%) and quoted_source, the totals as the literature rounds them; note.
+unknown_operators: those of an imported file that have no layer, with their counts.
 """
 
 
