@@ -38,7 +38,7 @@ from dnnaccel.simulate import simulate
 
 if TYPE_CHECKING:
     from dnnaccel import arch, datasets, energy, importers, reproduce
-    from dnnaccel.importers import from_onnx
+    from dnnaccel.importers import from_onnx, from_scalesim
 
 __all__ = [
     "ArchitectureError",
@@ -70,6 +70,7 @@ __all__ = [
     "energy",
     "evaluate",
     "from_onnx",
+    "from_scalesim",
     "importers",
     "layers",
     "reproduce",
@@ -84,8 +85,8 @@ def __getattr__(name: str) -> Any:
     # Chips bring the YAML and validation libraries with them; few runs need datasets or published figures.
     if name in ("arch", "datasets", "energy", "importers", "reproduce"):
         return importlib.import_module(f"dnnaccel.{name}")
-    if name == "from_onnx":
-        return importlib.import_module("dnnaccel.importers").from_onnx
+    if name in ("from_onnx", "from_scalesim"):
+        return getattr(importlib.import_module("dnnaccel.importers"), name)
     raise AttributeError(f"module 'dnnaccel' has no attribute {name!r}")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import yaml
 
 __all__ = [
     "Fault",
+    "Limits",
     "Origin",
     "Place",
     "describe_faults",
@@ -26,10 +28,22 @@ __all__ = [
     "read",
 ]
 
-MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
-MAX_VALUES = 10_000
 MAX_FAULTS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How large a file may be, what its kind usually is, and how it starts."""
+
+    max_bytes: int = 1_000_000
+    max_values: int = 10_000
+    usual_size: str = "a few kilobytes"
+    usual_values: str = "a few hundred"
+    first_line: str = "format: 1"
+    compiled: bool = False
+    """Whether to read with libyaml where PyYAML has it: faster, its sentences on broken YAML less clear."""
+
 
 Place = tuple[str | int, ...]
 """The path of keys and indices that leads to a value."""
@@ -42,6 +56,7 @@ Fault = tuple[Place, str]
 
 _INTEGER = re.compile(r"[-+]?[0-9]{1,30}")
 _FLOAT = re.compile(r"[-+]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][-+]?[0-9]{1,4})?")
+_SMALL = Limits()
 _CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 
 
@@ -52,28 +67,38 @@ def is_path(name: object) -> bool:
     return os.sep in name or "/" in name or name.lower().endswith((".yaml", ".yml"))
 
 
-def read(name: str, *, noun: str, error: type[Exception]) -> tuple[Any, dict[Place, int]]:
+def read(
+    name: str, *, noun: str, error: type[Exception], limits: Limits = _SMALL
+) -> tuple[Any, dict[Place, int]]:
     """Return the plain data of the YAML file `name`, and the line of each value's place.
 
     Raises `error` with one sentence if the file cannot be read, is no YAML, or asks for more than plain data.
     """
-    return parse(_read_text(name, noun, error), name, noun=noun, error=error)
+    return parse(_read_text(name, noun, error, limits), name, noun=noun, error=error, limits=limits)
 
 
-def parse(text: str, name: str, *, noun: str, error: type[Exception]) -> tuple[Any, dict[Place, int]]:
+def parse(
+    text: str, name: str, *, noun: str, error: type[Exception], limits: Limits = _SMALL
+) -> tuple[Any, dict[Place, int]]:
     """Parse YAML `text`, which came from `name`, as `read` does.
 
     The parser's events are read one by one, so depth and size are bounded before anything is built.
     """
+    # Before the parser does: libyaml would count the place in bytes.
+    forbidden = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    if forbidden is not None:
+        line = text.count("\n", 0, forbidden.start()) + 1
+        raise error(f"{name}:{line}: holds the character {forbidden[0]!r}, which YAML forbids")
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader) if limits.compiled else yaml.SafeLoader
     try:
-        return _Builder(name, noun, error).build(yaml.parse(text, Loader=yaml.SafeLoader))
+        return _Builder(name, noun, error, limits).build(yaml.parse(text, Loader=loader))
     except yaml.MarkedYAMLError as fault:
         mark = fault.problem_mark or fault.context_mark
         line = 1 if mark is None else mark.line + 1
         raise error(f"{name}:{line}: is not valid YAML: {fault.problem}") from None
-    except yaml.reader.ReaderError as fault:
-        line = text.count("\n", 0, fault.position) + 1
-        raise error(f"{name}:{line}: holds the character {fault.character!r}, which YAML forbids") from None
+    except yaml.YAMLError as fault:
+        # What libyaml alone refuses, such as nesting beyond its own bound.
+        raise error(f"{name}: is not valid YAML: {' '.join(str(fault).split())}") from None
 
 
 def dump(data: dict[str, Any]) -> str:
@@ -128,10 +153,10 @@ def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _represent_text)
 
 
-def _read_text(name: str, noun: str, error: type[Exception]) -> str:
+def _read_text(name: str, noun: str, error: type[Exception], limits: Limits) -> str:
     try:
         with Path(name).open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+            raw = file.read(limits.max_bytes + 1)
     except FileNotFoundError:
         raise error(f"{name}: no such file; give the path of a {noun}'s YAML file") from None
     except IsADirectoryError:
@@ -139,8 +164,10 @@ def _read_text(name: str, noun: str, error: type[Exception]) -> str:
     except (OSError, ValueError) as fault:
         reason = getattr(fault, "strerror", None) or fault
         raise error(f"{name}: cannot be read: {reason}") from None
-    if len(raw) > MAX_BYTES:
-        raise error(f"{name}: larger than {MAX_BYTES} bytes; a {noun}'s YAML file is a few kilobytes")
+    if len(raw) > limits.max_bytes:
+        raise error(
+            f"{name}: larger than {limits.max_bytes} bytes; a {noun}'s YAML file is {limits.usual_size}"
+        )
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
@@ -174,10 +201,11 @@ def _scalar(text: str) -> object:
 class _Builder:
     """Builds plain data from YAML events without recursion."""
 
-    def __init__(self, name: str, noun: str, error: type[Exception]) -> None:
+    def __init__(self, name: str, noun: str, error: type[Exception], limits: Limits) -> None:
         self.name = name
         self.noun = noun
         self.error = error
+        self.limits = limits
         self.lines: dict[Place, int] = {}
         # One entry for each open collection: the collection, its path, and for a mapping the pending key.
         self.open: list[tuple[dict[str, Any] | list[Any], Place]] = []
@@ -201,7 +229,7 @@ class _Builder:
                 self.open.pop()
                 self.keys.pop()
         if not self.documents:
-            self.fail(1, f"is empty; a {self.noun}'s YAML file starts with format: 1")
+            self.fail(1, f"is empty; a {self.noun}'s YAML file starts with {self.limits.first_line}")
         return self.root, self.lines
 
     def fail(self, line: int, sentence: str) -> None:
@@ -209,8 +237,11 @@ class _Builder:
 
     def node(self, event: yaml.NodeEvent, line: int) -> None:
         self.values += 1
-        if self.values > MAX_VALUES:
-            self.fail(line, f"more than {MAX_VALUES} values; a {self.noun} needs a few hundred")
+        if self.values > self.limits.max_values:
+            self.fail(
+                line,
+                f"more than {self.limits.max_values} values; a {self.noun} needs {self.limits.usual_values}",
+            )
         if event.anchor is not None:
             self.fail(line, "anchors (&name) are not read; write the value out")
         tag = event.tag if isinstance(event, (yaml.ScalarEvent, yaml.CollectionStartEvent)) else None
@@ -220,7 +251,8 @@ class _Builder:
             if self.open and isinstance(self.open[-1][0], dict) and self.keys[-1] is None:
                 self.keys[-1] = self.take_key(event.value, line)
             else:
-                self.put(_scalar(event.value) if event.style is None else event.value, line)
+                # Plain text has no style, which libyaml says as "".
+                self.put(event.value if event.style else _scalar(event.value), line)
             return
         if len(self.open) >= MAX_DEPTH:
             self.fail(line, f"nested more than {MAX_DEPTH} deep; a {self.noun}'s YAML file needs four")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dnnaccel import layers as kinds
+from dnnaccel.errors import unknown_name
 from dnnaccel.layers import Layer, Pair, Shape
 from dnnaccel.network import Metadata, Network, bind, check_inputs, check_links, check_new
 
@@ -44,6 +45,12 @@ class NetworkBuilder:
         self._inputs = check_inputs(self._name, {**self._inputs, name: shape})
         self._shapes[name] = self._inputs[name]
         return name
+
+    def shape(self, name: str) -> Shape:
+        """Return the shape of an input or a layer added before, or raise `UnknownNameError`."""
+        if name not in self._shapes:
+            raise unknown_name(f"layer or input of {self._name}", name, self._shapes)
+        return self._shapes[name]
 
     def append(self, layer: Layer) -> str:
         """Add a layer of any kind; one without `inputs` reads the layer added before it."""

@@ -23,9 +23,9 @@ __all__ = ["Metadata", "Network", "bind", "check_inputs", "check_links", "check_
 Metadata = Mapping[str, str | int | float | None]
 """What is known of a network besides its layers.
 
-Keys in use: title, year, source; top1, top5 (ImageNet accuracy in %) and accuracy_source; quoted_weights,
-quoted_macs, quoted_top5_error (%) and quoted_source, the totals as the literature rounds them; note.
-unknown_operators: those of an imported file that have no layer, with their counts.
+Keys in use: title, year, source, dataset; top1, top5 (accuracy on it in %) and accuracy_source;
+quoted_weights, quoted_macs, quoted_top5_error (%) and quoted_source, the totals as the literature rounds
+them; note; unknown_operators, those of an imported file that have no layer, with their counts.
 """
 
 
@@ -190,6 +190,28 @@ class Network:
             For another format, or a file that cannot be written.
         """
         return draw(self, path, format=format, fold=fold)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network to the YAML file `path`, whole or not at all; `load` reads it back equal.
+
+        Raises `NetworkError` for metadata that a file cannot hold, `DnnAccelError` if it cannot be written.
+        """
+        # Here, as in `load`: YAML is loaded by those who read or write it.
+        from dnnaccel._netfile import write
+
+        write(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Network:
+        """Read a network from a YAML file, as `save` writes it or as written by hand.
+
+        Raises `NetworkError`: one sentence if the file cannot be read, otherwise one line for each mistake,
+        ``file:line: place: what is wrong and what would be right``.
+        """
+        from dnnaccel._netfile import read
+
+        found = read(path, check_inputs=check_inputs, check_shared=check_shared)
+        return cls(found.name, found.layers, inputs=found.inputs, metadata=found.metadata)
 
     def to_dataframe(self) -> pandas.DataFrame:
         """Return one row per layer: name, kind, shapes, parameters, weights, macs, ops.

@@ -56,8 +56,8 @@ def repeat_part(data: bytes, rng: random.Random) -> bytes:
 
 def deep_nesting(data: bytes, rng: random.Random) -> bytes:
     """A node whose attribute holds a graph with a node with such an attribute, and so on."""
-    # Fields of NodeProto: outputs (2), op_type (4), attributes (5); of AttributeProto: name (1), g (6), type
-    # (20); of GraphProto: nodes (1); of ModelProto: graph (7), whose parts are joined when it comes twice.
+    # Fields: NodeProto has outputs (2), op_type (4), attributes (5); AttributeProto name (1), g (6) and
+    # type (20); GraphProto has nodes (1); ModelProto has graph (7), whose parts are joined if it comes twice.
     node = field(2, b"deep") + field(4, b"If")
     for _ in range(rng.choice((5, 20, 200))):
         branch = field(1, b"then_branch") + field(6, field(1, node)) + b"\xa0\x01\x05"

@@ -9,9 +9,10 @@ from typing import Protocol
 
 from dnnaccel.errors import unknown_name
 from dnnaccel.importers.onnx import from_onnx, load_onnx_weights
+from dnnaccel.importers.scalesim import from_scalesim
 from dnnaccel.network import Network
 
-__all__ = ["READERS", "from_onnx", "load_onnx_weights", "read_network"]
+__all__ = ["READERS", "from_onnx", "from_scalesim", "load_onnx_weights", "read_network"]
 
 
 class Reader(Protocol):
@@ -25,6 +26,7 @@ class Reader(Protocol):
 # Adding a format: its suffix and its reader here.
 READERS: dict[str, Reader] = {
     ".onnx": from_onnx,
+    ".csv": from_scalesim,
 }
 """The reader of every suffix, in lower case."""
 

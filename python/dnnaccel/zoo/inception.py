@@ -32,7 +32,10 @@ _V2: tuple[tuple[str, tuple[int, int, int, int, int, int], str], ...] = (
 
 
 def inception_v2(*, batch: int = 1, image_size: int = 224) -> Network:
-    """Build Inception v2 (BN-Inception) for 224x224 images, with a full first convolution."""
+    """Build Inception v2 (BN-Inception) for 224x224 images, with a full first convolution.
+
+    Its two halving modules need maps of an even size, as multiples of 32 give.
+    """
     figures: Metadata = {
         "top1": 74.88,
         "top5": 92.46,
@@ -40,7 +43,8 @@ def inception_v2(*, batch: int = 1, image_size: int = 224) -> Network:
         "quoted_weights": 11_200_000,
         "quoted_macs": 1_940_000_000,
         "quoted_source": NASNET,
-        "note": "quoted for TensorFlow's variant, whose first convolution is separable; here it is full",
+        "note": "quoted with a separable first convolution (7x7 depthwise to 24 channels, then 1x1); "
+        "here it is full, as in Caffe's model",
     }
     b = NetworkBuilder(
         "inception_v2",

@@ -8,7 +8,7 @@ from dnnaccel.zoo._branches import Branches, Conv, Pool, Step
 from dnnaccel.zoo._sources import IMGCLSMOB, NASNET, published
 from dnnaccel.zoo.inception import grid35, stem_v3
 
-__all__ = ["inception_resnet_v2", "residual"]
+__all__ = ["inception_resnet_v2"]
 
 _Module = tuple[tuple[Step, ...], ...]
 
@@ -58,21 +58,21 @@ def inception_resnet_v2(*, batch: int = 1, image_size: int = 299) -> Network:
     tip = stem_v3(build)
     tip = build.module("5b", grid35(96, (48, 64), (64, 96), 64), tip)
     for number in range(1, 11):
-        tip = residual(build, f"35_{number}", _BLOCK35, tip, channels=320, factor=0.17)
+        tip = _residual(build, f"35_{number}", _BLOCK35, tip, channels=320, factor=0.17)
     tip = build.module("6a", _REDUCE35, tip)
     for number in range(1, 21):
-        tip = residual(build, f"17_{number}", _BLOCK17, tip, channels=1088, factor=0.1)
+        tip = _residual(build, f"17_{number}", _BLOCK17, tip, channels=1088, factor=0.1)
     tip = build.module("7a", _REDUCE17, tip)
     for number in range(1, 10):
-        tip = residual(build, f"8_{number}", _BLOCK8, tip, channels=2080, factor=0.2)
+        tip = _residual(build, f"8_{number}", _BLOCK8, tip, channels=2080, factor=0.2)
     # The last one is neither scaled down nor activated.
-    tip = residual(build, "8_10", _BLOCK8, tip, channels=2080, factor=1.0, activate=False)
+    tip = _residual(build, "8_10", _BLOCK8, tip, channels=2080, factor=1.0, activate=False)
     build.conv("7b", Conv(1536), tip)
     build.classifier()
     return b.build()
 
 
-def residual(
+def _residual(
     build: Branches,
     name: str,
     branches: _Module,

@@ -32,8 +32,8 @@ _REDUCE_B: tuple[tuple[Step, ...], ...] = (
     (Conv(256), Conv(384, 3, 2, valid=True)),
     (Pool("max", stride=2),),
 )
-_SCALE = 0.3
-"""Factor on every block's result; the paper tunes it, pytorchcv's model has 0.3 everywhere."""
+# 10 2-way modules of A; 10 poly-3 and 10 2-way ones of B; 5 and 5 of C.
+_MODULES = 40
 
 
 def polynet(*, batch: int = 1, image_size: int = 331) -> Network:
@@ -45,7 +45,8 @@ def polynet(*, batch: int = 1, image_size: int = 331) -> Network:
         "quoted_weights": 92_000_000,
         "quoted_macs": 34_700_000_000,
         "quoted_source": NASNET,
-        "note": "537 convolutions over 417 sets of weights; 95.4M parameters with all normalisations",
+        "note": "537 convolutions over 417 sets of weights; the quoted weights are those of the convolutions "
+        "alone (93.0M, cut): 95.0M with the classifier, 95.4M parameters with the normalisations",
     }
     b = NetworkBuilder(
         "polynet",
@@ -54,37 +55,43 @@ def polynet(*, batch: int = 1, image_size: int = 331) -> Network:
             "title": "PolyNet",
             "year": 2016,
             "source": "Zhang, Li, Loy, Lin: PolyNet: A Pursuit of Structural Diversity in Very Deep "
-            "Networks, CVPR 2017 (arXiv 2016)",
+            "Networks, CVPR 2017 (arXiv 2016); scales as pytorchcv's polynet",
             "dataset": "ImageNet",
             **published(image_size == 331, figures),
         },
     )
     build = Branches(b, norm=True, bias=False)
     tip = stem_v4(build, ((7, 1), (1, 7)), pool_first=True)
+    factors = map(_factor, range(_MODULES))
     for number in range(1, 11):
-        tip = _two_way(build, f"a{number}", _BLOCK_A, tip, channels=384)
+        tip = _two_way(build, f"a{number}", _BLOCK_A, tip, channels=384, factor=next(factors))
     tip = build.module("reduce_a", _REDUCE_A, tip)
     for number in range(1, 11):
-        tip = _poly3(build, f"b{number}p", _BLOCK_B, tip, channels=1152)
-        tip = _two_way(build, f"b{number}w", _BLOCK_B, tip, channels=1152)
+        tip = _poly3(build, f"b{number}p", _BLOCK_B, tip, channels=1152, factor=next(factors))
+        tip = _two_way(build, f"b{number}w", _BLOCK_B, tip, channels=1152, factor=next(factors))
     tip = build.module("reduce_b", _REDUCE_B, tip)
     for number in range(1, 6):
-        tip = _poly3(build, f"c{number}p", _BLOCK_C, tip, channels=2048)
-        tip = _two_way(build, f"c{number}w", _BLOCK_C, tip, channels=2048)
+        tip = _poly3(build, f"c{number}p", _BLOCK_C, tip, channels=2048, factor=next(factors))
+        tip = _two_way(build, f"c{number}w", _BLOCK_C, tip, channels=2048, factor=next(factors))
     build.classifier()
     return b.build()
 
 
-def _two_way(build: Branches, name: str, block: _Chains, tip: str, *, channels: int) -> str:
+def _factor(number: int) -> float:
+    """Return what the blocks of module `number` (from 0) are scaled by: from 1 evenly down to 0.7."""
+    return round(1 - 0.3 * number / (_MODULES - 1), 6)
+
+
+def _two_way(build: Branches, name: str, block: _Chains, tip: str, *, channels: int, factor: float) -> str:
     total = tip
     for way in (1, 2):
         build.module(f"{name}_{way}", block, tip)
         body = _up(build.b, f"{name}_{way}", channels)
-        total = _sum(build.b, f"{name}_{way}", body, total)
+        total = _sum(build.b, f"{name}_{way}", body, total, factor)
     return build.b.relu(f"relu{name}")
 
 
-def _poly3(build: Branches, name: str, block: _Chains, tip: str, *, channels: int) -> str:
+def _poly3(build: Branches, name: str, block: _Chains, tip: str, *, channels: int, factor: float) -> str:
     b, total, source = build.b, tip, tip
     for power in (1, 2, 3):
         ends = []
@@ -95,7 +102,7 @@ def _poly3(build: Branches, name: str, block: _Chains, tip: str, *, channels: in
             ends.append(end)
         b.concat(f"concat{name}_{power}", after=ends)
         body = _up(b, f"{name}_{power}", channels)
-        total = _sum(b, f"{name}_{power}", body, total)
+        total = _sum(b, f"{name}_{power}", body, total, factor)
         if power < 3:
             source = b.relu(f"relu{name}_{power}", after=body)
     return b.relu(f"relu{name}", after=total)
@@ -124,6 +131,6 @@ def _up(b: NetworkBuilder, name: str, channels: int) -> str:
     return b.batch_norm(f"bn{name}_up")
 
 
-def _sum(b: NetworkBuilder, name: str, body: str, total: str) -> str:
-    scaled = b.scale(f"scale{name}", factor=_SCALE, after=body)
+def _sum(b: NetworkBuilder, name: str, body: str, total: str, factor: float) -> str:
+    scaled = b.scale(f"scale{name}", factor=factor, after=body)
     return b.add(f"add{name}", after=(total, scaled))
