@@ -353,6 +353,7 @@ class TestUnknownOperators:
         assert net["up"].output_shape == (1, 4, 12, 12)
         assert (net["up"].operator, net["f"].operator) == ("Resize", "com.example::Frobnicate")
         assert net.metadata["unknown_operators"] == "com.example::Frobnicate x2, Resize x1"
+        assert "\ncounted by their traffic alone: com.example::Frobnicate x2, Resize x1\n" in net.summary()
         note = str(net.metadata["note"])
         assert "counted by their traffic alone: com.example::Frobnicate x2, Resize x1" in note
         assert "'f' is taken to give the shape of its input, (1, 4, 12, 12)" in note
