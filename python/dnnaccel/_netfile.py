@@ -62,8 +62,8 @@ def to_text(net: Network) -> str:
     lines += [f"  {_text(name)}: {_flow(shape)}" for name, shape in net.inputs.items()]
     if net.metadata:
         _check_metadata(net)
-        listed = dump({"metadata": dict(net.metadata)})
-        lines.append(listed.rstrip("\n"))
+        lines.append("metadata:")
+        lines += [f"  {line}" for pair in net.metadata.items() for line in _fact(*pair)]
     lines.append("layers:")
     lines += [f"- {_line(layer)}" for layer in net]
     return "\n".join(lines) + "\n"
@@ -83,6 +83,14 @@ def _check_metadata(net: Network) -> None:
                 f"network {net.name!r}: metadata[{key!r}] must be text, a finite number or None to be "
                 f"written, given {value!r}"
             )
+
+
+def _fact(key: str, value: object) -> list[str]:
+    """Return the lines of one fact; what YAML would fold into a blank is escaped instead."""
+    if key.isprintable() and (not isinstance(value, str) or value.isprintable()):
+        return dump({key: value}).splitlines()
+    said = _text(value) if isinstance(value, str) else dump({"x": value})[3:].rstrip("\n")
+    return [f"{_text(key)}: {said}"]
 
 
 def _line(layer: Layer) -> str:

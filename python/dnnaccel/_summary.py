@@ -102,6 +102,8 @@ def _remarks(net: Network) -> list[str]:
     if weights is not None and macs is not None:
         source = net.metadata.get("quoted_source", "the literature")
         said.append(f"quoted at batch 1: {weights:,} weights, {macs:,} MACs ({source})")
+    if "unknown_operators" in net.metadata:
+        said.append(f"counted by their traffic alone: {net.metadata['unknown_operators']}")
     return said
 
 

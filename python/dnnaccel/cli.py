@@ -478,10 +478,15 @@ def _print(result: Printable, format: str) -> None:
 
 
 def _load_network(name: str, batch: int) -> Network | Layer:
-    from dnnaccel import zoo
+    from dnnaccel import importers, zoo
 
     network, colon, layer = name.partition(":")
-    net = zoo.load(network, batch=batch)
+    if os.path.splitext(network)[1]:
+        if batch != 1:
+            raise DnnAccelError(f"{network}: a file has its own batch; leave --batch out")
+        net = importers.read_network(network)
+    else:
+        net = zoo.load(network, batch=batch)
     return net[layer] if colon else net
 
 

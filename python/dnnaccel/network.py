@@ -25,7 +25,7 @@ Metadata = Mapping[str, str | int | float | None]
 
 Keys in use: title, year, source, dataset; top1, top5 (accuracy on it in %) and accuracy_source;
 quoted_weights, quoted_macs, quoted_top5_error (%) and quoted_source, the totals as the literature rounds
-them; note.
+them; note; unknown_operators, those of an imported file that have no layer, with their counts.
 """
 
 

@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnnaccel import DnnAccelError, Network, NetworkBuilder, NetworkError, layers, zoo
+from dnnaccel import DnnAccelError, Network, NetworkBuilder, NetworkError, importers, layers, zoo
+from dnnaccel.cli import run as run_command
+from dnnaccel.errors import ImportedFileError
 
 SMALL = """\
 dnnaccel_network: 1
@@ -287,3 +289,14 @@ def test_reading_and_writing_is_what_loads_yaml() -> None:
         [sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=60
     )
     assert run.stdout == "False\n"
+
+
+def test_the_shell_and_read_network_take_it(tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    net = zoo.load("lenet5")
+    net.save(path)
+    assert importers.read_network(path) == net
+    assert importers.read_network(path, name="mine").name == "mine"
+    with pytest.raises(ImportedFileError, match="leave dims out"):
+        importers.read_network(path, dims={"batch": 2})
+    assert run_command(["simulate", f"{path}:fc5", "--arch", "example", "--quiet"]) == 0

@@ -353,6 +353,7 @@ class TestUnknownOperators:
         assert net["up"].output_shape == (1, 4, 12, 12)
         assert (net["up"].operator, net["f"].operator) == ("Resize", "com.example::Frobnicate")
         assert net.metadata["unknown_operators"] == "com.example::Frobnicate x2, Resize x1"
+        assert "\ncounted by their traffic alone: com.example::Frobnicate x2, Resize x1\n" in net.summary()
         note = str(net.metadata["note"])
         assert "counted by their traffic alone: com.example::Frobnicate x2, Resize x1" in note
         assert "'f' is taken to give the shape of its input, (1, 4, 12, 12)" in note
@@ -470,7 +471,7 @@ class TestErrors:
         with pytest.raises(ImportedFileError, match="Transpose 't': does not fit its input of shape"):
             read(tmp_path, model(nodes, {"x": (1, 2)}, [vast]))
         nodes = [node("ConstantOfShape", "s", "t"), node("Add", "x t")]
-        with pytest.raises(ImportedFileError, match="'t': shape .* is too large, though it holds nothing"):
+        with pytest.raises(ImportedFileError, match=r"'t': shape .* is too large, though it holds nothing"):
             read(tmp_path, model(nodes, {"x": (1, 2)}, [number("s", [0, 2**62, 2**62])]))
 
     def test_a_file_that_is_too_large_is_not_opened(self, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 import tracemalloc
@@ -14,9 +15,12 @@ import pytest
 import dnnaccel
 from dnnaccel import importers, zoo
 from dnnaccel.errors import DnnAccelError
+from dnnaccel.importers.onnx.build import OPERATORS
+from dnnaccel.importers.onnx.fold import VIEWS
 from dnnaccel.network import Network
 
 onnx = pytest.importorskip("onnx")
+from onnx import TensorProto, helper  # noqa: E402
 from onnx_export import to_model  # noqa: E402
 
 FILES = 200
@@ -52,8 +56,8 @@ def repeat_part(data: bytes, rng: random.Random) -> bytes:
 
 def deep_nesting(data: bytes, rng: random.Random) -> bytes:
     """A node whose attribute holds a graph with a node with such an attribute, and so on."""
-    # Fields: NodeProto has outputs (2), op_type (4), attributes (5); AttributeProto name (1), g (6), type (20);
-    # GraphProto has nodes (1); ModelProto has the graph (7), whose parts are joined when it comes twice.
+    # Fields: NodeProto has outputs (2), op_type (4), attributes (5); AttributeProto name (1), g (6) and
+    # type (20); GraphProto has nodes (1); ModelProto has graph (7), whose parts are joined if it comes twice.
     node = field(2, b"deep") + field(4, b"If")
     for _ in range(rng.choice((5, 20, 200))):
         branch = field(1, b"then_branch") + field(6, field(1, node)) + b"\xa0\x01\x05"
@@ -190,6 +194,76 @@ def test_broken_files(sources: list[bytes], tmp_path: Path) -> None:
     # Each way of breaking a file breaks some: the test is about broken files.
     assert all(refused.values()), refused
     assert sum(refused.values()) > FILES // 3, refused
+
+
+# What operators take as attributes, and what they may be given; half of it is wrong for most of them.
+ATTRIBUTES = (
+    *("axis", "axes", "pads", "strides", "dilations", "kernel_shape", "group", "auto_pad", "perm"),
+    *("keepdims", "to", "hidden_size", "direction", "layout", "transA", "transB", "ceil_mode", "allowzero"),
+    *("value_int", "value_ints", "value_float", "size", "min", "max", "split", "start", "end"),
+    *("shape", "starts", "ends", "steps", "mode"),
+)
+GIVEN: tuple[Any, ...] = (
+    *(0, 1, 2, 3, -1, -2, 2**40, 1.5, float("inf"), "SAME_UPPER", "bidirectional", "reverse", "no such"),
+    *([1], [0, 1], [1, 1], [2, 2, 2, 2], [3, 3], [0, 2, 1], [0, 1, 2, 3], [-1], [2, 3], [1.5, 2.0]),
+)
+UNKNOWN = ("Resize", "TopK", "OneHot", "Tile", "Einsum", "LeakyRelu", "Frobnicate", "Loop", "Range")
+
+
+def random_model(rng: random.Random) -> Any:
+    """A graph of operators picked at random on inputs picked at random: sound protobuf, seldom a network."""
+    operators = sorted(
+        {*OPERATORS, *VIEWS, "Shape", "Size", "Constant", "Range", "ConstantOfShape", *UNKNOWN}
+    )
+    batch = rng.choice((1, 2))
+    inputs = {
+        f"x{index}": (batch, *rng.choices((1, 2, 3, 4, 8), k=rng.randrange(1, 5))) for index in range(3)
+    }
+    tensors = [random_tensor(f"w{index}", rng) for index in range(8)]
+    names = [*inputs, *(tensor.name for tensor in tensors)]
+    nodes = []
+    for index in range(rng.randrange(1, 12)):
+        given = [
+            rng.choice([*inputs, *names[-6:]]),
+            *rng.choices([*names, ""], k=rng.choice((0, 1, 1, 2, 4))),
+        ]
+        outputs = [f"n{index}", f"n{index}b"][: rng.choice((1, 1, 2))]
+        some = rng.sample(ATTRIBUTES, rng.choice((0, 1, 1, 2)))
+        attributes = {name: rng.choice(GIVEN) for name in some}
+        nodes.append(helper.make_node(rng.choice(operators), given, outputs, outputs[0], **attributes))
+        names += outputs
+    graph = helper.make_graph(
+        nodes,
+        "random",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],
+        [helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, None)],
+        initializer=tensors,
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", rng.choice((8, 11, 13, 20)))])
+
+
+def random_tensor(name: str, rng: random.Random) -> Any:
+    shape = rng.choices((1, 2, 3, 4, 8), k=rng.randrange(5))
+    if rng.random() < 0.2:
+        vast = rng.choices((0, 1, 8, 2**20, 2**31 - 1), k=4)
+        return TensorProto(name=name, data_type=TensorProto.FLOAT, dims=vast)
+    size = math.prod(shape)
+    if rng.random() < 0.5:
+        return helper.make_tensor(name, TensorProto.INT64, shape, rng.choices(range(-1, 5), k=size))
+    return helper.make_tensor(name, TensorProto.FLOAT, shape, [rng.random() for _ in range(size)])
+
+
+def test_random_graphs(tmp_path: Path) -> None:
+    path = tmp_path / "random.onnx"
+    said = []
+    for seed in range(FILES):
+        path.write_bytes(random_model(random.Random(seed)).SerializeToString())
+        began = time.perf_counter()
+        said.append(outcome(path))
+        assert time.perf_counter() - began < SECONDS_PER_FILE, f"seed {seed}"
+        assert said[-1].isprintable(), f"seed {seed}: {said[-1]!r}"
+        assert len(said[-1]) < 1000, f"seed {seed}: {said[-1][:200]}"
+    assert FILES // 10 < said.count("read") < FILES
 
 
 def test_weights_of_broken_files(sources: list[bytes], tmp_path: Path) -> None:

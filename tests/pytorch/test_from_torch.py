@@ -125,17 +125,24 @@ class Odd(nn.Module):
         self.depth = nn.Conv2d(6, 12, 3, groups=6, dilation=2)
         self.line = nn.Conv1d(12, 5, 3, stride=2, padding=1)
         self.left = nn.Parameter(torch.zeros(7, 5))
+        self.right = nn.Parameter(torch.zeros(7, 3))
+        self.shift = nn.Parameter(torch.zeros(3))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = functional.hardtanh(self.depth(functional.silu(self.wide(x))), 0.0, 6.0)
         x = functional.avg_pool1d(self.line(x.mean(3)), 2)
-        return torch.addmm(torch.zeros(3), (self.left @ x).mean(2), torch.zeros(7, 3)) / 2
+        return torch.addmm(self.shift, (self.left @ x).mean(2), self.right) / 2
 
 
 def flops(module: nn.Module, *inputs: torch.Tensor) -> int:
     """What torch's own counter finds: it counts a multiply-accumulate as two."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        module.eval()(*inputs)
+    # The counter does not know the fused layers of torch's fast path.
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            module.eval()(*inputs)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(True)
     return int(counter.get_total_flops())
 
 
@@ -236,8 +243,9 @@ def test_an_unknown_operator_is_kept_with_its_traffic(tmp_path: Path) -> None:
 
     net = from_torch(Unusual(), torch.zeros(1, 2, 4, 4))
     found = {layer.name: layer for layer in net if layer.kind == "opaque"}
-    assert [layer.operator for layer in found.values()][0].startswith("aten.upsample")
-    assert {layer.operator for layer in found.values()} >= {"aten.topk", "aten.erf"}
+    operators = {layer.operator for layer in found.values()}
+    assert operators >= {"aten.topk", "aten.erf"}
+    assert any(operator.startswith("aten.upsample") for operator in operators)
     assert "aten.topk x2" in str(net.metadata["unknown_operators"])
     assert "counted by their traffic alone" in str(net.metadata["note"])
     assert list(net.outputs.values()) == [(1, 3)]
@@ -265,7 +273,7 @@ def test_the_module_stays_as_it_was() -> None:
     module.pool.eval()
     before = {key: value.clone() for key, value in module.state_dict().items()}
     net = from_torch(module, IMAGE)
-    assert module.training and module.layer1.training and not module.pool.training
+    assert [module.training, module.layer1.training, module.pool.training] == [True, True, False]
     assert all(torch.equal(before[key], value) for key, value in module.state_dict().items())
     assert net == from_torch(module.eval(), (IMAGE,)) == from_torch(module, {"x": IMAGE})
     assert from_torch(Residual().to("meta"), IMAGE.to("meta")) == net

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from dnnaccel.errors import unknown_name
+from dnnaccel.errors import ImportedFileError, unknown_name
 from dnnaccel.importers.onnx import from_onnx, load_onnx_weights
 from dnnaccel.importers.scalesim import from_scalesim
 from dnnaccel.importers.torch import from_torch
@@ -24,9 +24,22 @@ class Reader(Protocol):
     ) -> Network: ...
 
 
+def _own(
+    path: str | os.PathLike[str], *, dims: Mapping[str, int] | None = None, name: str | None = None
+) -> Network:
+    """Read a file that `Network.save` wrote."""
+    if dims:
+        raise ImportedFileError(f"{os.fspath(path)}: all sizes in such a file are given; leave dims out")
+    net = Network.load(path)
+    return net if name is None else Network(name, net.layers, inputs=net.inputs, metadata=net.metadata)
+
+
 # Adding a format: its suffix and its reader here.
 READERS: dict[str, Reader] = {
     ".onnx": from_onnx,
+    ".csv": from_scalesim,
+    ".yaml": _own,
+    ".yml": _own,
 }
 """The reader of every suffix, in lower case."""
 

@@ -1,274 +1,204 @@
-"""SCALE-Sim's topology files: a table with one convolution or matrix product in each row.
+"""Networks from SCALE-Sim's topology files (CSV), convolutions or matrix products.
 
-Rows do not chain: each has an input of its own. The format is that of SCALE-Sim 3.0.0, and of older files
-with two strides; see `from_scalesim` for what its numbers mean.
+The formats and their quirks are those of SCALE-Sim 3.0.0 and the files shipped with it: a header that nobody
+reads, cells with blanks, a comma at the end of a line or none, one stride or (in old files) two, a column
+``N:M`` of structured sparsity, and depthwise convolutions told by ``DP`` in their name.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dnnaccel.errors import ImportedFileError, LayerError, NetworkError, unknown_name
-from dnnaccel.layers import Conv2d, DepthwiseConv2d, Layer, Linear, Pad2d, Shape
-from dnnaccel.network import Network
+from dnnaccel.builder import NetworkBuilder
+from dnnaccel.errors import DnnAccelError, ImportedFileError
+from dnnaccel.network import Metadata, Network
 
 __all__ = ["from_scalesim"]
 
-MAX_BYTES = 4_000_000
-MAX_ROWS = 20_000
-_MAX_NAME = 200
-_MAX_SIZE = 2**31 - 1
-
-_CONV_COLUMNS = ("ifmap height", "ifmap width", "filter height", "filter width", "channels", "filters")
-_COLUMNS = {"conv": (*_CONV_COLUMNS, "stride"), "gemm": ("M", "N", "K")}
-_FORMS = {
-    "conv": "name, ifmap height, ifmap width, filter height, filter width, channels, filters, stride",
-    "gemm": "name, M, N, K",
-}
-_SPARSITY = re.compile(r"([0-9]{1,9})\s*:\s*([0-9]{1,9})")
-
-
-def from_scalesim(
-    path: str | os.PathLike[str], *, kind: str | None = None, name: str | None = None
-) -> Network:
-    """Read a topology file (CSV) of SCALE-Sim: every row is a layer with an input of its own.
-
-    The first line is a header and is skipped; blank lines are too; a row may end with a comma, as SCALE-Sim
-    demands, or without. A row of three sizes is a matrix product (M x K times K x N, a `Linear` of M
-    vectors); one of seven, or of eight with a stride for rows and one for columns, is a convolution. A
-    convolution whose name holds ``DP`` is depthwise, its number of filters that of every channel.
-
-    There is no padding: files hold padded sizes. Where the stride leaves a rest, SCALE-Sim counts one more
-    window that hangs over the edge; such a layer gets a `Pad2d` below and to the right (``conv1.pad``), so
-    that sizes and MACs are the same. Sparsity ("2:4", in a column after the sizes) is kept in the metadata,
-    as ``sparsity.conv1``. The input of layer ``conv1`` is ``conv1.ifmap``; a name that comes twice gets a
-    number.
-
-    Parameters
-    ----------
-    path
-        The file.
-    kind
-        "conv" or "gemm"; None: what the number of columns says.
-    name
-        What reports call the network; None: the file's name without its suffix.
-
-    Raises
-    ------
-    ImportedFileError
-        With file, line and column, for what is not understood.
-    UnknownNameError
-        For another `kind`.
-    """
-    if kind is not None and kind not in _COLUMNS:
-        raise unknown_name("kind of topology", kind, _COLUMNS)
-    file = os.fspath(path)
-    names = _Names()
-    layers: list[Layer] = []
-    inputs: dict[str, Shape] = {}
-    sparsities: dict[str, str] = {}
-    for row in _rows(file, _read(file)):
-        if kind is None:
-            kind = "gemm" if len(row.sizes_given()) == 3 else "conv"
-        layer_name = names.fresh(row.name())
-        source = names.fresh(f"{layer_name}.ifmap")
-        make = _convolution if kind == "conv" else _product
-        try:
-            inputs[source], made = make(row, layer_name, source, names)
-        except LayerError as error:
-            raise row.error(0, str(error)) from None
-        layers += made
-        if row.sparsity is not None:
-            sparsities[f"sparsity.{layer_name}"] = row.sparsity
-    if kind is None:
-        raise ImportedFileError(
-            f"{file}: holds no layers; below its header stand rows as {_FORMS['conv']} or {_FORMS['gemm']}"
-        )
-    metadata = {"source": f"SCALE-Sim topology ({kind}) {Path(file).name}", **sparsities}
-    try:
-        return Network(name or Path(file).stem, tuple(layers), inputs=inputs, metadata=metadata)
-    except (LayerError, NetworkError) as error:
-        raise ImportedFileError(f"{file}: {error}") from None
-
-
-class _Names:
-    """Names that are used once: what comes again gets a number."""
-
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
-        self._next: dict[str, int] = {}
-
-    def fresh(self, name: str) -> str:
-        chosen = name
-        while chosen in self._taken:
-            self._next[name] = self._next.get(name, 1) + 1
-            chosen = f"{name}_{self._next[name]}"
-        self._taken.add(chosen)
-        return chosen
+_MAX_BYTES = 4 * 2**20
+_MAX_LAYERS = 20_000
+_LARGEST = 2**31 - 1
+_CONVOLUTION = (
+    "ifmap rows",
+    "ifmap columns",
+    "filter rows",
+    "filter columns",
+    "channels",
+    "filters",
+    "stride",
+)
+_PRODUCT = ("M", "N", "K")
+_SPARSITY = re.compile(r"[0-9]{1,4}:[0-9]{1,4}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row's cells, each with the column (from 1) at which it begins."""
+    """One line: its layer's name, its numbers (a second stride among them), and its sparsity or ""."""
 
-    file: str
-    line: int
-    cells: tuple[tuple[int, str], ...]
-    sparsity: str | None
-
-    def error(self, cell: int, text: str) -> ImportedFileError:
-        return ImportedFileError(f"{self.file}:{self.line}:{self.cells[cell][0]}: {text}")
-
-    def name(self) -> str:
-        name = self.cells[0][1]
-        if not name or not name.isprintable() or len(name) > _MAX_NAME:
-            shown = repr(name if len(name) <= 40 else name[:37] + "...")
-            raise self.error(
-                0, f"a layer's name must be 1 to {_MAX_NAME} printable characters, given {shown}"
-            )
-        return name
-
-    def sizes_given(self) -> tuple[tuple[int, str], ...]:
-        return self.cells[1:]
-
-    def sizes(self, kind: str) -> tuple[int, ...]:
-        """Return the row's numbers: one for each column of `kind`, two strides for a convolution."""
-        columns = _COLUMNS[kind]
-        given = self.sizes_given()
-        if kind == "conv" and len(given) == len(columns) + 1:
-            columns = (*_CONV_COLUMNS, "stride of rows", "stride of columns")
-        if len(given) != len(columns):
-            raise self.error(
-                0,
-                f"has {len(given)} sizes after its name; a row of a {kind} topology is {_FORMS[kind]}, then "
-                "perhaps the sparsity N:M",
-            )
-        sizes = tuple(self._size(index + 1, column) for index, column in enumerate(columns))
-        return (*sizes, sizes[-1]) if len(sizes) == len(_COLUMNS["conv"]) else sizes
-
-    def _size(self, cell: int, column: str) -> int:
-        text = self.cells[cell][1]
-        number = int(text) if re.fullmatch(r"[0-9]{1,10}", text) else 0
-        if not 1 <= number <= _MAX_SIZE:
-            shown = repr(text if len(text) <= 40 else text[:37] + "...")
-            raise self.error(cell, f"{column} must be a whole number from 1 to 2**31 - 1, given {shown}")
-        return number
+    where: str
+    name: str
+    numbers: tuple[int, ...]
+    sparsity: str
 
 
-def _convolution(row: _Row, name: str, source: str, names: _Names) -> tuple[Shape, list[Layer]]:
-    height, width, *kernel_sizes, channels, filters, down, across = row.sizes("conv")
-    kernel, stride = (kernel_sizes[0], kernel_sizes[1]), (down, across)
-    for axis, size in enumerate((height, width)):
-        if kernel[axis] > size:
-            raise row.error(
-                3 + axis, f"{_CONV_COLUMNS[2 + axis]} {kernel[axis]} exceeds {_CONV_COLUMNS[axis]} {size}"
-            )
-    shape = (1, channels, height, width)
-    layers: list[Layer] = []
-    # SCALE-Sim's ofmap has ceil((H - r + s) / s) rows: the last window may hang over the edge.
-    below, right = (
-        -(size - reach) % step for size, reach, step in zip((height, width), kernel, stride, strict=True)
-    )
-    given: Shape = shape
-    if below or right:
-        pad = Pad2d(
-            name=names.fresh(f"{name}.pad"),
-            inputs=(source,),
-            input_shapes=(shape,),
-            rows=(0, below),
-            columns=(0, right),
-        )
-        layers.append(pad)
-        source, given = pad.name, pad.output_shape
-    conv: Layer
-    if "DP" in row.cells[0][1]:
-        conv = DepthwiseConv2d(
-            name=name,
-            inputs=(source,),
-            input_shapes=(given,),
-            kernel=kernel,
-            stride=stride,
-            multiplier=filters,
-            bias=False,
-        )
+def from_scalesim(
+    path: str | os.PathLike[str],
+    *,
+    kind: str | None = None,
+    dims: Mapping[str, int] | None = None,
+    name: str | None = None,
+) -> Network:
+    """Read a topology file of SCALE-Sim.
+
+    Its lines say nothing of what reads what: every layer gets an input of its own, `NAME.ifmap`, without
+    padding. Where the stride leaves a partial window at the edge, SCALE-Sim makes an output of it; a layer
+    `NAME.pad` adds the missing rows and columns. In a depthwise line (``DP`` in the name) every channel has
+    the line's number of filters. Sparsity is kept as text in the metadata, and not used.
+
+    Parameters
+    ----------
+    path
+        The CSV file, at most 4 MB.
+    kind
+        "conv" or "gemm"; None tells it from the number of cells.
+    dims
+        Nothing is left open in such a file: must be empty.
+    name
+        What reports call the network; by default the file's name.
+
+    Raises
+    ------
+    ImportedFileError
+        With the line and column of what cannot be understood.
+    """
+    file = os.fspath(path)
+    if dims:
+        raise ImportedFileError(f"{file}: sizes in a topology file are all given; leave dims out")
+    if kind not in (None, "conv", "gemm"):
+        raise ImportedFileError(f"{file}: kind must be 'conv' or 'gemm', given {kind!r}")
+    rows = _read(file, kind)
+    title = name or Path(file).stem
+    sparse = ", ".join(f"{row.name} {row.sparsity}" for row in rows if row.sparsity)
+    metadata: Metadata = {"source": Path(file).name, **({"sparsity": sparse} if sparse else {})}
+    builder: NetworkBuilder | None = None
+    for row in rows:
+        shape = (1, row.numbers[0], row.numbers[2]) if len(row.numbers) == 3 else _ifmap(row)
+        try:
+            if builder is None:
+                builder = NetworkBuilder(
+                    title, input_shape=shape, input_name=f"{row.name}.ifmap", metadata=metadata
+                )
+            else:
+                builder.input(f"{row.name}.ifmap", shape=shape)
+            _add(builder, row)
+        except DnnAccelError as error:
+            raise ImportedFileError(f"{row.where}: {error}") from None
+    assert builder is not None
+    return builder.build()
+
+
+def _ifmap(row: _Row) -> tuple[int, int, int, int]:
+    return (1, row.numbers[4], row.numbers[0], row.numbers[1])
+
+
+def _add(b: NetworkBuilder, row: _Row) -> None:
+    source = f"{row.name}.ifmap"
+    if len(row.numbers) == 3:
+        b.linear(row.name, out_features=row.numbers[1], in_features=row.numbers[2], bias=False, after=source)
+        return
+    rows, columns, kernel_rows, kernel_columns, _, filters, *strides = row.numbers
+    stride = (strides[0], strides[-1])
+    missing = [
+        -(size - kernel) % step
+        for size, kernel, step in zip((rows, columns), (kernel_rows, kernel_columns), stride, strict=True)
+    ]
+    if any(missing):
+        source = b.pad(f"{row.name}.pad", rows=(0, missing[0]), columns=(0, missing[1]), after=source)
+    kernel = (kernel_rows, kernel_columns)
+    if "DP" in row.name:
+        b.depthwise(row.name, kernel=kernel, multiplier=filters, stride=stride, bias=False, after=source)
     else:
-        conv = Conv2d(
-            name=name,
-            inputs=(source,),
-            input_shapes=(given,),
-            kernel=kernel,
-            stride=stride,
-            out_channels=filters,
-            bias=False,
-        )
-    return shape, [*layers, conv]
+        b.conv2d(row.name, out_channels=filters, kernel=kernel, stride=stride, bias=False, after=source)
 
 
-def _product(row: _Row, name: str, source: str, names: _Names) -> tuple[Shape, list[Layer]]:
-    rows, columns, inner = row.sizes("gemm")
-    shape = (1, rows, inner)
-    product = Linear(name=name, inputs=(source,), input_shapes=(shape,), out_features=columns, bias=False)
-    return shape, [product]
-
-
-def _read(file: str) -> str:
+def _read(file: str, kind: str | None) -> list[_Row]:
     try:
         with open(file, "rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
+            data = stream.read(_MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ImportedFileError(f"{file}: cannot be read: {reason}") from None
-    if len(raw) > MAX_BYTES:
-        raise ImportedFileError(f"{file}: larger than {MAX_BYTES} bytes; a topology file is a few kilobytes")
+        raise ImportedFileError(f"{file}: cannot be read: {error}") from None
+    if len(data) > _MAX_BYTES:
+        raise ImportedFileError(f"{file}: is larger than {_MAX_BYTES} bytes")
     try:
-        return raw.decode("utf-8-sig")
+        lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise ImportedFileError(f"{file}:{line}: is not UTF-8 text (byte {error.start})") from None
-
-
-def _rows(file: str, text: str) -> Iterator[_Row]:
-    header, *lines = text.split("\n")
-    if _is_row(_cells(header)):
-        raise ImportedFileError(
-            f"{file}:1:1: the first line is skipped as a header, but this one is a layer; put a header above"
-        )
-    count = 0
-    for number, line in enumerate(lines, start=2):
-        if not line.strip():
+        raise ImportedFileError(f"{file}: is no text in UTF-8 from byte {error.start} on") from None
+    rows: list[_Row] = []
+    names: set[str] = set()
+    for number, line in enumerate(lines, start=1):
+        # The first line is a header, whatever it says.
+        if number == 1 or not line.strip(" \t,"):
             continue
-        count += 1
-        if count > MAX_ROWS:
-            raise ImportedFileError(f"{file}:{number}:1: more than {MAX_ROWS} layers; no network has as many")
-        yield _row(file, number, _cells(line))
+        if len(rows) == _MAX_LAYERS:
+            raise ImportedFileError(f"{file}:{number}: more than {_MAX_LAYERS} layers")
+        row = _row(f"{file}:{number}", line, kind)
+        kind = "gemm" if len(row.numbers) == 3 else "conv"
+        if row.name in names:
+            raise ImportedFileError(f"{row.where}: a layer of the name {row.name!r} stands above already")
+        names.add(row.name)
+        rows.append(row)
+    if not rows:
+        raise ImportedFileError(f"{file}: holds no layers below its header")
+    return rows
 
 
-def _cells(line: str) -> tuple[tuple[int, str], ...]:
-    cells: list[tuple[int, str]] = []
-    column = 1
-    for cell in line.split(","):
-        cells.append((column + len(cell) - len(cell.lstrip()), cell.strip()))
-        column += len(cell) + 1
-    # Every row of SCALE-Sim's ends with a comma.
-    return tuple(cells[:-1] if len(cells) > 1 and not cells[-1][1] else cells)
+def _row(where: str, line: str, kind: str | None) -> _Row:
+    cells = [cell.strip() for cell in line.split(",")]
+    while cells and not cells[-1]:
+        cells.pop()
+    name, values = cells[0], cells[1:]
+    if not name or not name.isprintable() or len(name) > 200:
+        raise ImportedFileError(f"{where}, column 1: a layer's name is wanted, found {_cut(name)}")
+    sparsity = values.pop() if values and ":" in values[-1] else ""
+    if sparsity and not _SPARSITY.fullmatch(sparsity):
+        raise ImportedFileError(
+            f"{where}, column {len(cells)}: sparsity is N:M, as 2:4, found {_cut(sparsity)}"
+        )
+    words = _words(where, kind, len(values))
+    numbers = tuple(
+        _number(f"{where}, column {column}", word, cell)
+        for column, (word, cell) in enumerate(zip(words, values, strict=True), start=2)
+    )
+    return _Row(where, name, numbers, sparsity)
 
 
-def _is_row(cells: tuple[tuple[int, str], ...]) -> bool:
-    sizes = [text for _, text in cells[1:]]
-    return len(sizes) >= 3 and all(re.fullmatch(r"[0-9]+(\s*:\s*[0-9]+)?", text) for text in sizes)
+def _words(where: str, kind: str | None, count: int) -> Sequence[str]:
+    """Return what the numbers of a line stand for."""
+    if kind != "conv" and count == len(_PRODUCT):
+        return _PRODUCT
+    if kind != "gemm" and count == len(_CONVOLUTION):
+        return _CONVOLUTION
+    if kind != "gemm" and count == len(_CONVOLUTION) + 1:
+        return (*_CONVOLUTION[:-1], "stride rows", "stride columns")
+    wanted = {
+        "gemm": "3 numbers (M, N, K)",
+        "conv": f"{len(_CONVOLUTION)} numbers ({', '.join(_CONVOLUTION)}) or 8 (two strides)",
+    }
+    expected = wanted[kind] if kind else " or ".join(reversed(wanted.values()))
+    raise ImportedFileError(f"{where}: {count} numbers behind the name; wanted {expected}")
 
 
-def _row(file: str, line: int, cells: tuple[tuple[int, str], ...]) -> _Row:
-    row = _Row(file, line, cells, None)
-    last = cells[-1][1]
-    if len(cells) > 1 and ":" in last:
-        match = _SPARSITY.fullmatch(last)
-        if match is None or not 1 <= int(match[1]) <= int(match[2]):
-            shown = repr(last if len(last) <= 40 else last[:37] + "...")
-            raise row.error(len(cells) - 1, f"sparsity must be N:M with 1 <= N <= M, as 2:4, given {shown}")
-        return _Row(file, line, cells[:-1], f"{int(match[1])}:{int(match[2])}")
-    return row
+def _number(where: str, word: str, cell: str) -> int:
+    if not (cell.isascii() and cell.isdigit() and len(cell) <= 10 and 1 <= int(cell) <= _LARGEST):
+        raise ImportedFileError(
+            f"{where}: {word} must be a whole number from 1 to 2**31 - 1, found {_cut(cell)}"
+        )
+    return int(cell)
+
+
+def _cut(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")

@@ -9,13 +9,15 @@ tutorial's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dnnaccel.builder import NetworkBuilder
 from dnnaccel.errors import NetworkError, did_you_mean
 
 __all__ = ["OPERATIONS", "Cell", "CellBuilder", "Combination"]
+
+_MOST_COMBINATIONS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Combination:
 
     def __post_init__(self) -> None:
         for operation in (self.left_op, self.right_op):
-            if operation not in OPERATIONS:
+            if not isinstance(operation, str) or operation not in OPERATIONS:
                 raise NetworkError(
                     f"unknown operation {operation!r} of a cell; {did_you_mean(str(operation), OPERATIONS)}"
                 )
@@ -60,27 +62,65 @@ class Combination:
 class Cell:
     """A cell: its combinations in order, and which states it concatenates (None: those nothing reads).
 
-    Raises `NetworkError` for a state that does not exist yet, or a cell without combinations.
+    `inputs` are the states it starts from: the two cells before it, unless a search space has others
+    (`CellBuilder.states` adds such a cell). Raises `NetworkError` for a state that does not exist yet, a name
+    that two states would have, and no combinations or more than 100.
+
+    Examples
+    --------
+    >>> pair = Combination(left="h", left_op="separable 3x3", right="h_prev", right_op="identity")
+    >>> Cell(combinations=(pair,)).outputs
+    ('0',)
     """
 
     combinations: tuple[Combination, ...]
     concatenates: tuple[str, ...] | None = None
+    inputs: tuple[str, ...] = ("h", "h_prev")
 
     def __post_init__(self) -> None:
-        if not self.combinations:
-            raise NetworkError("a cell needs one combination at least")
-        states = ["h", "h_prev"]
+        for field in ("combinations", "inputs", "concatenates"):
+            value = getattr(self, field)
+            if isinstance(value, list):
+                object.__setattr__(self, field, tuple(value))
+            elif not isinstance(value, tuple) and not (field == "concatenates" and value is None):
+                raise NetworkError(f"{field} of a cell must be a tuple, given {value!r}")
+        self._check_combinations()
+        states = self._states()
         for number, combination in enumerate(self.combinations):
+            there = states[: len(self.inputs) + number]
             for state in (combination.left, combination.right):
-                if state not in states:
+                if state not in there:
                     raise NetworkError(
                         f"combination {number} of a cell reads {state!r}; "
-                        f"there are {', '.join(states)} by then"
+                        f"there are {', '.join(there)} by then"
                     )
-            states.append(str(number))
+        if self.concatenates == ():
+            raise NetworkError(f"a cell concatenates one state at least; it has {', '.join(states)}")
         for state in self.concatenates or ():
             if state not in states:
                 raise NetworkError(f"a cell concatenates {state!r}; it has {', '.join(states)}")
+
+    def _check_combinations(self) -> None:
+        if not 1 <= len(self.combinations) <= _MOST_COMBINATIONS:
+            raise NetworkError(
+                f"a cell needs one combination at least and {_MOST_COMBINATIONS} at most, "
+                f"given {len(self.combinations)}"
+            )
+        for number, combination in enumerate(self.combinations):
+            if not isinstance(combination, Combination):
+                raise NetworkError(
+                    f"combination {number} of a cell must be a Combination, given {combination!r}"
+                )
+
+    def _states(self) -> tuple[str, ...]:
+        """Return the names of all states, after a check of the inputs' names."""
+        for name in self.inputs:
+            # Numbers are the combinations' names.
+            if not isinstance(name, str) or not name or name.isdecimal():
+                raise NetworkError(f"an input of a cell must have a name that is no number, given {name!r}")
+        if not self.inputs or len(set(self.inputs)) < len(self.inputs):
+            raise NetworkError(f"a cell needs inputs of different names, given {self.inputs!r}")
+        return (*self.inputs, *map(str, range(len(self.combinations))))
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -88,9 +128,7 @@ class Cell:
         if self.concatenates is not None:
             return self.concatenates
         read = {state for each in self.combinations for state in (each.left, each.right)}
-        return tuple(
-            state for state in ("h", "h_prev", *map(str, range(len(self.combinations)))) if state not in read
-        )
+        return tuple(state for state in self._states() if state not in read)
 
 
 class CellBuilder:
@@ -117,24 +155,47 @@ class CellBuilder:
         halve the other pixels, as TensorFlow's padding does: they put a row and a column of zeros before the
         image and cut the first row and column of the result (of every separable convolution of the cell).
         """
-        shifted = stride > 1 and self.b.shape(h)[2] % 2 == 0
-        states = {
+        if set(cell.inputs) != {"h", "h_prev"}:
+            raise NetworkError(
+                f"cell {name!r} reads {', '.join(cell.inputs)}, not h and h_prev; `states` adds such a cell"
+            )
+        given = {
             "h_prev": self._adjusted(name, h, h_prev, channels) if adjust else h_prev,
             "h": self._pointwise(f"{name}_h", h, channels),
         }
+        states = self.states(name, cell, given, channels=channels, stride=stride)
+        outputs = [states[state] for state in cell.outputs]
+        return outputs[0] if len(outputs) == 1 else self.b.concat(f"{name}_out", after=outputs)
+
+    def states(
+        self, name: str, cell: Cell, given: Mapping[str, str], *, channels: int, stride: int = 1
+    ) -> dict[str, str]:
+        """Add the combinations of a cell that reads `given` as it is; return the layer of every state.
+
+        For networks that hand the states themselves to the next cell. `given` has a layer for each of the
+        cell's inputs, all of one size. Raises `NetworkError` for one that is missing or too many.
+        """
+        if set(given) != set(cell.inputs):
+            raise NetworkError(
+                f"cell {name!r} reads {', '.join(cell.inputs)}; given {', '.join(given) or 'nothing'}"
+            )
+        rows, columns = self.b.shape(given[cell.inputs[0]])[2:]
+        if stride > 1 and rows != columns:
+            raise NetworkError(f"cell {name!r} can halve square images alone, given {rows}x{columns}")
+        shifted = stride > 1 and rows % 2 == 0
+        states = dict(given)
         for number, each in enumerate(cell.combinations):
             ends = []
             for side, state, word in (
                 ("left", each.left, each.left_op),
                 ("right", each.right, each.right_op),
             ):
-                step = stride if state in ("h", "h_prev") else 1
+                step = stride if state in cell.inputs else 1
                 site = _Site(f"{name}_{number}{side}", states[state], channels, step, shifted)
                 ends.append(OPERATIONS[word](self.b, site))
             join = self.b.add if each.combine == "add" else self.b.concat
             states[str(number)] = join(f"{name}_{number}", after=ends)
-        outputs = [states[state] for state in cell.outputs]
-        return outputs[0] if len(outputs) == 1 else self.b.concat(f"{name}_out", after=outputs)
+        return states
 
     def _adjusted(self, name: str, h: str, h_prev: str, channels: int) -> str:
         rows, before = self.b.shape(h)[2], self.b.shape(h_prev)[2]

@@ -1,26 +1,38 @@
 """NASNet-A for any number of cells and filters.
 
-NASNet-B and NASNet-C are not here: their cells are drawn only in the appendix of the paper, and no public
-text or code gives them (the recorded facts say so too). `nas.Cell` can write them once they are known.
+NASNet-B and NASNet-C are not here: their cells are drawn in figures 8 and 9 of the paper's appendix only, and
+no public text or code that we could find gives them. What the appendix says in words, `nas` can write: cells
+of B read four states and hand all four on unconcatenated (`Cell.inputs`, `CellBuilder.states`), those of C
+read two and concatenate what nothing reads, as A's do. The layer or instance normalisation that may follow
+an addition there has no multiply-accumulates of its own and is not offered.
 """
 
 from __future__ import annotations
 
 from dnnaccel.builder import NetworkBuilder
 from dnnaccel.errors import NetworkError
+from dnnaccel.layers import whole_number
 from dnnaccel.network import Metadata, Network
-from dnnaccel.zoo._sources import IMGCLSMOB, NASNET
+from dnnaccel.zoo._sources import IMGCLSMOB, NASNET, published
 from dnnaccel.zoo.nas import Cell, CellBuilder, Combination
 
 __all__ = [
     "NORMAL_A",
     "REDUCTION_A",
     "nasnet",
+    "nasnet_a",
     "nasnet_a_4_1056",
     "nasnet_a_5_1538",
     "nasnet_a_6_4032",
     "nasnet_a_7_1920",
 ]
+
+
+# The published ones have at most 7 cells per stage; more than this is a slip, and would take for ever.
+_MOST_CELLS = 100
+
+# The narrowest cell, stem2, has an eighth of the last stage's channels, and halves them once more.
+_FEWEST_FILTERS = 96
 
 
 def _pair(left: str, left_op: str, right: str, right_op: str) -> Combination:
@@ -60,6 +72,7 @@ def nasnet(
     cells: int,
     filters: int,
     stem: int,
+    skip: bool = False,
     batch: int = 1,
     image_size: int = 224,
     metadata: Metadata | None = None,
@@ -67,14 +80,11 @@ def nasnet(
     """Build a network of cells for ImageNet: "N @ F" is `cells` normal ones per stage and `filters`.
 
     `filters` is what the paper counts: 24 times the channels of the first stage. `stem` is the number of
-    channels of the first convolution. Raises `NetworkError` for filters below 24, or no cells.
+    channels of the first convolution. The first cell after a reduction reads, beside it, the cell before it,
+    or with `skip` (as the released large model does) the one before that. Raises `NetworkError` for filters
+    below 96, and for no cells or more than 100.
     """
-    channels = filters // 24
-    if channels < 1 or cells < 1:
-        raise NetworkError(
-            f"network {name!r}: it needs one cell per stage and 24 filters at least, "
-            f"given {cells} and {filters}"
-        )
+    cells, channels = _sizes(name, cells, filters)
     b = NetworkBuilder(name, input_shape=(batch, 3, image_size, image_size), metadata=metadata)
     build = CellBuilder(b)
     b.conv2d("stem_conv", out_channels=stem, kernel=3, stride=2, bias=False)
@@ -84,19 +94,20 @@ def nasnet(
         reduction,
         h=h_prev,
         h_prev=h_prev,
-        channels=max(1, channels // 4),
+        channels=channels // 4,
         stride=2,
         adjust=False,
     )
     h_prev, h = (
         h,
-        build.cell("stem2", reduction, h=h, h_prev=h_prev, channels=max(1, channels // 2), stride=2),
+        build.cell("stem2", reduction, h=h, h_prev=h_prev, channels=channels // 2, stride=2),
     )
     for stage in (1, 2, 3):
         width = channels * 2 ** (stage - 1)
         if stage > 1:
             name = f"reduction{stage - 1}"
-            h_prev, h = h, build.cell(name, reduction, h=h, h_prev=h_prev, channels=width, stride=2)
+            reduced = build.cell(name, reduction, h=h, h_prev=h_prev, channels=width, stride=2)
+            h_prev, h = h_prev if skip else h, reduced
         for number in range(1, cells + 1):
             name = f"cell{stage}_{number}"
             h_prev, h = h, build.cell(name, normal, h=h, h_prev=h_prev, channels=width)
@@ -108,16 +119,96 @@ def nasnet(
     return b.build()
 
 
-def _nasnet_a(
-    cells: int, filters: int, stem: int, batch: int, image_size: int, published_at: int, figures: Metadata
-) -> Network:
+def _sizes(name: str, cells: int, filters: int) -> tuple[int, int]:
+    """Return cells per stage and channels of the first stage, or raise `NetworkError`."""
+    number = whole_number(cells, minimum=1)
+    if number is None or number > _MOST_CELLS:
+        raise NetworkError(
+            f"network {name!r}: cells of a stage must be a whole number from 1 to {_MOST_CELLS}, "
+            f"given {cells!r}"
+        )
+    width = whole_number(filters, minimum=_FEWEST_FILTERS)
+    if width is None:
+        raise NetworkError(
+            f"network {name!r}: filters must be a whole number, {_FEWEST_FILTERS} at least, given {filters!r}"
+        )
+    return number, width // 24
+
+
+# Image size and figures of the networks in the paper's tables, by cells and filters. A test holds the
+# percentages of the notes to what is built.
+_PUBLISHED: dict[tuple[int, int], tuple[int, Metadata]] = {
+    (4, 1056): (
+        224,
+        {
+            "top1": 74.84,
+            "top5": 92.1,
+            "accuracy_source": IMGCLSMOB,
+            "quoted_weights": 5_300_000,
+            "quoted_macs": 564_000_000,
+            "quoted_source": NASNET,
+        },
+    ),
+    (5, 1538): (
+        299,
+        {
+            "top1": 78.6,
+            "top5": 94.2,
+            "accuracy_source": NASNET,
+            "quoted_weights": 10_900_000,
+            "quoted_macs": 2_350_000_000,
+            "quoted_source": NASNET,
+            "note": "released cells: 13 % more parameters and 14 % more MACs than quoted; only the states "
+            "nothing reads concatenated, as figure 4 draws them and the quoted totals were probably counted: "
+            "2 % and 5 % more; 1538 is the paper's figure, 24 x 64 channels are 1536",
+        },
+    ),
+    (6, 4032): (
+        331,
+        {
+            "top1": 81.83,
+            "top5": 95.76,
+            "accuracy_source": IMGCLSMOB,
+            "quoted_weights": 88_900_000,
+            "quoted_macs": 23_800_000_000,
+            "quoted_source": NASNET,
+        },
+    ),
+    (7, 1920): (
+        299,
+        {
+            "top1": 80.8,
+            "top5": 95.3,
+            "accuracy_source": NASNET,
+            "quoted_weights": 22_600_000,
+            "quoted_macs": 4_930_000_000,
+            "quoted_source": NASNET,
+            "note": "released cells: 9 % more parameters and 9 % more MACs than quoted; only the states "
+            "nothing reads concatenated, as figure 4 draws them and the quoted totals were probably counted: "
+            "1 % and 0 % fewer",
+        },
+    ),
+}
+
+
+def nasnet_a(*, cells: int = 4, filters: int = 1056, batch: int = 1, image_size: int = 224) -> Network:
+    """Build NASNet-A (`cells` @ `filters`) of the released cells.
+
+    Up to 4 cells it begins and skips as the released mobile model does (32 channels first), beyond as the
+    large one (96, and the cell after a reduction reads past it). Raises `NetworkError` as `nasnet` does.
+    """
+    name = f"nasnet_a_{cells}_{filters}"
+    _sizes(name, cells, filters)
+    large = cells > 4
+    published_at, figures = _PUBLISHED.get((cells, filters), (0, {}))
     return nasnet(
         NORMAL_A,
         REDUCTION_A,
-        name=f"nasnet_a_{cells}_{filters}",
+        name=name,
         cells=cells,
         filters=filters,
-        stem=stem,
+        stem=96 if large else 32,
+        skip=large,
         batch=batch,
         image_size=image_size,
         metadata={
@@ -126,62 +217,26 @@ def _nasnet_a(
             "source": "Zoph, Vasudevan, Shlens, Le: Learning Transferable Architectures for Scalable Image "
             "Recognition, CVPR 2018 (arXiv 2017)",
             "dataset": "ImageNet",
-            **(figures if image_size == published_at else {}),
+            **published(image_size == published_at, figures),
         },
     )
 
 
 def nasnet_a_4_1056(*, batch: int = 1, image_size: int = 224) -> Network:
     """Build NASNet-A (4 @ 1056), the mobile one, for 224x224 images."""
-    figures: Metadata = {
-        "top1": 74.84,
-        "top5": 92.1,
-        "accuracy_source": IMGCLSMOB,
-        "quoted_weights": 5_300_000,
-        "quoted_macs": 564_000_000,
-        "quoted_source": NASNET,
-    }
-    return _nasnet_a(4, 1056, 32, batch, image_size, 224, figures)
+    return nasnet_a(cells=4, filters=1056, batch=batch, image_size=image_size)
 
 
 def nasnet_a_5_1538(*, batch: int = 1, image_size: int = 299) -> Network:
     """Build NASNet-A (5 @ 1538) for 299x299 images: 64 channels in the first stage, 1536 at the end."""
-    figures: Metadata = {
-        "top1": 78.6,
-        "top5": 94.2,
-        "accuracy_source": NASNET,
-        "quoted_weights": 10_900_000,
-        "quoted_macs": 2_350_000_000,
-        "quoted_source": NASNET,
-        "note": "1538 is the paper's figure, 24 x 64 channels are 1536; the cells of 4 @ 1056 and 6 @ 4032, whose "
-        "totals the paper confirms, come to 13 % more parameters here than it quotes",
-    }
-    return _nasnet_a(5, 1538, 96, batch, image_size, 299, figures)
+    return nasnet_a(cells=5, filters=1538, batch=batch, image_size=image_size)
 
 
 def nasnet_a_6_4032(*, batch: int = 1, image_size: int = 331) -> Network:
     """Build NASNet-A (6 @ 4032), the large one, for 331x331 images."""
-    figures: Metadata = {
-        "top1": 81.83,
-        "top5": 95.76,
-        "accuracy_source": IMGCLSMOB,
-        "quoted_weights": 88_900_000,
-        "quoted_macs": 23_800_000_000,
-        "quoted_source": NASNET,
-    }
-    return _nasnet_a(6, 4032, 96, batch, image_size, 331, figures)
+    return nasnet_a(cells=6, filters=4032, batch=batch, image_size=image_size)
 
 
 def nasnet_a_7_1920(*, batch: int = 1, image_size: int = 299) -> Network:
     """Build NASNet-A (7 @ 1920) for 299x299 images."""
-    figures: Metadata = {
-        "top1": 80.8,
-        "top5": 95.3,
-        "accuracy_source": NASNET,
-        "quoted_weights": 22_600_000,
-        "quoted_macs": 4_930_000_000,
-        "quoted_source": NASNET,
-        "note": "the cells of 4 @ 1056 and 6 @ 4032, whose totals the paper confirms, come to 9 % more "
-        "parameters here than it quotes",
-    }
-    return _nasnet_a(7, 1920, 96, batch, image_size, 299, figures)
+    return nasnet_a(cells=7, filters=1920, batch=batch, image_size=image_size)

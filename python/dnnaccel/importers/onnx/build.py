@@ -52,7 +52,7 @@ def build_network(model: onnx.ModelProto, file: str, *, dims: Mapping[str, int],
     for given, shape in inputs.items():
         graph.values[given] = Activation(graph.fresh(given, f"input_{len(graph.names)}"), shape)
     # Constants first: layers look ahead for them.
-    for node in sorted(ordered, key=lambda one: one.operator != "Constant"):
+    for node in sorted(ordered, key=lambda one: one.operator != "Constant" or bool(one.inputs)):
         if not (node.outputs and node.outputs[0] in graph.done):
             _read(graph, node)
     return _finished(graph, file, inputs, model, name)
@@ -92,6 +92,8 @@ def _read(graph: Graph, node: Node) -> None:
     for index, (name, value) in enumerate(zip(node.outputs, found, strict=False)):
         if value is not None:
             graph.values[name] = value
+        elif foldable and graph.used(name):
+            raise node.error(f"has {len(node.outputs)} outputs that are read; only the first is constant")
         elif graph.used(name) and not _taken_in(graph, name):
             graph.values[name] = opaque_output(graph, node, index)
 

@@ -220,7 +220,8 @@ def _concat(graph: Graph, node: Node, given: Sequence[Constant]) -> Constant:
     first = given[0].shape
     axis = node.axis(node.integer("axis", 0), len(first))
     for one in given:
-        if (*one.shape[:axis], *one.shape[axis + 1 :]) != (*first[:axis], *first[axis + 1 :]):
+        alike = (*one.shape[:axis], *one.shape[axis + 1 :]) == (*first[:axis], *first[axis + 1 :])
+        if len(one.shape) != len(first) or not alike:
             raise node.error(f"{one.shape} does not meet {first}; only axis {axis} may differ")
     shape = (*first[:axis], sum(one.shape[axis] for one in given), *first[axis + 1 :])
     arrays = [one.array for one in given if one.array is not None]

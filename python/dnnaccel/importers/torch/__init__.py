@@ -16,8 +16,8 @@ def from_torch(module: Any, example_inputs: Any, *, name: str | None = None) -> 
 
     The module is exported in evaluation mode, and put back as it was. Layers are called by the paths of their
     modules (``layer1.0.conv1``); operations outside the modules of `torch.nn` by the path of the module that
-    does them and the operator (``layer1.0.add``). Shapes alone matter: example inputs, and the module, may live
-    on the meta device.
+    does them and the operator (``layer1.0.add``). Shapes alone matter: example inputs, and the module, may
+    live on the meta device.
 
     Operators that dnnaccel has no layer for become `layers.Opaque`: without MACs, with their traffic.
     `metadata["unknown_operators"]` lists them with their counts. Masks of attention are left out, as in the

@@ -34,8 +34,8 @@ def export(module: Any, example_inputs: Any) -> Exported:
         example_inputs, given = (), dict(example_inputs)
     if not isinstance(example_inputs, tuple | list):
         raise NetworkError(
-            "from_torch takes a tensor, a tuple of arguments or a dict of keyword arguments as example_inputs, "
-            f"given {type(example_inputs).__name__}"
+            "from_torch takes a tensor, a tuple of arguments or a dict of keyword arguments as "
+            f"example_inputs, given {type(example_inputs).__name__}"
         )
     program = _program(torch, module, tuple(example_inputs), given)
     return _Reader(module, program).read()

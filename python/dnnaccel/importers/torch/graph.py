@@ -84,7 +84,7 @@ class Graph:
     # What becomes of it.
 
     def name(self, call: Call, suffix: str = "", weights: Constant | None = None) -> str:
-        """Return a fresh name for a layer of `call`: the module's path, or that of its weights, if it can be."""
+        """Return a fresh name for a layer of `call`: the path of its module or weights if it can be."""
         if call.leaf and call.path:
             base = call.path
         elif weights is not None and weights.origin is not None:
@@ -164,7 +164,7 @@ class Graph:
         return self.add(Reshape(name=self.name(call), shape=layer_shape(shape), **read), shape)
 
     def _shuffled(self, middle: Layer | None, shape: Shape, call: Call) -> Activation | None:
-        """Return a channel shuffle if `middle` is the middle of one: split, exchanged, and joined to `shape`."""
+        """Return a channel shuffle if `middle` is the middle of one: split, exchanged, joined to `shape`."""
         if not isinstance(middle, Permute) or middle.axes != (0, 2, 1, 3, 4):
             return None
         split = self.layers.get(middle.inputs[0])

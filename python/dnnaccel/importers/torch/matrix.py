@@ -167,7 +167,7 @@ def _cell(
 
 
 def _last_states(graph: Graph, call: Call, ends: list[Activation], directions: int) -> Activation:
-    """Return the states after the last step of every layer and direction: (layers * directions, N, hidden)."""
+    """Return every layer's and direction's state after its last step: (layers * directions, N, hidden)."""
     states: list[Activation] = []
     for index, end in enumerate(ends):
         batch, steps, hidden = end.shape
