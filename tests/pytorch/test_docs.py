@@ -11,9 +11,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "import.md"
 
 
 def test_the_example_prints_what_the_page_says() -> None:
-    blocks = re.findall(
-        r"^```py\n(.*?)^```\n\n<!-- output -->\n```text\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S
-    )
+    blocks = re.findall(r"^```py\n(.*?)^```\n\n```text\n(.*?)^```", PAGE.read_text("utf-8"), re.M | re.S)
     assert len(blocks) == 1
     code, output = blocks[0]
     printed = io.StringIO()

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from dnnaccel import Network, NetworkError, from_torch, simulate
@@ -136,10 +137,14 @@ class Odd(nn.Module):
 
 def flops(module: nn.Module, *inputs: torch.Tensor) -> int:
     """What torch's own counter finds: it counts a multiply-accumulate as two."""
-    # The counter does not know the fused layers of torch's fast path.
+    # The counter knows neither the fused layers of torch's fast path nor the CPU's fused attention.
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
+        with (
+            FlopCounterMode(display=False) as counter,
+            sdpa_kernel(SDPBackend.MATH),
+            torch.no_grad(),
+        ):
             module.eval()(*inputs)
     finally:
         torch.backends.mha.set_fastpath_enabled(True)
@@ -184,6 +189,23 @@ def test_a_residual_network_layer_by_layer() -> None:
     assert net["adaptive_avg_pool2d"].kind == "global_avg_pool"
     assert net["view"].kind == "flatten"
     assert simulate(net, "eyeriss").macs == net.total_macs
+
+
+@pytest.mark.parametrize("axes", [(1,), (2,), (3,), (1, 2), (1, 3), (2, 3), (1, 2, 3), (-1, 1)])
+@pytest.mark.parametrize("kept", [True, False])
+def test_means_over_any_axes(axes: tuple[int, ...], kept: bool) -> None:
+    class Mean(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.mean(axes, keepdim=kept) + x.amax(axes, keepdim=kept)
+
+    given = torch.zeros(2, 3, 4, 5)
+    net = from_torch(Mean(), given)
+    shape = tuple(Mean()(given).shape)
+    assert list(net.outputs.values()) == [(*shape, 1)[: max(2, len(shape))]]
+    means = [layer for layer in net if layer.kind == "global_avg_pool"]
+    assert [layer.ops for layer in means] == [120]
+    assert {layer.kind for layer in net} >= {"global_avg_pool", "global_max_pool", "add"}
+    assert "unknown_operators" not in net.metadata
 
 
 def test_shuffles_are_found() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from dnnaccel.importers.torch.graph import Graph, Operator
 from dnnaccel.importers.torch.values import Activation, Call, Constant, NotCounted, Outputs, Value
 from dnnaccel.layers import (
@@ -139,18 +141,19 @@ def _adaptive_pool(graph: Graph, call: Call) -> Value | Outputs:
 
 
 def _mean(graph: Graph, call: Call) -> Value:
-    """The mean over rows and columns of an image, or over one axis of a sequence."""
+    """The mean or the largest over some axes: the rows of an image whose channels are the other axes."""
     x = graph.activation(call, "self")
     rank = len(x.shape)
     dims = call.arguments.get("dim") or ()
     axes = sorted(axis % rank for axis in (dims if isinstance(dims, tuple) else (dims,)))
-    if rank == 4 and axes == [2, 3]:
-        image = x
-    elif rank == 3 and axes in ([1], [2]):
-        ordered = graph.permute(x, (0, 2, 1), call) if axes == [1] else x
-        image = graph.reshape(ordered, (*ordered.shape, 1), call)
-    else:
-        raise NotCounted(f"aten.{call.operator}")
+    kept = [axis for axis in range(rank) if axis not in axes]
+    if not axes or 0 in axes:
+        raise NotCounted(f"aten.{call.operator} (batch)")
+    image = x
+    if (rank, axes) != (4, [2, 3]):
+        ordered = graph.permute(x, (*kept, *axes), call)
+        channels, rows = (prod(x.shape[axis] for axis in those) for those in (kept[1:], axes))
+        image = graph.reshape(ordered, (x.shape[0], channels, rows, 1), call)
     kind = GlobalAvgPool2d if call.operator == "mean" else GlobalMaxPool2d
     return graph.reshape(graph.add(kind(name=graph.name(call), **graph.read(image))), call.shape, call)
 
