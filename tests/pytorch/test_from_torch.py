@@ -257,6 +257,41 @@ def test_last_states_are_cut_from_the_sequence() -> None:
     assert "unknown_operators" not in net.metadata
 
 
+class Decoder(nn.Module):
+    """A block of GPT-2 as it is often written, with a mask in a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(30, 16)
+        self.positions = nn.Embedding(12, 16)
+        self.qkv = nn.Linear(16, 48)
+        self.out = nn.Linear(16, 16)
+        self.register_buffer("mask", torch.tril(torch.ones(12, 12)).view(1, 1, 12, 12))
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        batch, steps = ids.shape
+        x = self.tokens(ids) + self.positions(torch.arange(steps, device=ids.device))
+        q, k, v = (one.view(batch, steps, 4, 4).transpose(1, 2) for one in self.qkv(x).split(16, dim=2))
+        scores = (q @ k.transpose(-2, -1)) * 0.5
+        scores = scores.masked_fill(self.mask[:, :, :steps, :steps] == 0, float("-inf"))
+        y = (functional.softmax(scores, dim=-1) @ v).transpose(1, 2).contiguous().view(batch, steps, 16)
+        return x + self.out(y)
+
+
+def test_names_are_those_of_modules_and_operators_without_gaps() -> None:
+    net = from_torch(Decoder(), torch.zeros(2, 9, dtype=torch.long))
+    assert [layer.name for layer in net] == [
+        *("tokens", "positions", "qkv", "split", "split_2", "split_3"),
+        *("view", "transpose", "view_2", "view_3", "transpose_2", "transpose_3"),
+        *("matmul", "mul", "softmax", "matmul_2", "transpose_4", "view_4", "out", "add"),
+    ]
+    assert net.total_macs == 2 * (9 * 16 * 64 + 2 * 4 * 9 * 9 * 4)
+    assert "unknown_operators" not in net.metadata
+    line = from_torch(nn.Sequential(nn.Conv1d(4, 6, 3), nn.MaxPool1d(2)), torch.zeros(1, 4, 10))
+    assert [layer.name for layer in line] == ["0.reshape", "0", "1", "1.reshape"]
+    assert [layer.kind for layer in line] == ["reshape", "conv2d", "max_pool", "reshape"]
+
+
 def test_an_unknown_operator_is_kept_with_its_traffic(tmp_path: Path) -> None:
     class Unusual(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

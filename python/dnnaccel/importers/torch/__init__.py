@@ -21,7 +21,8 @@ def from_torch(module: Any, example_inputs: Any, *, name: str | None = None) -> 
 
     Operators that dnnaccel has no layer for become `layers.Opaque`: without MACs, with their traffic.
     `metadata["unknown_operators"]` lists them with their counts. Masks of attention are left out, as in the
-    networks of the zoo, and first states of recurrent layers are zero.
+    networks of the zoo (of `masked_fill` if the mask is constant), and first states of recurrent layers are
+    zero.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from dnnaccel.importers.torch.values import (
     Ref,
     Value,
 )
-from dnnaccel.layers import Layer, Opaque
+from dnnaccel.layers import Opaque
 from dnnaccel.network import Network
 
 __all__ = ["OPERATORS", "build_network"]
@@ -44,7 +44,7 @@ def build_network(exported: Exported, *, name: str | None) -> Network:
             graph.values[call.id] = _read(graph, call)
         except LayerError as error:
             raise NetworkError(f"from_torch: {call.operator} in {call.path or title!r}: {error}") from None
-    layers = _needed(graph, exported.outputs)
+    layers = graph.needed(exported.outputs)
     if not layers:
         raise NetworkError(f"from_torch: {title} computes nothing from its inputs by layers")
     read = {source for layer in layers for source in layer.inputs}
@@ -83,21 +83,6 @@ def _item(graph: Graph, call: Call) -> Value | None:
     if several is None or isinstance(several, Activation | Constant):
         return several
     return several(index)
-
-
-def _needed(graph: Graph, outputs: tuple[str, ...]) -> list[Layer]:
-    """Return the layers that the outputs depend on: views that another layer has taken in are none."""
-    wanted: set[str] = set()
-    for output in outputs:
-        value = graph.values.get(output)
-        if isinstance(value, Activation):
-            wanted.add(value.layer)
-    found: list[Layer] = []
-    for layer in reversed(graph.layers.values()):
-        if layer.name in wanted:
-            found.append(layer)
-            wanted.update(layer.inputs)
-    return found[::-1]
 
 
 def _notes(exported: Exported, net: Network) -> dict[str, str]:

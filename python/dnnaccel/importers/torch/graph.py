@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from dnnaccel.importers.torch.values import (
@@ -20,6 +20,12 @@ from dnnaccel.layers import ChannelShuffle, Flatten, Layer, Opaque, Permute, Res
 
 __all__ = ["Graph", "Operator"]
 
+# Views that the module itself asks for; those that a layer needs are called by what they do.
+_VIEWS = frozenset(
+    ("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze", "expand")
+    + ("permute", "transpose", "t", "slice", "select", "split", "split_with_sizes", "chunk", "unbind")
+)
+
 Operator = Callable[["Graph", Call], "Value | Outputs"]
 """Adds a call's layers to the graph; raises `NotCounted` for a form that has no layer."""
 
@@ -32,7 +38,7 @@ class Graph:
         self.values: dict[str, Value | Outputs | None] = {**constants}
         self.inputs: dict[str, Shape] = {}
         self.layers: dict[str, Layer] = {}
-        self._names: set[str] = set()
+        self._bases: dict[str, str] = {}
         self._owners: dict[str, str] = {}
         for name, shape in inputs.items():
             source = self.fresh(name)
@@ -92,17 +98,44 @@ class Graph:
             own = own.removesuffix("weight").strip("_")
             base = ".".join(part for part in (owner, own) if part) or call.operator
         else:
-            base = f"{call.path}.{call.operator}".lstrip("._")
+            operator = call.operator.strip("_")
+            operator = "attention" if operator == "scaled_dot_product_attention" else operator
+            base = f"{call.path}.{operator}".lstrip(".")
         return self.fresh(f"{base}.{suffix}" if suffix else base)
 
     def fresh(self, name: str) -> str:
         """Return `name`, with a number if it is taken."""
         chosen, count = name, 1
-        while chosen in self._names:
+        while chosen in self._bases:
             count += 1
             chosen = f"{name}_{count}"
-        self._names.add(chosen)
+        self._bases[chosen] = name
         return chosen
+
+    def needed(self, outputs: Iterable[str]) -> list[Layer]:
+        """Return the layers that the results of the calls `outputs` depend on, numbered without gaps.
+
+        Views that another layer has taken in are none of them.
+        """
+        values = [self.values.get(output) for output in outputs]
+        wanted = {value.layer for value in values if isinstance(value, Activation)}
+        found: list[Layer] = []
+        for layer in reversed(self.layers.values()):
+            if layer.name in wanted:
+                found.append(layer)
+                wanted.update(layer.inputs)
+        bases, self._bases = self._bases, {name: name for name in self.inputs}
+        names = {name: name for name in self.inputs}
+        names |= {layer.name: self.fresh(bases[layer.name]) for layer in reversed(found)}
+        return [
+            dataclasses.replace(
+                layer,
+                name=names[layer.name],
+                inputs=tuple(names[one] for one in layer.inputs),
+                weights_from=names.get(layer.weights_from or ""),
+            )
+            for layer in reversed(found)
+        ]
 
     def add(self, layer: Layer, shape: Shape | None = None) -> Activation:
         """Add a layer; `shape` is torch's where that has fewer than two axes."""
@@ -145,6 +178,9 @@ class Graph:
 
     # Views.
 
+    def _view_name(self, call: Call, word: str) -> str:
+        return self.name(call, "" if call.operator in _VIEWS else word)
+
     def reshape(self, value: Activation, shape: Shape, call: Call) -> Activation:
         """Return `value` under another shape; of several reshapes in a row the last one counts."""
         if value.shape == shape:
@@ -160,8 +196,9 @@ class Graph:
             return Activation(source.layer, shape)
         read = self.read(source)
         if len(shape) == 2 and len(source.shape) > 2 and shape[0] == source.shape[0]:
-            return self.add(Flatten(name=self.name(call), **read))
-        return self.add(Reshape(name=self.name(call), shape=layer_shape(shape), **read), shape)
+            return self.add(Flatten(name=self._view_name(call, "flatten"), **read))
+        name = self._view_name(call, "reshape")
+        return self.add(Reshape(name=name, shape=layer_shape(shape), **read), shape)
 
     def _shuffled(self, middle: Layer | None, shape: Shape, call: Call) -> Activation | None:
         """Return a channel shuffle if `middle` is the middle of one: split, exchanged, joined to `shape`."""
@@ -185,7 +222,7 @@ class Graph:
             value = Activation(before.inputs[0], before.input_shapes[0])
         if axes == tuple(range(len(axes))):
             return value
-        return self.add(Permute(name=self.name(call), axes=axes, **self.read(value)))
+        return self.add(Permute(name=self._view_name(call, "permute"), axes=axes, **self.read(value)))
 
     def cut(self, value: Activation, axis: int, start: int, stop: int, call: Call) -> Activation:
         """Return the part of `value` from `start` up to `stop` of one axis; the first one too."""
@@ -196,7 +233,8 @@ class Graph:
             inner = self.reshape(value, (1, *value.shape), call)
             part = self.cut(inner, axis + 1, start, stop, call)
             return self.reshape(part, part.shape[1:], call)
-        layer = Slice(name=self.name(call), axis=axis, start=start, stop=stop, **self.read(value))
+        name = self._view_name(call, "slice")
+        layer = Slice(name=name, axis=axis, start=start, stop=stop, **self.read(value))
         return self.add(layer)
 
 

@@ -13,6 +13,12 @@ def _alias(graph: Graph, call: Call) -> Value:
     return graph.value(call, "input" if "input" in call.arguments else "self")
 
 
+def _masked(graph: Graph, call: Call) -> Value:
+    """A constant mask changes no sizes and is left out, as those of attention are."""
+    graph.constant(call, "mask")
+    return graph.activation(call, "self")
+
+
 def _first_alias(graph: Graph, call: Call) -> Outputs:
     value = _alias(graph, call)
 
@@ -141,6 +147,7 @@ OPERATORS: dict[str, Operator] = {
         ("alias", "clone", "contiguous", "detach", "dropout", "lift_fresh_copy", "to", "_to_copy"), _alias
     ),
     "native_dropout": _first_alias,
+    "masked_fill": _masked,
     **dict.fromkeys(
         ("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze"), _view
     ),
