@@ -21,10 +21,10 @@ from dnnaccel.layers import ChannelShuffle, Flatten, Layer, Opaque, Permute, Res
 __all__ = ["Graph", "Operator"]
 
 # Views that the module itself asks for; those that a layer needs are called by what they do.
-_VIEWS = frozenset(
-    ("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze", "expand")
-    + ("permute", "transpose", "t", "slice", "select", "split", "split_with_sizes", "chunk", "unbind")
-)
+_VIEWS = {
+    *("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze", "expand"),
+    *("permute", "transpose", "t", "slice", "select", "split", "split_with_sizes", "chunk", "unbind"),
+}
 
 Operator = Callable[["Graph", Call], "Value | Outputs"]
 """Adds a call's layers to the graph; raises `NotCounted` for a form that has no layer."""
