@@ -38,7 +38,7 @@ from dnnaccel.simulate import simulate
 
 if TYPE_CHECKING:
     from dnnaccel import arch, datasets, energy, importers, reproduce
-    from dnnaccel.importers import from_onnx, from_scalesim
+    from dnnaccel.importers import from_onnx, from_scalesim, from_torch
 
 __all__ = [
     "ArchitectureError",
@@ -71,6 +71,7 @@ __all__ = [
     "evaluate",
     "from_onnx",
     "from_scalesim",
+    "from_torch",
     "importers",
     "layers",
     "reproduce",
@@ -85,7 +86,7 @@ def __getattr__(name: str) -> Any:
     # Chips bring the YAML and validation libraries with them; few runs need datasets or published figures.
     if name in ("arch", "datasets", "energy", "importers", "reproduce"):
         return importlib.import_module(f"dnnaccel.{name}")
-    if name in ("from_onnx", "from_scalesim"):
+    if name in ("from_onnx", "from_scalesim", "from_torch"):
         return getattr(importlib.import_module("dnnaccel.importers"), name)
     raise AttributeError(f"module 'dnnaccel' has no attribute {name!r}")
 

@@ -10,9 +10,10 @@ from typing import Protocol
 from dnnaccel.errors import ImportedFileError, unknown_name
 from dnnaccel.importers.onnx import from_onnx, load_onnx_weights
 from dnnaccel.importers.scalesim import from_scalesim
+from dnnaccel.importers.torch import from_torch
 from dnnaccel.network import Network
 
-__all__ = ["READERS", "from_onnx", "from_scalesim", "load_onnx_weights", "read_network"]
+__all__ = ["READERS", "from_onnx", "from_scalesim", "from_torch", "load_onnx_weights", "read_network"]
 
 
 class Reader(Protocol):
