@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dnnaccel import _core
-from dnnaccel._lower import lift_mapping, lower_chip, lower_problem, lower_rules
+from dnnaccel._lower import leakage_per_cycle, lift_mapping, lower_chip, lower_problem, lower_rules
 from dnnaccel._zeros import lower_density
 from dnnaccel.cost import LayerReport, describe_misfit, evaluate
 from dnnaccel.dataflow import Dataflow, get
@@ -134,18 +134,21 @@ def _with_vector_work(
     """Judge the front anew where the layer has vector operations (gates), which the core does not know.
 
     They add the same energy to every mapping and set a floor under its cycles, so that the best and the new
-    front are among the mappings of the old one.
+    front are among the mappings of the old one, unless the chip leaks: then what the floor lengthens costs
+    energy too, a mapping that another beat may be the better one, and nothing is proved.
     """
     if not layer.ops:
         return found
     points: list[ParetoPoint] = []
-    costs = ((point, evaluate(layer, chip, point.mapping, density=density)) for point in found.pareto)
+    costs = [(point, evaluate(layer, chip, point.mapping, density=density)) for point in found.pareto]
     # Sorted again: where the gates set the cycles, mappings of different lengths now leak alike.
     for point, cost in sorted(costs, key=lambda pair: (pair[1].energy, pair[1].cycles)):
         if not points or cost.cycles < points[-1].cycles:
             points.append(ParetoPoint(cost.energy, cost.cycles, point.mapping))
     best = min(points, key=lambda point: _figure(objective, point.energy, point.cycles))
-    return replace(found, mapping=best.mapping, pareto=tuple(points))
+    floored = any(cost.cycles > point.cycles for point, cost in costs)
+    proved = found.optimal and not (floored and leakage_per_cycle(chip))
+    return replace(found, mapping=best.mapping, pareto=tuple(points), optimal=proved)
 
 
 def search_problems(
