@@ -13,7 +13,7 @@ from string import ascii_lowercase
 from dnnaccel.builder import NetworkBuilder
 from dnnaccel.layers import Pair
 
-__all__ = ["Branches", "Conv", "Fork", "Pool", "Step"]
+__all__ = ["Branches", "Conv", "Fork", "Module", "Pool", "Step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,9 @@ class Fork:
 
 
 Step = Conv | Pool | Fork
+
+Module = tuple[tuple[Step, ...], ...]
+"""Branches side by side, each a chain of steps."""
 
 
 class Branches:

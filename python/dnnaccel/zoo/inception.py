@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dnnaccel.builder import NetworkBuilder
 from dnnaccel.network import Metadata, Network
-from dnnaccel.zoo._branches import Branches, Conv, Fork, Pool, Step
+from dnnaccel.zoo._branches import Branches, Conv, Fork, Module, Pool
 from dnnaccel.zoo._sources import IMGCLSMOB, NASNET, published
 
 __all__ = ["inception_v2", "inception_v3", "inception_v4"]
-
-_Module = tuple[tuple[Step, ...], ...]
 
 _MAX, _AVG, _HALVE = Pool("max"), Pool("avg"), Pool("max", stride=2)
 _WIDE, _TALL = (1, 7), (7, 1)
@@ -67,7 +65,7 @@ def inception_v2(*, batch: int = 1, image_size: int = 224) -> Network:
     tip = build.pool("2", halve)
     for name, (one, reduce3, three, reduce5, five, project), kind in _V2:
         stride = 1 if one else 2
-        branches: _Module = (
+        branches: Module = (
             (Conv(reduce3), Conv(three, 3, stride)),
             (Conv(reduce5), Conv(five, 3), Conv(five, 3, stride)),
             (Pool(kind), Conv(project)) if one else (halve,),
@@ -105,7 +103,7 @@ def inception_v3(*, batch: int = 1, image_size: int = 299) -> Network:
         tip = build.module(name, grid35(64, (48, 64), (64, 96), project), tip)
     tip = build.module("6a", _grid35_to_17(384, (64, 96, 96)), tip)
     for name, inner in (("6b", 128), ("6c", 160), ("6d", 160), ("6e", 192)):
-        branches: _Module = (
+        branches: Module = (
             (Conv(192),),
             (Conv(inner), Conv(inner, _WIDE), Conv(192, _TALL)),
             (Conv(inner), *(Conv(inner, k) for k in (_TALL, _WIDE, _TALL)), Conv(192, _WIDE)),
@@ -160,7 +158,7 @@ def inception_v4(*, batch: int = 1, image_size: int = 299) -> Network:
     tip = build.module("5a", _grid35_to_17(384, (192, 224, 256)), tip)
     for letter in "abcdefg":
         chain = zip((192, 224, 224, 256), (_TALL, _WIDE, _TALL, _WIDE), strict=True)
-        branches: _Module = (
+        branches: Module = (
             (Conv(384),),
             (Conv(192), Conv(224, _WIDE), Conv(256, _TALL)),
             (Conv(192), *(Conv(channels, kernel) for channels, kernel in chain)),
@@ -207,18 +205,18 @@ def stem_v4(build: Branches, factors: tuple[tuple[int, int], tuple[int, int]], *
     build.conv("2a", Conv(32, 3, valid=True))
     tip = build.conv("2b", Conv(64, 3))
     tip = build.module("3a", ((_HALVE,), (Conv(96, 3, 2, valid=True),)), tip)
-    branches: _Module = (
+    branches: Module = (
         (Conv(64), Conv(96, 3, valid=True)),
         (Conv(64), *(Conv(64, kernel) for kernel in factors), Conv(96, 3, valid=True)),
     )
     tip = build.module("3b", branches, tip)
-    halves: _Module = ((Conv(192, 3, 2, valid=True),), (_HALVE,))
+    halves: Module = ((Conv(192, 3, 2, valid=True),), (_HALVE,))
     return build.module("3c", halves[::-1] if pool_first else halves, tip)
 
 
 def grid35(
     one: int, five: tuple[int, int], double: tuple[int, int], project: int, *, kernel: int = 5
-) -> _Module:
+) -> Module:
     """Return the module of the 35x35 grid: 1x1, `kernel` square, two 3x3, and a projected average."""
     return (
         (Conv(one),),
@@ -228,7 +226,7 @@ def grid35(
     )
 
 
-def _grid35_to_17(single: int, double: tuple[int, int, int]) -> _Module:
+def _grid35_to_17(single: int, double: tuple[int, int, int]) -> Module:
     return (
         (Conv(single, 3, 2, valid=True),),
         (Conv(double[0]), Conv(double[1], 3), Conv(double[2], 3, 2, valid=True)),

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from dnnaccel.builder import NetworkBuilder
 from dnnaccel.network import Metadata, Network
-from dnnaccel.zoo._branches import Branches, Conv, Pool, Step
+from dnnaccel.zoo._branches import Branches, Conv, Module, Pool
 from dnnaccel.zoo._sources import IMGCLSMOB, NASNET, published
 from dnnaccel.zoo.inception import grid35, stem_v3
 
 __all__ = ["inception_resnet_v2"]
 
-_Module = tuple[tuple[Step, ...], ...]
-
-_BLOCK35: _Module = (
+_BLOCK35: Module = (
     (Conv(32),),
     (Conv(32), Conv(32, 3)),
     (Conv(32), Conv(48, 3), Conv(64, 3)),
 )
-_BLOCK17: _Module = ((Conv(192),), (Conv(128), Conv(160, (1, 7)), Conv(192, (7, 1))))
-_BLOCK8: _Module = ((Conv(192),), (Conv(192), Conv(224, (1, 3)), Conv(256, (3, 1))))
-_REDUCE35: _Module = (
+_BLOCK17: Module = ((Conv(192),), (Conv(128), Conv(160, (1, 7)), Conv(192, (7, 1))))
+_BLOCK8: Module = ((Conv(192),), (Conv(192), Conv(224, (1, 3)), Conv(256, (3, 1))))
+_REDUCE35: Module = (
     (Conv(384, 3, 2, valid=True),),
     (Conv(256), Conv(256, 3), Conv(384, 3, 2, valid=True)),
     (Pool("max", stride=2),),
 )
-_REDUCE17: _Module = (
+_REDUCE17: Module = (
     (Conv(256), Conv(384, 3, 2, valid=True)),
     (Conv(256), Conv(288, 3, 2, valid=True)),
     (Conv(256), Conv(288, 3), Conv(320, 3, 2, valid=True)),
@@ -75,7 +73,7 @@ def inception_resnet_v2(*, batch: int = 1, image_size: int = 299) -> Network:
 def _residual(
     build: Branches,
     name: str,
-    branches: _Module,
+    branches: Module,
     tip: str,
     *,
     channels: int,

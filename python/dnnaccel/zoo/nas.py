@@ -30,6 +30,11 @@ class _Site:
     stride: int
     shifted: bool
 
+    @property
+    def halves_shifted(self) -> bool:
+        """Whether it halves the image, and halves the other pixels."""
+        return self.shifted and self.stride > 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Combination:
@@ -234,7 +239,7 @@ def _identity(b: NetworkBuilder, site: _Site) -> str:
 
 def _plain(kernel: int, dilation: int = 1) -> _Operation:
     def add(b: NetworkBuilder, site: _Site) -> str:
-        tip = _entered(b, site)
+        tip = _entered(b, site, site.halves_shifted)
         b.conv2d(
             f"{site.name}_conv",
             out_channels=site.channels,
@@ -245,7 +250,7 @@ def _plain(kernel: int, dilation: int = 1) -> _Operation:
             bias=False,
             after=tip,
         )
-        _leave(b, site, site.shifted and site.stride > 1)
+        _leave(b, site, site.halves_shifted)
         return b.batch_norm(f"{site.name}_norm")
 
     return add
@@ -260,7 +265,7 @@ def _factored(kernel: int) -> _Operation:
             stride=(1, site.stride),
             padding=(0, kernel // 2),
             bias=False,
-            after=_entered(b, site),
+            after=_entered(b, site, site.halves_shifted),
         )
         b.conv2d(
             f"{site.name}_column",
@@ -270,7 +275,7 @@ def _factored(kernel: int) -> _Operation:
             padding=(kernel // 2, 0),
             bias=False,
         )
-        _leave(b, site, site.shifted and site.stride > 1)
+        _leave(b, site, site.halves_shifted)
         return b.batch_norm(f"{site.name}_norm")
 
     return add
@@ -303,7 +308,7 @@ def _separable(kernel: int) -> _Operation:
 
 def _pooled(kind: str, kernel: int) -> _Operation:
     def add(b: NetworkBuilder, site: _Site) -> str:
-        shifted = site.shifted and site.stride > 1
+        shifted = site.halves_shifted
         tip, padding = site.source, kernel // 2
         if shifted:
             tip = b.pad(f"{site.name}_pad", rows=(1, 0), columns=(1, 0), after=tip)
@@ -329,10 +334,10 @@ def _pooled(kind: str, kernel: int) -> _Operation:
     return add
 
 
-def _entered(b: NetworkBuilder, site: _Site, shifted: bool | None = None) -> str:
+def _entered(b: NetworkBuilder, site: _Site, shifted: bool) -> str:
     """Add the activation that stands before every convolution, and the zeros of a shifted one."""
     tip = b.relu(f"{site.name}_relu", after=site.source)
-    if site.shifted and site.stride > 1 if shifted is None else shifted:
+    if shifted:
         tip = b.pad(f"{site.name}_pad", rows=(1, 0), columns=(1, 0))
     return tip
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dnnaccel.builder import NetworkBuilder
 from dnnaccel.layers import Conv2d
 from dnnaccel.network import Metadata, Network
-from dnnaccel.zoo._branches import Branches, Conv, Pool, Step
+from dnnaccel.zoo._branches import Branches, Conv, Module, Pool
 from dnnaccel.zoo._sources import IMGCLSMOB, NASNET, published
 from dnnaccel.zoo.inception import stem_v4
 
@@ -21,12 +21,12 @@ _Chains = tuple[tuple[Conv, ...], ...]
 _BLOCK_A: _Chains = ((Conv(32), Conv(48, 3), Conv(64, 3)), (Conv(32), Conv(32, 3)), (Conv(32),))
 _BLOCK_B: _Chains = ((Conv(128), Conv(160, (1, 7)), Conv(192, (7, 1))), (Conv(192),))
 _BLOCK_C: _Chains = ((Conv(192), Conv(224, (1, 3)), Conv(256, (3, 1))), (Conv(192),))
-_REDUCE_A: tuple[tuple[Step, ...], ...] = (
+_REDUCE_A: Module = (
     (Conv(256), Conv(256, 3), Conv(384, 3, 2, valid=True)),
     (Conv(384, 3, 2, valid=True),),
     (Pool("max", stride=2),),
 )
-_REDUCE_B: tuple[tuple[Step, ...], ...] = (
+_REDUCE_B: Module = (
     (Conv(256), Conv(256, 3), Conv(256, 3, 2, valid=True)),
     (Conv(256), Conv(256, 3, 2, valid=True)),
     (Conv(256), Conv(384, 3, 2, valid=True)),
