@@ -139,14 +139,21 @@ class Network:
     @property
     def total_weights(self) -> int:
         """Elements of all weights of convolutions, matrix products and recurrent cells; shared ones once."""
+        return sum(self.own_weights().values())
+
+    def own_weights(self) -> dict[str, int]:
+        """Return every layer's weights by its name; shared ones stand at the first to multiply by them."""
         owners: dict[str, str] = {}
-        counted: dict[str, int] = {}
+        counted: set[str] = set()
+        own: dict[str, int] = {}
         for layer in self.layers:
             owner = layer.name if layer.weights_from is None else owners[layer.weights_from]
             owners[layer.name] = owner
+            own[layer.name] = 0 if owner in counted else layer.weights
             # An embedding's table has no weights of its own, but is one where a matrix product uses it.
-            counted[owner] = max(counted.get(owner, 0), layer.weights)
-        return sum(counted.values())
+            if layer.weights:
+                counted.add(owner)
+        return own
 
     @property
     def total_parameters(self) -> int:

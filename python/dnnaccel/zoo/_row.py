@@ -83,7 +83,7 @@ class NetworkRow:
         """Return the row of any network."""
         convs, fcs, rest = _sorted(net.layers)
         shapes = [(layer.input_shapes[0][1], layer.output_shape[1]) for layer in convs]
-        own = _own_weights(net)
+        own = net.own_weights()
         conv_weights, conv_macs = _sizes(convs, own)
         fc_weights, fc_macs = _sizes(fcs, own)
         other_weights, other_macs = _sizes(rest, own)
@@ -151,20 +151,6 @@ def _sorted(
         else:
             rest.append(layer)
     return convs, fcs, rest
-
-
-def _own_weights(net: Network) -> dict[str, int]:
-    """Return each layer's weights; those that several use stand at the first to multiply by them."""
-    owners: dict[str, str] = {}
-    counted: set[str] = set()
-    own: dict[str, int] = {}
-    for layer in net.layers:
-        owner = layer.name if layer.weights_from is None else owners[layer.weights_from]
-        owners[layer.name] = owner
-        own[layer.name] = 0 if owner in counted else layer.weights
-        if layer.weights:
-            counted.add(owner)
-    return own
 
 
 def _sizes(layers: Sequence[Layer], own: Mapping[str, int]) -> tuple[int, int]:
