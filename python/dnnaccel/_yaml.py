@@ -95,7 +95,10 @@ def parse(
     except yaml.MarkedYAMLError as fault:
         mark = fault.problem_mark or fault.context_mark
         line = 1 if mark is None else mark.line + 1
-        raise error(f"{name}:{line}: is not valid YAML: {fault.problem}") from None
+        # Some versions of libyaml have a bound of their own and read ahead to it.
+        deep = "nesting depth" in str(fault.problem)
+        said = _too_deep(noun) if deep else f"is not valid YAML: {fault.problem}"
+        raise error(f"{name}:{line}: {said}") from None
     except yaml.YAMLError as fault:
         # What libyaml alone refuses, such as nesting beyond its own bound.
         raise error(f"{name}: is not valid YAML: {' '.join(str(fault).split())}") from None
@@ -198,6 +201,10 @@ def _scalar(text: str) -> object:
     return float(text) if _FLOAT.fullmatch(text) else text
 
 
+def _too_deep(noun: str) -> str:
+    return f"nested more than {MAX_DEPTH} deep; a {noun}'s YAML file needs four"
+
+
 class _Builder:
     """Builds plain data from YAML events without recursion."""
 
@@ -255,7 +262,7 @@ class _Builder:
                 self.put(event.value if event.style else _scalar(event.value), line)
             return
         if len(self.open) >= MAX_DEPTH:
-            self.fail(line, f"nested more than {MAX_DEPTH} deep; a {self.noun}'s YAML file needs four")
+            self.fail(line, _too_deep(self.noun))
         if self.open and isinstance(self.open[-1][0], dict) and self.keys[-1] is None:
             self.fail(line, "a key must be a word")
         collection: dict[str, Any] | list[Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
