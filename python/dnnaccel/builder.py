@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from dnnaccel import layers as kinds
 from dnnaccel.errors import unknown_name
 from dnnaccel.layers import Layer, Pair, Shape
-from dnnaccel.network import Metadata, Network, bind, check_inputs, check_links, check_new
+from dnnaccel.network import Metadata, Network, bind, bind_new, check_inputs, check_links, check_new
 
 __all__ = ["NetworkBuilder"]
+
+_Bind = Callable[[Layer, tuple[str, ...], Mapping[str, Shape]], Layer]
 
 
 class NetworkBuilder:
@@ -54,6 +56,9 @@ class NetworkBuilder:
 
     def append(self, layer: Layer) -> str:
         """Add a layer of any kind; one without `inputs` reads the layer added before it."""
+        return self._add(layer, bind)
+
+    def _add(self, layer: Layer, bind: _Bind = bind_new) -> str:
         check_new(self._name, layer.name, self._shapes)
         check_links(self._name, layer, self._shapes)
         layer = bind(layer, layer.inputs or (self._last,), self._shapes)
@@ -80,7 +85,7 @@ class NetworkBuilder:
         after: str | None = None,
     ) -> str:
         """Add a `layers.Conv2d`."""
-        return self.append(
+        return self._add(
             kinds.Conv2d(
                 name=name,
                 inputs=_names(after),
@@ -107,7 +112,7 @@ class NetworkBuilder:
         after: str | None = None,
     ) -> str:
         """Add a `layers.DepthwiseConv2d`."""
-        return self.append(
+        return self._add(
             kinds.DepthwiseConv2d(
                 name=name,
                 inputs=_names(after),
@@ -130,7 +135,7 @@ class NetworkBuilder:
         after: str | None = None,
     ) -> str:
         """Add a `layers.Linear`; an image must be flattened before it."""
-        return self.append(
+        return self._add(
             kinds.Linear(
                 name=name,
                 inputs=_names(after),
@@ -142,7 +147,7 @@ class NetworkBuilder:
 
     def matmul(self, name: str, *, after: Sequence[str]) -> str:
         """Add a `layers.MatMul` of the two activations that `after` names, left and right."""
-        return self.append(kinds.MatMul(name=name, inputs=_names(after)))
+        return self._add(kinds.MatMul(name=name, inputs=_names(after)))
 
     def max_pool(
         self,
@@ -155,7 +160,7 @@ class NetworkBuilder:
         after: str | None = None,
     ) -> str:
         """Add a `layers.MaxPool2d`; the stride is the kernel unless given."""
-        return self.append(
+        return self._add(
             kinds.MaxPool2d(
                 name=name,
                 inputs=_names(after),
@@ -178,7 +183,7 @@ class NetworkBuilder:
         after: str | None = None,
     ) -> str:
         """Add a `layers.AvgPool2d`; the stride is the kernel unless given."""
-        return self.append(
+        return self._add(
             kinds.AvgPool2d(
                 name=name,
                 inputs=_names(after),
@@ -192,81 +197,81 @@ class NetworkBuilder:
 
     def global_avg_pool(self, name: str, *, after: str | None = None) -> str:
         """Add a `layers.GlobalAvgPool2d`."""
-        return self.append(kinds.GlobalAvgPool2d(name=name, inputs=_names(after)))
+        return self._add(kinds.GlobalAvgPool2d(name=name, inputs=_names(after)))
 
     def global_max_pool(self, name: str, *, after: str | None = None) -> str:
         """Add a `layers.GlobalMaxPool2d`."""
-        return self.append(kinds.GlobalMaxPool2d(name=name, inputs=_names(after)))
+        return self._add(kinds.GlobalMaxPool2d(name=name, inputs=_names(after)))
 
     def lrn(self, name: str, *, size: int = 5, after: str | None = None) -> str:
         """Add a `layers.LRN` over `size` channels."""
-        return self.append(kinds.LRN(name=name, inputs=_names(after), size=size))
+        return self._add(kinds.LRN(name=name, inputs=_names(after), size=size))
 
     def relu(self, name: str, *, after: str | None = None) -> str:
         """Add a `layers.ReLU`."""
-        return self.append(kinds.ReLU(name=name, inputs=_names(after)))
+        return self._add(kinds.ReLU(name=name, inputs=_names(after)))
 
     def sigmoid(self, name: str, *, after: str | None = None) -> str:
         """Add a `layers.Sigmoid`."""
-        return self.append(kinds.Sigmoid(name=name, inputs=_names(after)))
+        return self._add(kinds.Sigmoid(name=name, inputs=_names(after)))
 
     def tanh(self, name: str, *, after: str | None = None) -> str:
         """Add a `layers.Tanh`."""
-        return self.append(kinds.Tanh(name=name, inputs=_names(after)))
+        return self._add(kinds.Tanh(name=name, inputs=_names(after)))
 
     def batch_norm(self, name: str, *, after: str | None = None) -> str:
         """Add a `layers.BatchNorm`."""
-        return self.append(kinds.BatchNorm(name=name, inputs=_names(after)))
+        return self._add(kinds.BatchNorm(name=name, inputs=_names(after)))
 
     def add(self, name: str, *, after: Sequence[str]) -> str:
         """Add a `layers.Add` of the layers that `after` names."""
-        return self.append(kinds.Add(name=name, inputs=_names(after)))
+        return self._add(kinds.Add(name=name, inputs=_names(after)))
 
     def concat(self, name: str, *, after: Sequence[str], axis: int = 1) -> str:
         """Add a `layers.Concat` of the layers that `after` names."""
-        return self.append(kinds.Concat(name=name, inputs=_names(after), axis=axis))
+        return self._add(kinds.Concat(name=name, inputs=_names(after), axis=axis))
 
     def relu6(self, name: str, *, after: str | None = None) -> str:
         """Add a `layers.ReLU6`."""
-        return self.append(kinds.ReLU6(name=name, inputs=_names(after)))
+        return self._add(kinds.ReLU6(name=name, inputs=_names(after)))
 
     def gelu(self, name: str, *, after: str | None = None) -> str:
         """Add a `layers.GELU`."""
-        return self.append(kinds.GELU(name=name, inputs=_names(after)))
+        return self._add(kinds.GELU(name=name, inputs=_names(after)))
 
     def scale(self, name: str, *, factor: float, after: str | None = None) -> str:
         """Add a `layers.Scale` by `factor`."""
-        return self.append(kinds.Scale(name=name, inputs=_names(after), factor=factor))
+        return self._add(kinds.Scale(name=name, inputs=_names(after), factor=factor))
 
     def multiply(self, name: str, *, after: Sequence[str]) -> str:
         """Add a `layers.Multiply` of the layers that `after` names."""
-        return self.append(kinds.Multiply(name=name, inputs=_names(after)))
+        return self._add(kinds.Multiply(name=name, inputs=_names(after)))
 
     def reshape(self, name: str, *, shape: Shape, after: str | None = None) -> str:
         """Add a `layers.Reshape` to `shape`, batch first."""
-        return self.append(kinds.Reshape(name=name, inputs=_names(after), shape=shape))
+        return self._add(kinds.Reshape(name=name, inputs=_names(after), shape=shape))
 
     def permute(self, name: str, *, axes: tuple[int, ...], after: str | None = None) -> str:
         """Add a `layers.Permute`: axis `axes[i]` becomes axis i."""
-        return self.append(kinds.Permute(name=name, inputs=_names(after), axes=axes))
+        return self._add(kinds.Permute(name=name, inputs=_names(after), axes=axes))
 
     def slice(
         self, name: str, *, start: int = 0, stop: int | None = None, axis: int = 1, after: str | None = None
     ) -> str:
         """Add a `layers.Slice` of one axis."""
-        return self.append(kinds.Slice(name=name, inputs=_names(after), start=start, stop=stop, axis=axis))
+        return self._add(kinds.Slice(name=name, inputs=_names(after), start=start, stop=stop, axis=axis))
 
     def pad(self, name: str, *, rows: Pair, columns: Pair, after: str | None = None) -> str:
         """Add a `layers.Pad2d`: zeros before and after the rows and the columns."""
-        return self.append(kinds.Pad2d(name=name, inputs=_names(after), rows=rows, columns=columns))
+        return self._add(kinds.Pad2d(name=name, inputs=_names(after), rows=rows, columns=columns))
 
     def channel_shuffle(self, name: str, *, groups: int, after: str | None = None) -> str:
         """Add a `layers.ChannelShuffle`."""
-        return self.append(kinds.ChannelShuffle(name=name, inputs=_names(after), groups=groups))
+        return self._add(kinds.ChannelShuffle(name=name, inputs=_names(after), groups=groups))
 
     def layer_norm(self, name: str, *, after: str | None = None) -> str:
         """Add a `layers.LayerNorm` over the last axis."""
-        return self.append(kinds.LayerNorm(name=name, inputs=_names(after)))
+        return self._add(kinds.LayerNorm(name=name, inputs=_names(after)))
 
     def rnn(
         self,
@@ -278,7 +283,7 @@ class NetworkBuilder:
         after: str | None = None,
     ) -> str:
         """Add a `layers.RNN` over a sequence (N, L, features)."""
-        return self.append(
+        return self._add(
             kinds.RNN(
                 name=name, inputs=_names(after), hidden_size=hidden_size, reverse=reverse, biases=biases
             )
@@ -294,7 +299,7 @@ class NetworkBuilder:
         after: str | None = None,
     ) -> str:
         """Add a `layers.LSTM` over a sequence (N, L, features)."""
-        return self.append(
+        return self._add(
             kinds.LSTM(
                 name=name, inputs=_names(after), hidden_size=hidden_size, reverse=reverse, biases=biases
             )
@@ -310,7 +315,7 @@ class NetworkBuilder:
         after: str | None = None,
     ) -> str:
         """Add a `layers.GRU` over a sequence (N, L, features)."""
-        return self.append(
+        return self._add(
             kinds.GRU(
                 name=name, inputs=_names(after), hidden_size=hidden_size, reverse=reverse, biases=biases
             )
@@ -326,7 +331,7 @@ class NetworkBuilder:
         after: str | None = None,
     ) -> str:
         """Add a `layers.Embedding` of tokens (N, L)."""
-        return self.append(
+        return self._add(
             kinds.Embedding(
                 name=name,
                 inputs=_names(after),
@@ -340,7 +345,7 @@ class NetworkBuilder:
         self, name: str, *, entries: int, first: int = 0, learned: bool = True, after: str | None = None
     ) -> str:
         """Add a `layers.PositionEmbedding` to a sequence of at most `entries` positions."""
-        return self.append(
+        return self._add(
             kinds.PositionEmbedding(
                 name=name, inputs=_names(after), entries=entries, first=first, learned=learned
             )
@@ -348,15 +353,15 @@ class NetworkBuilder:
 
     def class_token(self, name: str, *, after: str | None = None) -> str:
         """Add a `layers.ClassToken` before a sequence."""
-        return self.append(kinds.ClassToken(name=name, inputs=_names(after)))
+        return self._add(kinds.ClassToken(name=name, inputs=_names(after)))
 
     def flatten(self, name: str, *, after: str | None = None) -> str:
         """Add a `layers.Flatten`."""
-        return self.append(kinds.Flatten(name=name, inputs=_names(after)))
+        return self._add(kinds.Flatten(name=name, inputs=_names(after)))
 
     def softmax(self, name: str, *, axis: int = -1, after: str | None = None) -> str:
         """Add a `layers.Softmax` along `axis`."""
-        return self.append(kinds.Softmax(name=name, inputs=_names(after), axis=axis))
+        return self._add(kinds.Softmax(name=name, inputs=_names(after), axis=axis))
 
 
 def _names(after: str | Sequence[str] | None) -> tuple[str, ...]:

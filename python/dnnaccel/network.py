@@ -10,15 +10,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from dnnaccel._drawing import draw
-from dnnaccel._summary import summary_text
 from dnnaccel.errors import MissingExtraError, NetworkError, did_you_mean, unknown_name
 from dnnaccel.layers import Layer, Shape, whole_number
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Metadata", "Network", "bind", "check_inputs", "check_links", "check_new"]
+__all__ = ["Metadata", "Network", "bind", "bind_new", "check_inputs", "check_links", "check_new"]
 
 Metadata = Mapping[str, str | int | float | None]
 """What is known of a network besides its layers.
@@ -74,13 +72,15 @@ class Network:
         bound: dict[str, Layer] = {}
         consumers: dict[str, list[Layer]] = {name: [] for name in inputs}
         shapes = dict(inputs)
-        for layer in _in_order(self.name, self.layers, inputs):
-            bound[layer.name] = bind(layer, layer.inputs, shapes)
-            check_shared(self.name, bound[layer.name], bound)
-            shapes[layer.name] = bound[layer.name].output_shape
-            consumers[layer.name] = []
+        for given in _in_order(self.name, self.layers, inputs):
+            name, layer = given.name, bind(given, given.inputs, shapes)
+            bound[name] = layer
+            if layer.weights_from is not None:
+                check_shared(self.name, layer, bound)
+            shapes[name] = layer.output_shape
+            consumers[name] = []
             for producer in dict.fromkeys(layer.inputs):
-                consumers[producer].append(bound[layer.name])
+                consumers[producer].append(layer)
         for name in inputs:
             if not consumers[name]:
                 raise NetworkError(
@@ -149,9 +149,10 @@ class Network:
         for layer in self.layers:
             owner = layer.name if layer.weights_from is None else owners[layer.weights_from]
             owners[layer.name] = owner
-            own[layer.name] = 0 if owner in counted else layer.weights
+            weights = layer.weights
+            own[layer.name] = 0 if owner in counted else weights
             # An embedding's table has no weights of its own, but is one where a matrix product uses it.
-            if layer.weights:
+            if weights:
                 counted.add(owner)
         return own
 
@@ -175,6 +176,9 @@ class Network:
         Below it stands how much memory parameters and activations take, in words of `word_bits` bits. Raises
         `NetworkError` for a word that is not 1 to 1024 bits wide.
         """
+        # Here, as in `draw` and `load`: loaded by those who print, draw, read or write a network.
+        from dnnaccel._summary import summary_text
+
         return summary_text(self, word_bits=word_bits)
 
     def draw(
@@ -196,6 +200,8 @@ class Network:
         NetworkError
             For another format, or a file that cannot be written.
         """
+        from dnnaccel._drawing import draw
+
         return draw(self, path, format=format, fold=fold)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -203,7 +209,6 @@ class Network:
 
         Raises `NetworkError` for metadata that a file cannot hold, `DnnAccelError` if it cannot be written.
         """
-        # Here, as in `load`: YAML is loaded by those who read or write it.
         from dnnaccel._netfile import write
 
         write(self, path)
@@ -271,10 +276,16 @@ def check_inputs(network: str, inputs: Mapping[str, Shape]) -> dict[str, Shape]:
 
 def bind(layer: Layer, inputs: tuple[str, ...], shapes: Mapping[str, Shape]) -> Layer:
     """Return `layer` reading `inputs`, whose shapes are in `shapes`: itself if it does so already."""
-    input_shapes = tuple(shapes[name] for name in inputs)
+    input_shapes = tuple([shapes[name] for name in inputs])
     if inputs == layer.inputs and input_shapes == layer.input_shapes:
         return layer
     return layer.reading(inputs, input_shapes)
+
+
+def bind_new(layer: Layer, inputs: tuple[str, ...], shapes: Mapping[str, Shape]) -> Layer:
+    """As `bind`, for a layer of the package just made without shapes: bound itself, not a copy of it."""
+    layer._settle(inputs, tuple([shapes[name] for name in inputs]))
+    return layer
 
 
 def check_links(network: str, layer: Layer, known: Mapping[str, object]) -> None:

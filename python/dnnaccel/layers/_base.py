@@ -113,13 +113,18 @@ class Layer(_Inferred, ABC):
         inputs: Any = (self.inputs,) if isinstance(self.inputs, str) else self.inputs
         if not (isinstance(inputs, (tuple, list)) and all(isinstance(name, str) for name in inputs)):
             raise self._error(f"inputs must be names of layers, as ('conv1',), given {inputs!r}")
-        self._set("inputs", tuple(inputs))
+        if inputs is not self.inputs or type(inputs) is list:
+            self._set("inputs", tuple(inputs))
         self._fill_in()
         for field, minimum in self._integers.items():
-            self._set(field, self._integer(field, getattr(self, field), minimum))
+            given = getattr(self, field)
+            number = self._integer(field, given, minimum)
+            if number is not given:
+                self._set(field, number)
         for field, minimum in self._pairs.items():
             self._set(field, self._read_pair(field, getattr(self, field), minimum))
-        self._set("input_shapes", self._read_shapes())
+        if self.input_shapes != ():
+            self._set("input_shapes", self._read_shapes())
         if self.inputs:
             self._check_arity(self.inputs)
         if self.input_shapes:
@@ -138,12 +143,17 @@ class Layer(_Inferred, ABC):
         other, put = object.__new__(type(self)), object.__setattr__
         for field in _field_names(type(self)):
             put(other, field, getattr(self, field))
-        put(other, "inputs", inputs)
-        put(other, "input_shapes", input_shapes)
-        other._fill_in()
-        other._check_arity(inputs)
-        other._check_sizes()
+        other._settle(inputs, input_shapes)
         return other
+
+    def _settle(self, inputs: tuple[str, ...], input_shapes: tuple[Shape, ...]) -> None:
+        # For layers that nobody else has seen yet: to all others a layer never changes.
+        self._set("inputs", inputs)
+        self._set("input_shapes", input_shapes)
+        self._fill_in()
+        self._check_arity(inputs)
+        self._set("_output_shape", self._infer(input_shapes))
+        self._check_sizes()
 
     @property
     def output_shape(self) -> Shape:
@@ -215,15 +225,15 @@ class Layer(_Inferred, ABC):
         return number
 
     def _read_pair(self, what: str, value: Any, minimum: int) -> tuple[int, int]:
-        sizes = value if isinstance(value, (tuple, list)) else (value, value)
-        if len(sizes) != 2:
+        if not isinstance(value, (tuple, list)):
+            size = self._integer(what, value, minimum)
+            return (size, size)
+        if len(value) != 2:
             raise self._error(f"{what} must be one number, or two (rows, columns), given {value!r}")
-        return (self._integer(what, sizes[0], minimum), self._integer(what, sizes[1], minimum))
+        return (self._integer(what, value[0], minimum), self._integer(what, value[1], minimum))
 
     def _read_shapes(self) -> tuple[Shape, ...]:
         shapes: Any = self.input_shapes
-        if shapes == ():
-            return ()
         if not isinstance(shapes, (tuple, list)) or not all(
             isinstance(shape, (tuple, list)) and len(shape) >= 2 for shape in shapes
         ):
@@ -283,7 +293,6 @@ def window_positions(
     ceil_mode: bool = False,
 ) -> tuple[int, int]:
     """Return how many windows fit the image `shape` in rows and in columns."""
-    counts = []
     reach = (dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1)
     room = (shape[2] + 2 * padding[0], shape[3] + 2 * padding[1])
     if reach[0] > room[0] or reach[1] > room[1]:
@@ -293,11 +302,12 @@ def window_positions(
             f"rows must be at least {max(1, reach[0] - 2 * padding[0])} "
             f"and columns at least {max(1, reach[1] - 2 * padding[1])}"
         )
-    for axis in (0, 1):
-        slack = room[axis] - reach[axis]
-        count = slack // stride[axis] + 1
+    rows = (room[0] - reach[0]) // stride[0] + 1
+    columns = (room[1] - reach[1]) // stride[1] + 1
+    if ceil_mode:
         # As PyTorch: the rest gets a window too, but none that would start beyond the input.
-        if ceil_mode and slack % stride[axis] and count * stride[axis] < shape[2 + axis] + padding[axis]:
-            count += 1
-        counts.append(count)
-    return (counts[0], counts[1])
+        if (room[0] - reach[0]) % stride[0] and rows * stride[0] < shape[2] + padding[0]:
+            rows += 1
+        if (room[1] - reach[1]) % stride[1] and columns * stride[1] < shape[3] + padding[1]:
+            columns += 1
+    return (rows, columns)

@@ -144,7 +144,7 @@ def _sorted(
     fcs: list[Linear] = []
     rest: list[Layer] = []
     for layer in layers:
-        if isinstance(layer, Conv2d | DepthwiseConv2d):
+        if isinstance(layer, (Conv2d, DepthwiseConv2d)):
             convs.append(layer)
         elif isinstance(layer, Linear):
             fcs.append(layer)
