@@ -113,7 +113,7 @@ class Layer(_Inferred, ABC):
         inputs: Any = (self.inputs,) if isinstance(self.inputs, str) else self.inputs
         if not (isinstance(inputs, (tuple, list)) and all(isinstance(name, str) for name in inputs)):
             raise self._error(f"inputs must be names of layers, as ('conv1',), given {inputs!r}")
-        if inputs is not self.inputs or type(inputs) is list:
+        if not isinstance(self.inputs, tuple):
             self._set("inputs", tuple(inputs))
         self._fill_in()
         for field, minimum in self._integers.items():
@@ -148,11 +148,12 @@ class Layer(_Inferred, ABC):
 
     def _settle(self, inputs: tuple[str, ...], input_shapes: tuple[Shape, ...]) -> None:
         # For layers that nobody else has seen yet: to all others a layer never changes.
-        self._set("inputs", inputs)
-        self._set("input_shapes", input_shapes)
+        put = object.__setattr__
+        put(self, "inputs", inputs)
+        put(self, "input_shapes", input_shapes)
         self._fill_in()
         self._check_arity(inputs)
-        self._set("_output_shape", self._infer(input_shapes))
+        put(self, "_output_shape", self._infer(input_shapes))
         self._check_sizes()
 
     @property
@@ -219,6 +220,8 @@ class Layer(_Inferred, ABC):
         return self.input_shapes
 
     def _integer(self, what: str, value: object, minimum: int) -> int:
+        if type(value) is int and minimum <= value <= MAX_SIZE:  # as nearly all are
+            return value
         number = whole_number(value, minimum=minimum)
         if number is None:
             raise self._error(f"{what} must be a whole number from {minimum} to 2**31 - 1, given {value!r}")
