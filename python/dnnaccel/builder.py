@@ -59,13 +59,14 @@ class NetworkBuilder:
         return self._add(layer, bind)
 
     def _add(self, layer: Layer, bind: _Bind = bind_new) -> str:
-        check_new(self._name, layer.name, self._shapes)
-        check_links(self._name, layer, self._shapes)
-        layer = bind(layer, layer.inputs or (self._last,), self._shapes)
-        self._shapes[layer.name] = layer.output_shape
+        name, shapes = layer.name, self._shapes
+        check_new(self._name, name, shapes)
+        check_links(self._name, layer, shapes)
+        layer = bind(layer, layer.inputs or (self._last,), shapes)
+        shapes[name] = layer.output_shape
         self._layers.append(layer)
-        self._last = layer.name
-        return layer.name
+        self._last = name
+        return name
 
     def build(self) -> Network:
         """Return the network; the builder can go on and build a longer one."""

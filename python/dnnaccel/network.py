@@ -276,7 +276,7 @@ def check_inputs(network: str, inputs: Mapping[str, Shape]) -> dict[str, Shape]:
 
 def bind(layer: Layer, inputs: tuple[str, ...], shapes: Mapping[str, Shape]) -> Layer:
     """Return `layer` reading `inputs`, whose shapes are in `shapes`: itself if it does so already."""
-    input_shapes = tuple([shapes[name] for name in inputs])
+    input_shapes = tuple(map(shapes.__getitem__, inputs))
     if inputs == layer.inputs and input_shapes == layer.input_shapes:
         return layer
     return layer.reading(inputs, input_shapes)
@@ -284,7 +284,7 @@ def bind(layer: Layer, inputs: tuple[str, ...], shapes: Mapping[str, Shape]) -> 
 
 def bind_new(layer: Layer, inputs: tuple[str, ...], shapes: Mapping[str, Shape]) -> Layer:
     """As `bind`, for a layer of the package just made without shapes: bound itself, not a copy of it."""
-    layer._settle(inputs, tuple([shapes[name] for name in inputs]))
+    layer._settle(inputs, tuple(map(shapes.__getitem__, inputs)))
     return layer
 
 
@@ -308,6 +308,8 @@ def check_new(network: str, name: str, known: Mapping[str, object]) -> None:
 def _in_order(network: str, layers: Iterable[Layer], inputs: Mapping[str, Shape]) -> list[Layer]:
     """Return `layers` such that each stands after what it reads, otherwise as given."""
     given = list(layers)
+    if _runs_as_given(given, inputs):
+        return given
     # An input is always there: it stands before every layer.
     position = dict.fromkeys(inputs, -1)
     for index, layer in enumerate(given):
@@ -319,14 +321,23 @@ def _in_order(network: str, layers: Iterable[Layer], inputs: Mapping[str, Shape]
         position[layer.name] = index
     if not given:
         raise NetworkError(f"network {network!r} has no layers; it needs one at least")
-    runs_as_given = True
-    for index, layer in enumerate(given):
+    for layer in given:
         if not layer.inputs:
             raise NetworkError(f"network {network!r}: layer {layer.name!r} reads nothing; name its inputs")
         check_links(network, layer, position)
-        for name in layer.inputs:
-            runs_as_given = runs_as_given and position[name] < index
-    return given if runs_as_given else _sorted(network, given, position)
+    return _sorted(network, given, position)
+
+
+def _runs_as_given(given: Sequence[Layer], inputs: Iterable[str]) -> bool:
+    """Whether all are layers of different names, each after what it reads, as from a builder."""
+    known = set(inputs)
+    for layer in given:
+        if not (isinstance(layer, Layer) and layer.inputs and known.issuperset(layer.inputs)):
+            return False
+        if layer.name in known:
+            return False
+        known.add(layer.name)
+    return bool(given)
 
 
 def _sorted(network: str, given: Sequence[Layer], position: Mapping[str, int]) -> list[Layer]:

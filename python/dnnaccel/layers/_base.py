@@ -37,6 +37,10 @@ def whole_number(value: object, *, minimum: int) -> int | None:
     return number if minimum <= number <= MAX_SIZE else None
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
 def as_pair(value: Pair) -> tuple[int, int]:
     return value if isinstance(value, tuple) else (value, value)
 
@@ -105,16 +109,13 @@ class Layer(_Inferred, ABC):
     weights_from: str | None = None
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.name, str) and self.name and self.name.isprintable()):
+        name, inputs = self.name, self.inputs
+        if not (isinstance(name, str) and name and name.isprintable()):
             raise LayerError(
-                f"{self.kind} layer: name {self.name!r} must be a non-empty text of printable characters"
+                f"{self.kind} layer: name {name!r} must be a non-empty text of printable characters"
             )
-        # A lone name would otherwise be taken apart into its letters.
-        inputs: Any = (self.inputs,) if isinstance(self.inputs, str) else self.inputs
-        if not (isinstance(inputs, (tuple, list)) and all(isinstance(name, str) for name in inputs)):
-            raise self._error(f"inputs must be names of layers, as ('conv1',), given {inputs!r}")
-        if not isinstance(self.inputs, tuple):
-            self._set("inputs", tuple(inputs))
+        if type(inputs) is not tuple or not all(map(_is_text, inputs)):
+            self._set("inputs", self._read_inputs(inputs))
         self._fill_in()
         for field, minimum in self._integers.items():
             given = getattr(self, field)
@@ -227,7 +228,16 @@ class Layer(_Inferred, ABC):
             raise self._error(f"{what} must be a whole number from {minimum} to 2**31 - 1, given {value!r}")
         return number
 
+    def _read_inputs(self, given: Any) -> tuple[str, ...]:
+        # A lone name would otherwise be taken apart into its letters.
+        inputs = (given,) if isinstance(given, str) else given
+        if not (isinstance(inputs, (tuple, list)) and all(map(_is_text, inputs))):
+            raise self._error(f"inputs must be names of layers, as ('conv1',), given {inputs!r}")
+        return tuple(inputs)
+
     def _read_pair(self, what: str, value: Any, minimum: int) -> tuple[int, int]:
+        if type(value) is int and minimum <= value <= MAX_SIZE:
+            return (value, value)
         if not isinstance(value, (tuple, list)):
             size = self._integer(what, value, minimum)
             return (size, size)
