@@ -39,7 +39,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("_checks",),
     ("energy",),
     ("layers", "arch"),
-    ("_summary", "_drawing", "_netfile"),
+    ("_graph", "_summary", "_drawing", "_netfile"),
     ("network", "mapping", "dataflow_files"),
     ("builder", "datasets"),
     ("zoo", "dataflow", "importers"),
@@ -60,6 +60,7 @@ RANK = {module: rank for rank, group in enumerate(PYTHON_ORDER) for module in gr
 # Networks and chips do not know each other, though their ranks would let them.
 NETWORK_SIDE = {
     "layers",
+    "_graph",
     "_summary",
     "_drawing",
     "_netfile",

@@ -7,7 +7,7 @@ import functools
 import math
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -50,8 +50,10 @@ def times(pair: tuple[int, int]) -> str:
 
 
 @functools.cache
-def _field_names(kind: type[Layer]) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
+def _fields(kind: type[Layer]) -> tuple[tuple[str, ...], Callable[[Layer], tuple[Any, ...]]]:
+    """Return the names of the fields, and what gets their values."""
+    names = tuple(field.name for field in dataclasses.fields(kind))
+    return names, operator.attrgetter(*names)
 
 
 class _Inferred:
@@ -109,11 +111,8 @@ class Layer(_Inferred, ABC):
     weights_from: str | None = None
 
     def __post_init__(self) -> None:
-        name, inputs = self.name, self.inputs
-        if not (isinstance(name, str) and name and name.isprintable()):
-            raise LayerError(
-                f"{self.kind} layer: name {name!r} must be a non-empty text of printable characters"
-            )
+        inputs = self.inputs
+        self._check_name(self.name)
         if type(inputs) is not tuple or not all(map(_is_text, inputs)):
             self._set("inputs", self._read_inputs(inputs))
         self._fill_in()
@@ -141,21 +140,36 @@ class Layer(_Inferred, ABC):
         if type(self).__post_init__ is not Layer.__post_init__:
             # A kind with checks of its own gets them all.
             return dataclasses.replace(self, inputs=inputs, input_shapes=input_shapes)
-        other, put = object.__new__(type(self)), object.__setattr__
-        for field in _field_names(type(self)):
-            put(other, field, getattr(self, field))
-        other._settle(inputs, input_shapes)
+        other = self._copy()
+        other._set("inputs", inputs)
+        other._set("input_shapes", input_shapes)
+        other._fill_in()
+        other._check_arity(inputs)
+        other._check_sizes()
         return other
 
-    def _settle(self, inputs: tuple[str, ...], input_shapes: tuple[Shape, ...]) -> None:
-        # For layers that nobody else has seen yet: to all others a layer never changes.
-        put = object.__setattr__
-        put(self, "inputs", inputs)
-        put(self, "input_shapes", input_shapes)
-        self._fill_in()
+    def renamed(self, name: str, inputs: tuple[str, ...]) -> Layer:
+        """Return this layer under another name, on other inputs of the same shapes.
+
+        Raises `LayerError` for a name that is none, or another number of inputs.
+        """
+        if type(self).__post_init__ is not Layer.__post_init__:
+            return dataclasses.replace(self, name=name, inputs=inputs)
+        self._check_name(name)
         self._check_arity(inputs)
-        put(self, "_output_shape", self._infer(input_shapes))
-        self._check_sizes()
+        other, put = self._copy(), object.__setattr__
+        put(other, "name", name)
+        put(other, "inputs", inputs)
+        put(other, "_output_shape", self.output_shape)
+        return other
+
+    def _copy(self) -> Layer:
+        # Without what is inferred of the shapes, which may change.
+        other, put = object.__new__(type(self)), object.__setattr__
+        names, values = _fields(type(self))
+        for name, value in zip(names, values(self), strict=True):
+            put(other, name, value)
+        return other
 
     @property
     def output_shape(self) -> Shape:
@@ -227,6 +241,12 @@ class Layer(_Inferred, ABC):
         if number is None:
             raise self._error(f"{what} must be a whole number from {minimum} to 2**31 - 1, given {value!r}")
         return number
+
+    def _check_name(self, name: object) -> None:
+        if not (isinstance(name, str) and name and name.isprintable()):
+            raise LayerError(
+                f"{self.kind} layer: name {name!r} must be a non-empty text of printable characters"
+            )
 
     def _read_inputs(self, given: Any) -> tuple[str, ...]:
         # A lone name would otherwise be taken apart into its letters.
