@@ -157,10 +157,10 @@ class Layer(_Inferred, ABC):
             return dataclasses.replace(self, name=name, inputs=inputs)
         self._check_name(name)
         self._check_arity(inputs)
-        other, put = self._copy(), object.__setattr__
-        put(other, "name", name)
-        put(other, "inputs", inputs)
-        put(other, "_output_shape", self.output_shape)
+        other = self._copy()
+        other._set("name", name)
+        other._set("inputs", inputs)
+        other._set("_output_shape", self.output_shape)
         return other
 
     def _copy(self) -> Layer:

@@ -57,12 +57,14 @@ _FAMILIES: dict[str, tuple[str, ...]] = {
 _FAMILY_OF = {name: family for family, names in _FAMILIES.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
-    if name in ("NetworkRow", "NetworkTable"):
-        return getattr(importlib.import_module("dnnaccel.zoo._table"), name)
-    if name in _FAMILIES:
-        return importlib.import_module(f"dnnaccel.zoo.{name}")
-    raise AttributeError(f"module 'dnnaccel.zoo' has no attribute {name!r}")
+if not TYPE_CHECKING:  # who checks types should be told of a name that is not there
+
+    def __getattr__(name: str) -> Any:
+        if name in ("NetworkRow", "NetworkTable"):
+            return getattr(importlib.import_module("dnnaccel.zoo._table"), name)
+        if name in _FAMILIES:
+            return importlib.import_module(f"dnnaccel.zoo.{name}")
+        raise AttributeError(f"module 'dnnaccel.zoo' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
