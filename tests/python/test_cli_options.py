@@ -103,10 +103,24 @@ def test_show_and_draw_take_the_variant(shell) -> None:
     assert net.draw() != zoo.load("bert_base").draw()
 
 
-def test_draw_takes_files(shell, tmp_path: Path) -> None:
+def test_draw_and_show_take_files(shell, tmp_path: Path) -> None:
     net = zoo.load("lenet5")
-    net.save(tmp_path / "net.yaml")
-    assert shell(f"draw {tmp_path}/net.yaml") == (0, net.draw(), "")
+    path = tmp_path / "net.yaml"
+    net.save(path)
+    assert shell(f"draw {path}") == (0, net.draw(), "")
+    assert shell(f"show {path}") == (0, f"{net.summary()}\n", "")
+    assert "117,600" in shell(f"show {path}:conv1")[1]
+    (tmp_path / "net.csv").write_text("Layer, M, N, K,\nfc, 4, 5, 6,\n")
+    assert "120" in shell(f"show {tmp_path}/net.csv:fc")[1]
+
+
+def test_show_tells_a_broken_network_as_one(shell, tmp_path: Path) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text("# mine\ndnnaccel_network: 1\nname: small\n")
+    code, out, err = shell(f"show {path}")
+    assert (code, out) == (2, "")
+    assert "inputs" in err
+    assert "layers" in err
 
 
 @pytest.mark.parametrize(

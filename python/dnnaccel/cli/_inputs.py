@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dnnaccel.layers import Layer
     from dnnaccel.network import Network
 
-__all__ = ["Sizes", "load_chip", "load_network", "load_part", "read_density", "split"]
+__all__ = ["Sizes", "load_chip", "load_network", "load_part", "names_network", "read_density", "split"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,14 @@ class Sizes:
             "--width": self.width,
         }
         return [flag for flag, value in given.items() if value is not None]
+
+
+def names_network(name: str) -> bool:
+    """Return whether NETWORK or NETWORK:LAYER is of the zoo or in a file, rather than a chip or a dataflow."""
+    from dnnaccel import importers, zoo
+
+    network = name.partition(":")[0]
+    return network in zoo.names() or importers.is_network_file(network)
 
 
 def load_network(name: str, *, batch: int = 1, sizes: Sizes) -> Network:

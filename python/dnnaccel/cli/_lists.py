@@ -7,7 +7,7 @@ from typing import Protocol
 import click
 
 from dnnaccel.cli._completion import complete_any, complete_network
-from dnnaccel.cli._inputs import Sizes, load_network, load_part
+from dnnaccel.cli._inputs import Sizes, load_network, load_part, names_network
 from dnnaccel.cli._options import format_option, size_options
 from dnnaccel.cli._output import terminal_width
 
@@ -142,6 +142,7 @@ Examples:
   dnnaccel show alexnet
   dnnaccel show alexnet:conv1
   dnnaccel show mobilenet_v1 --image-size 160
+  dnnaccel show my_network.yaml
   dnnaccel show eyeriss
   dnnaccel show my_chip.yaml
   dnnaccel show rs
@@ -151,12 +152,12 @@ Examples:
 @click.argument("name", metavar="NAME", shell_complete=complete_any)
 @size_options
 def show(name: str, sizes: Sizes) -> None:
-    """Show a network, one of its layers (NETWORK:LAYER), a chip or a dataflow."""
+    """Show a network, one of its layers (NETWORK:LAYER), a chip or a dataflow, by name or file."""
     from dnnaccel.network import Network
     from dnnaccel.report.listing import describe, layer_text
 
-    if not sizes.flags():
+    if names_network(name) or sizes.flags():
+        part = load_part(name, sizes=sizes)
+        click.echo(part.summary() if isinstance(part, Network) else layer_text(part))
+    else:
         click.echo(describe(name))
-        return
-    part = load_part(name, sizes=sizes)
-    click.echo(part.summary() if isinstance(part, Network) else layer_text(part))
