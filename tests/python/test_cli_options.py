@@ -76,8 +76,7 @@ def test_the_shell_gives_what_python_gives(shell) -> None:
 def test_compare_gives_every_network_that_size(shell) -> None:
     code, out, err = shell("compare lenet5,lenet_caffe --image-size 36 --arch eyeriss --format json")
     assert (code, err) == (0, "")
-    rows = json.loads(out)
-    rows = rows if isinstance(rows, list) else rows["rows"]
+    rows = json.loads(out)["rows"]
     assert [row["macs"] for row in rows] == [
         zoo.load(name, image_size=36).total_macs for name in ("lenet5", "lenet_caffe")
     ]

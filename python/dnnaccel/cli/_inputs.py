@@ -36,7 +36,7 @@ class Sizes:
 
 
 def names_network(name: str) -> bool:
-    """Return whether NETWORK or NETWORK:LAYER is of the zoo or in a file, rather than a chip or a dataflow."""
+    """Return whether NETWORK or NETWORK:LAYER is of the zoo or in a file, and no chip or dataflow."""
     from dnnaccel import importers, zoo
 
     network = name.partition(":")[0]
