@@ -19,7 +19,7 @@ from dnnaccel.layers import KINDS, Layer, Shape
 if TYPE_CHECKING:
     from dnnaccel.network import Network
 
-__all__ = ["FoundNetwork", "read", "to_text", "write"]
+__all__ = ["FoundNetwork", "read", "starts_as_network", "to_text", "write"]
 
 VERSION = 1
 
@@ -32,6 +32,9 @@ _LIMITS = Limits(
     first_line=f"dnnaccel_network: {VERSION}",
     compiled=True,
 )
+
+_FIRST_KEY = re.compile(rb"^dnnaccel_network\s*:", re.MULTILINE)
+_HEAD_BYTES = 65_536
 
 _KEYS = ("dnnaccel_network", "name", "inputs", "metadata", "layers")
 
@@ -169,6 +172,17 @@ def read(
     if found is None or reader.faults:
         raise NetworkError(place_faults(reader.faults, file, lines))
     return found
+
+
+def starts_as_network(path: str | os.PathLike[str]) -> bool:
+    """Return whether there is a file `path` with a network's first key in its head, sound or not."""
+    if not os.path.isfile(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return _FIRST_KEY.search(file.read(_HEAD_BYTES)) is not None
+    except OSError:
+        return False
 
 
 class _Reader:

@@ -55,7 +55,6 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("simulate",),
     ("compare",),
     ("reproduce",),
-    ("cli_lists",),
     ("cli",),
 )
 RANK = {module: rank for rank, group in enumerate(PYTHON_ORDER) for module in group}

@@ -7,13 +7,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from dnnaccel._netfile import starts_as_network
 from dnnaccel.errors import ImportedFileError, unknown_name
 from dnnaccel.importers.onnx import from_onnx, load_onnx_weights
 from dnnaccel.importers.scalesim import from_scalesim
 from dnnaccel.importers.torch import from_torch
 from dnnaccel.network import Network
 
-__all__ = ["READERS", "from_onnx", "from_scalesim", "from_torch", "load_onnx_weights", "read_network"]
+__all__ = [
+    "READERS",
+    "from_onnx",
+    "from_scalesim",
+    "from_torch",
+    "is_network_file",
+    "load_onnx_weights",
+    "read_network",
+]
 
 
 class Reader(Protocol):
@@ -57,3 +66,12 @@ def read_network(
     if suffix not in READERS:
         raise unknown_name("suffix of a network's file", suffix, READERS)
     return READERS[suffix](path, dims=dims, name=name)
+
+
+def is_network_file(path: str | os.PathLike[str]) -> bool:
+    """Return whether `path` is for `read_network`: by its suffix, and a YAML file by how it starts.
+
+    YAML files may be chips or dataflows instead; one that cannot be read is none of a network.
+    """
+    reader = READERS.get(Path(path).suffix.lower())
+    return starts_as_network(path) if reader is _own else reader is not None

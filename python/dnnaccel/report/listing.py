@@ -1,4 +1,4 @@
-"""What there is to simulate, as text: the list of chips, and a network, layer, chip or dataflow in detail."""
+"""What there is to simulate, as text: the list of chips, and a layer, chip or dataflow in detail."""
 
 from __future__ import annotations
 
@@ -63,19 +63,14 @@ def _title(chip: Chip | None) -> str:
 
 
 def describe(name: str) -> str:
-    """Return the details of a network, a chip or a dataflow (by name or YAML path), or "network:layer".
+    """Return the details of a chip or a dataflow, by name or YAML path.
 
-    Raises `UnknownNameError` with the nearest name if it is none of them.
+    Raises `UnknownNameError` if it is neither, with the nearest name, which may be a network's.
     """
     from dnnaccel import arch, dataflow, zoo
     from dnnaccel._yaml import is_path
     from dnnaccel.dataflow_files import describes_dataflow
 
-    network, colon, layer = name.partition(":")
-    if name in zoo.names():
-        return zoo.load(name).summary()
-    if colon and network in zoo.names():
-        return layer_text(zoo.load(network)[layer])
     if name in dataflow.names() or (is_path(name) and describes_dataflow(name)):
         return dataflow_text(dataflow.get(name))
     try:

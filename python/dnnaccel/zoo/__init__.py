@@ -138,18 +138,28 @@ def load(
     return build(**options)
 
 
-def table(names: str | Iterable[str] | None = None) -> NetworkTable:
+def table(
+    names: str | Iterable[str] | None = None,
+    *,
+    image_size: int | None = None,
+    sequence_length: int | None = None,
+    width: float | None = None,
+) -> NetworkTable:
     """Return one row per network: its layers, sizes and accuracy beside the totals that are quoted for it.
 
     Parameters
     ----------
     names
         Names or patterns such as ``resnet*``, in any order; None for all networks.
+    image_size, sequence_length, width
+        As `load` takes them, for every network of the table.
 
     Raises
     ------
     UnknownNameError
         For a name or pattern that fits no network, with the nearest name.
+    NetworkError
+        For an option that one of the networks does not have, or a value that makes no sense.
 
     Examples
     --------
@@ -160,4 +170,7 @@ def table(names: str | Iterable[str] | None = None) -> NetworkTable:
 
     given = (names,) if isinstance(names, str) else names
     chosen = _FAMILY_OF if given is None else choose(given, _FAMILY_OF)
-    return NetworkTable(rows=tuple(NetworkRow.of(load(name)) for name in chosen))
+    nets = (
+        load(name, image_size=image_size, sequence_length=sequence_length, width=width) for name in chosen
+    )
+    return NetworkTable(rows=tuple(NetworkRow.of(net) for net in nets))

@@ -111,10 +111,3 @@ class Branches:
             for letter, steps in zip(ascii_lowercase, branches, strict=False)
         ]
         return self.b.concat(f"concat{name}", after=ends)
-
-    def classifier(self, classes: int = 1000) -> None:
-        """Add the global average pooling, one fully connected layer and the softmax."""
-        self.b.global_avg_pool("pool")
-        self.b.flatten("flatten")
-        self.b.linear("fc", out_features=classes)
-        self.b.softmax("prob")

@@ -13,8 +13,9 @@ from typing import Protocol
 
 from dnnaccel.builder import NetworkBuilder
 from dnnaccel.network import Network
+from dnnaccel.zoo._head import head
 
-__all__ = ["BasicBlock", "Block", "Bottleneck", "conv_norm", "head", "norm_conv", "residual_network"]
+__all__ = ["BasicBlock", "Block", "Bottleneck", "conv_norm", "norm_conv", "residual_network"]
 
 
 def conv_norm(
@@ -67,15 +68,6 @@ def norm_conv(
         groups=groups,
         bias=False,
     )
-
-
-def head(b: NetworkBuilder, *, classes: int) -> Network:
-    """Add the mean over the image, the classifier and the softmax, and return the network."""
-    b.global_avg_pool("pool5")
-    b.flatten("flatten")
-    b.linear("fc", out_features=classes)
-    b.softmax("prob")
-    return b.build()
 
 
 class Block(Protocol):
@@ -167,4 +159,4 @@ def residual_network(
             stride = 2 if first and stage > 2 else 1
             channels = 64 * 2 ** (stage - 2)
             tip = block.add_to(b, f"{stage}_{unit}", tip, channels=channels, stride=stride, first=first)
-    return head(b, classes=1000)
+    return head(b, pool="pool5")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dnnaccel.builder import NetworkBuilder
 from dnnaccel.network import Metadata, Network
-from dnnaccel.zoo._residual import conv_norm, head, norm_conv
+from dnnaccel.zoo._head import head
+from dnnaccel.zoo._residual import conv_norm, norm_conv
 from dnnaccel.zoo._sources import IMGCLSMOB, published
 
 __all__ = ["densenet121", "densenet161", "densenet169", "densenet201"]
@@ -87,7 +88,7 @@ def _densenet(
             tip = b.avg_pool(f"pool{stage}", kernel=2)
     b.batch_norm("bn5")
     b.relu("relu5")
-    return head(b, classes=1000)
+    return head(b, pool="pool5")
 
 
 def _dense_layer(b: NetworkBuilder, name: str, tip: str, *, growth: int) -> str:

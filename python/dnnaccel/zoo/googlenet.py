@@ -5,6 +5,7 @@ from __future__ import annotations
 from dnnaccel.builder import NetworkBuilder
 from dnnaccel.network import Metadata, Network
 from dnnaccel.zoo._branches import Branches, Conv, Pool
+from dnnaccel.zoo._head import head
 from dnnaccel.zoo._sources import TUTORIAL, published
 
 __all__ = ["googlenet"]
@@ -67,5 +68,4 @@ def googlenet(*, batch: int = 1, image_size: int = 224) -> Network:
         tip = build.module(name, branches, tip)
         if name in _HALVED_AFTER:
             tip = build.pool(name[0], halve, tip)
-    build.classifier()
-    return b.build()
+    return head(b)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dnnaccel.builder import NetworkBuilder
 from dnnaccel.network import Metadata, Network
 from dnnaccel.zoo._branches import Branches, Conv, Fork, Module, Pool
+from dnnaccel.zoo._head import head
 from dnnaccel.zoo._sources import IMGCLSMOB, NASNET, published
 
 __all__ = ["inception_v2", "inception_v3", "inception_v4"]
@@ -71,8 +72,7 @@ def inception_v2(*, batch: int = 1, image_size: int = 224) -> Network:
             (Pool(kind), Conv(project)) if one else (halve,),
         )
         tip = build.module(name, ((Conv(one),), *branches) if one else branches, tip)
-    build.classifier()
-    return b.build()
+    return head(b)
 
 
 def inception_v3(*, batch: int = 1, image_size: int = 299) -> Network:
@@ -125,8 +125,7 @@ def inception_v3(*, batch: int = 1, image_size: int = 299) -> Network:
             (_AVG, Conv(192)),
         )
         tip = build.module(name, branches, tip)
-    build.classifier()
-    return b.build()
+    return head(b)
 
 
 def inception_v4(*, batch: int = 1, image_size: int = 299) -> Network:
@@ -180,8 +179,7 @@ def inception_v4(*, batch: int = 1, image_size: int = 299) -> Network:
             (_AVG, Conv(256)),
         )
         tip = build.module(f"8{letter}", branches, tip)
-    build.classifier()
-    return b.build()
+    return head(b)
 
 
 def stem_v3(build: Branches) -> str:

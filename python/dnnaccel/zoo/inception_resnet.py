@@ -5,6 +5,7 @@ from __future__ import annotations
 from dnnaccel.builder import NetworkBuilder
 from dnnaccel.network import Metadata, Network
 from dnnaccel.zoo._branches import Branches, Conv, Module, Pool
+from dnnaccel.zoo._head import head
 from dnnaccel.zoo._sources import IMGCLSMOB, NASNET, published
 from dnnaccel.zoo.inception import grid35, stem_v3
 
@@ -66,8 +67,7 @@ def inception_resnet_v2(*, batch: int = 1, image_size: int = 299) -> Network:
     # The last one is neither scaled down nor activated.
     tip = _residual(build, "8_10", _BLOCK8, tip, channels=2080, factor=1.0, activate=False)
     build.conv("7b", Conv(1536), tip)
-    build.classifier()
-    return b.build()
+    return head(b)
 
 
 def _residual(

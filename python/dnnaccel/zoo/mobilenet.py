@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dnnaccel.builder import NetworkBuilder
 from dnnaccel.network import Metadata, Network
+from dnnaccel.zoo._head import head
 from dnnaccel.zoo._mobile import conv_norm, depthwise_norm
 from dnnaccel.zoo._sources import IMGCLSMOB, published
 
@@ -56,8 +57,7 @@ def mobilenet_v1(*, batch: int = 1, image_size: int = 224, width: float = 1.0) -
         b.relu(f"relu{number}_dw")
         conv_norm(b, f"conv{number}_pw", channels=int(channels * width))
         b.relu(f"relu{number}_pw")
-    _classifier(b)
-    return b.build()
+    return head(b)
 
 
 def mobilenet_v2(*, batch: int = 1, image_size: int = 224, width: float = 1.0) -> Network:
@@ -100,8 +100,7 @@ def mobilenet_v2(*, batch: int = 1, image_size: int = 224, width: float = 1.0) -
             channels = out_channels
     conv_norm(b, "conv9", channels=_to_eights(1280 * max(1.0, width)))
     b.relu6("relu9")
-    _classifier(b)
-    return b.build()
+    return head(b)
 
 
 def _inverted(b: NetworkBuilder, name: str, tip: str, *, hidden: int, channels: int, stride: int) -> str:
@@ -118,13 +117,6 @@ def _to_eights(channels: float) -> int:
     # To the nearest multiple of 8, or the next one if that would take away more than a tenth.
     rounded = max(8, int(channels + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * channels else rounded
-
-
-def _classifier(b: NetworkBuilder) -> None:
-    b.global_avg_pool("pool")
-    b.flatten("flatten")
-    b.linear("fc", out_features=1000)
-    b.softmax("prob")
 
 
 def _v1_figures(width: float, image_size: int) -> Metadata:

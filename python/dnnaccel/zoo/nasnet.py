@@ -13,6 +13,7 @@ from dnnaccel.builder import NetworkBuilder
 from dnnaccel.errors import NetworkError
 from dnnaccel.layers import whole_number
 from dnnaccel.network import Metadata, Network
+from dnnaccel.zoo._head import head
 from dnnaccel.zoo._sources import IMGCLSMOB, NASNET, published
 from dnnaccel.zoo.nas import Cell, CellBuilder, Combination
 
@@ -112,11 +113,7 @@ def nasnet(
             name = f"cell{stage}_{number}"
             h_prev, h = h, build.cell(name, normal, h=h, h_prev=h_prev, channels=width)
     b.relu("relu")
-    b.global_avg_pool("pool")
-    b.flatten("flatten")
-    b.linear("fc", out_features=1000)
-    b.softmax("prob")
-    return b.build()
+    return head(b)
 
 
 def _sizes(name: str, cells: int, filters: int) -> tuple[int, int]:

@@ -11,6 +11,8 @@ from dnnaccel.builder import NetworkBuilder
 from dnnaccel.layers import Conv2d
 from dnnaccel.network import Metadata, Network
 from dnnaccel.zoo._branches import Branches, Conv, Module, Pool
+from dnnaccel.zoo._head import head
+from dnnaccel.zoo._residual import conv_norm
 from dnnaccel.zoo._sources import IMGCLSMOB, NASNET, published
 from dnnaccel.zoo.inception import stem_v4
 
@@ -73,8 +75,7 @@ def polynet(*, batch: int = 1, image_size: int = 331) -> Network:
     for number in range(1, 6):
         tip = _poly3(build, f"c{number}p", _BLOCK_C, tip, channels=2048, factor=next(factors))
         tip = _two_way(build, f"c{number}w", _BLOCK_C, tip, channels=2048, factor=next(factors))
-    build.classifier()
-    return b.build()
+    return head(b)
 
 
 def _factor(number: int) -> float:
@@ -86,7 +87,7 @@ def _two_way(build: Branches, name: str, block: _Chains, tip: str, *, channels: 
     total = tip
     for way in (1, 2):
         build.module(f"{name}_{way}", block, tip)
-        body = _up(build.b, f"{name}_{way}", channels)
+        body = conv_norm(build.b, f"{name}_{way}_up", channels=channels)
         total = _sum(build.b, f"{name}_{way}", body, total, factor)
     return build.b.relu(f"relu{name}")
 
@@ -101,7 +102,7 @@ def _poly3(build: Branches, name: str, block: _Chains, tip: str, *, channels: in
                 end = _shared(b, name, power, f"{letter}{number}", step, end)
             ends.append(end)
         b.concat(f"concat{name}_{power}", after=ends)
-        body = _up(b, f"{name}_{power}", channels)
+        body = conv_norm(b, f"{name}_{power}_up", channels=channels)
         total = _sum(b, f"{name}_{power}", body, total, factor)
         if power < 3:
             source = b.relu(f"relu{name}_{power}", after=body)
@@ -124,11 +125,6 @@ def _shared(b: NetworkBuilder, name: str, power: int, step_name: str, step: Conv
     )
     b.batch_norm(f"bn{suffix}")
     return b.relu(f"relu{suffix}")
-
-
-def _up(b: NetworkBuilder, name: str, channels: int) -> str:
-    b.conv2d(f"conv{name}_up", out_channels=channels, kernel=1, bias=False)
-    return b.batch_norm(f"bn{name}_up")
 
 
 def _sum(b: NetworkBuilder, name: str, body: str, total: str, factor: float) -> str:

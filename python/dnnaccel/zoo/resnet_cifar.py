@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from dnnaccel.builder import NetworkBuilder
 from dnnaccel.errors import unknown_name
 from dnnaccel.network import Metadata, Network
-from dnnaccel.zoo._residual import BasicBlock, Block, conv_norm, head
+from dnnaccel.zoo._head import head
+from dnnaccel.zoo._residual import BasicBlock, Block, conv_norm
 from dnnaccel.zoo._sources import IMGCLSMOB, published
 
 __all__ = ["resnet1202"]
@@ -69,7 +70,7 @@ def _resnet(b: NetworkBuilder, block: Block, *, units: int) -> Network:
             first = unit == 1
             stride = 2 if first and stage > 2 else 1
             tip = block.add_to(b, f"{stage}_{unit}", tip, channels=channels, stride=stride, first=first)
-    return head(b, classes=10)
+    return head(b, classes=10, pool="pool5")
 
 
 @dataclass(frozen=True, slots=True)

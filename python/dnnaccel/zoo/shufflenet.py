@@ -8,6 +8,7 @@ from __future__ import annotations
 from dnnaccel.builder import NetworkBuilder
 from dnnaccel.errors import NetworkError
 from dnnaccel.network import Metadata, Network
+from dnnaccel.zoo._head import head
 from dnnaccel.zoo._mobile import conv_norm, depthwise_norm
 from dnnaccel.zoo._sources import IMGCLSMOB, NASNET, published
 
@@ -84,11 +85,7 @@ def shufflenet_v1(*, batch: int = 1, image_size: int = 224, width: float = 1.0, 
                 b.add(f"{name}_add", after=(f"{name}_expand_bn", tip))
             tip = b.relu(f"{name}_relu")
         channels = out_channels
-    b.global_avg_pool("pool5")
-    b.flatten("flatten")
-    b.linear("fc", out_features=1000)
-    b.softmax("prob")
-    return b.build()
+    return head(b, pool="pool5")
 
 
 def _branch(

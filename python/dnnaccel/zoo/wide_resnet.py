@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dnnaccel.builder import NetworkBuilder
 from dnnaccel.network import Metadata, Network
-from dnnaccel.zoo._residual import Bottleneck, head, norm_conv, residual_network
+from dnnaccel.zoo._head import head
+from dnnaccel.zoo._residual import Bottleneck, norm_conv, residual_network
 from dnnaccel.zoo._sources import IMGCLSMOB, published
 
 __all__ = ["wide_resnet50_2", "wrn28_10"]
@@ -67,7 +68,7 @@ def wrn28_10(*, batch: int = 1, image_size: int = 32) -> Network:
             tip = _block(b, f"{stage}_{unit}", tip, channels=channels, stride=stride, project=unit == 1)
     b.batch_norm("bn4")
     b.relu("relu4")
-    return head(b, classes=10)
+    return head(b, classes=10, pool="pool5")
 
 
 def _block(b: NetworkBuilder, name: str, tip: str, *, channels: int, stride: int, project: bool) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dnnaccel.builder import NetworkBuilder
 from dnnaccel.network import Metadata, Network
+from dnnaccel.zoo._head import head
 from dnnaccel.zoo._mobile import conv_norm, separable
 from dnnaccel.zoo._sources import IMGCLSMOB, NASNET, published
 
@@ -49,11 +50,7 @@ def xception(*, batch: int = 1, image_size: int = 299) -> Network:
     for number, channels in enumerate((1536, 2048), start=1):
         separable(b, f"block14_sepconv{number}", channels=channels)
         b.relu(f"block14_relu{number}")
-    b.global_avg_pool("pool")
-    b.flatten("flatten")
-    b.linear("fc", out_features=1000)
-    b.softmax("prob")
-    return b.build()
+    return head(b)
 
 
 def _separables(b: NetworkBuilder, name: str, tip: str, *, channels: tuple[int, ...]) -> str:

@@ -1,0 +1,148 @@
+"""The commands that simulate: `simulate` and `compare`."""
+
+from __future__ import annotations
+
+import click
+
+from dnnaccel.cli._completion import complete_chip, complete_dataflow, complete_network
+from dnnaccel.cli._inputs import Sizes, load_chip, load_part, read_density, split
+from dnnaccel.cli._options import job_options
+from dnnaccel.cli._output import check_output, deliver, progress_bar, terminal_width
+from dnnaccel.errors import DnnAccelError
+
+__all__ = ["compare", "simulate"]
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  dnnaccel simulate alexnet --arch eyeriss
+  dnnaccel simulate vgg16:conv3_2 --arch eyeriss --dataflow ws --objective latency
+  dnnaccel simulate alexnet --arch eyeriss --dataflow my_dataflow.yaml
+  dnnaccel simulate resnet50 --arch tpu_v1 --batch 8 --output resnet50.html
+  dnnaccel simulate mobilenet_v1 --arch eyeriss --image-size 160 --width 0.5
+  dnnaccel simulate alexnet --arch eyeriss --set pe_array.rows=8 --format csv
+  dnnaccel simulate alexnet:conv1 --arch eyeriss --provenance
+  dnnaccel simulate alexnet --arch eyeriss --density eyeriss_jssc17
+"""
+)
+@click.argument("network", metavar="NETWORK[:LAYER]", shell_complete=complete_network)
+@click.option(
+    "--arch",
+    "-a",
+    "chip",
+    required=True,
+    metavar="CHIP",
+    shell_complete=complete_chip,
+    help="Name of a chip, or path of its YAML file.",
+)
+@click.option(
+    "--dataflow",
+    "-d",
+    metavar="DATAFLOW",
+    shell_complete=complete_dataflow,
+    help="What stays where: a name such as ws, or path of a YAML file; by default the chip's own.",
+)
+@click.option(
+    "--provenance",
+    is_flag=True,
+    help="Print also what the energy is made of: counts, energy of each action, and its source.",
+)
+@job_options
+def simulate(
+    network: str,
+    chip: str,
+    dataflow: str | None,
+    provenance: bool,
+    objective: str,
+    batch: int,
+    sizes: Sizes,
+    density: str | None,
+    changes: tuple[str, ...],
+    format: str | None,
+    output: str | None,
+    threads: int | None,
+    quiet: bool,
+) -> None:
+    """Say what NETWORK, or one LAYER of it, costs on a chip."""
+    from dnnaccel.simulate import simulate as job
+
+    check_output(output, format)
+    if provenance and output is None and format not in (None, "table"):
+        raise DnnAccelError(f"--provenance prints a table beside the {format}; write that with --output FILE")
+    net, target = load_part(network, batch=batch, sizes=sizes), load_chip(chip, changes)
+    with progress_bar(quiet) as progress:
+        report = job(
+            net,
+            target,
+            dataflow=dataflow,
+            objective=objective,
+            density=read_density(density),
+            threads=threads,
+            progress=progress,
+        )
+    deliver(report, format=format, output=output, quiet=quiet)
+    if provenance:
+        click.echo(("" if output else "\n") + report.provenance().to_text(width=terminal_width()))
+
+
+@click.command(
+    short_help="Put networks, chips and dataflows into one table.",
+    epilog="""\b
+Examples:
+  dnnaccel compare alexnet --arch eyeriss --dataflows ws,os,is,rs,nlr
+  dnnaccel compare alexnet,resnet50 --arch eyeriss,tpu_v1,nvdla_large
+  dnnaccel compare resnet50,mobilenet_v2 --arch eyeriss --image-size 160
+  dnnaccel compare vgg16 --arch eyeriss,chip.yaml --batch 4 --output comparison.html
+""",
+)
+@click.argument("networks", metavar="NETWORKS", shell_complete=complete_network)
+@click.option(
+    "--arch",
+    "-a",
+    "chips",
+    required=True,
+    metavar="CHIPS",
+    shell_complete=complete_chip,
+    help="Chips, by name or path of a YAML file, with commas between.",
+)
+@click.option(
+    "--dataflows",
+    "-d",
+    metavar="DATAFLOWS",
+    shell_complete=complete_dataflow,
+    help="Dataflows, by name or path of a YAML file, with commas between; by default each chip's own.",
+)
+@job_options
+def compare(
+    networks: str,
+    chips: str,
+    dataflows: str | None,
+    objective: str,
+    batch: int,
+    sizes: Sizes,
+    density: str | None,
+    changes: tuple[str, ...],
+    format: str | None,
+    output: str | None,
+    threads: int | None,
+    quiet: bool,
+) -> None:
+    """Put NETWORKS (names with commas between), chips and dataflows into one table with ratios."""
+    from dnnaccel.compare import compare as job
+
+    check_output(output, format)
+    nets = [load_part(name, batch=batch, sizes=sizes) for name in split(networks)]
+    targets = [load_chip(name, changes) for name in split(chips)]
+    flows = None if dataflows is None else split(dataflows)
+    with progress_bar(quiet) as progress:
+        comparison = job(
+            nets,
+            targets,
+            flows,
+            objective=objective,
+            density=read_density(density),
+            threads=threads,
+            progress=progress,
+        )
+    deliver(comparison, format=format, output=output, quiet=quiet)

@@ -1,0 +1,122 @@
+"""Options that several commands have, each said once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from dnnaccel.cli._inputs import Sizes
+
+__all__ = ["format_option", "job_options", "quiet_option", "size_options", "threads_option"]
+
+_Command = Callable[..., None]
+
+threads_option = click.option(
+    "--threads", type=click.IntRange(min=1), help="Threads to search with; default all."
+)
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress bar, no remarks on stderr.")
+
+
+def format_option(*formats: str) -> Callable[[_Command], _Command]:
+    """Return the option of what to print, one of `formats`; a table unless given."""
+    return click.option(
+        "--format",
+        "format",
+        type=click.Choice(formats),
+        default="table",
+        show_default=True,
+        help="What to print.",
+    )
+
+
+def size_options(command: _Command) -> _Command:
+    """Add the options of networks that come in several sizes; `command` gets them as one, its `sizes`."""
+
+    @functools.wraps(command)
+    def gathered(
+        *, image_size: int | None, sequence_length: int | None, width: float | None, **others: Any
+    ) -> None:
+        sizes = Sizes(image_size=image_size, sequence_length=sequence_length, width=width)
+        command(sizes=sizes, **others)
+
+    return _with_options(
+        gathered,
+        click.option(
+            "--image-size",
+            type=click.IntRange(min=1),
+            metavar="PIXELS",
+            help="Rows and columns of the input image, where a built-in network takes one, for instance 320.",
+        ),
+        click.option(
+            "--sequence-length",
+            type=click.IntRange(min=1),
+            metavar="STEPS",
+            help="Words, tokens or steps of one sample, where it takes a sequence, for instance 512.",
+        ),
+        click.option(
+            "--width",
+            type=float,
+            metavar="FACTOR",
+            help="Factor on the numbers of channels, where it has one, for instance 0.5.",
+        ),
+    )
+
+
+def job_options(command: _Command) -> _Command:
+    """Add the options that `simulate` and `compare` have in common."""
+    return _with_options(
+        command,
+        click.option(
+            "--objective",
+            type=click.Choice(["energy", "latency", "edp"]),
+            default="energy",
+            show_default=True,
+            help="What mappings are chosen for; edp is energy x delay.",
+        ),
+        click.option(
+            "--batch",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="Inferences per run.",
+        ),
+        size_options,
+        click.option(
+            "--density",
+            metavar="DENSITY",
+            help="Which words are zero: a number for both operands, inputs=0.4,weights=0.3, a published "
+            "set such as eyeriss_jssc17, or an .npz file of tensors; by default none.",
+        ),
+        click.option(
+            "--set",
+            "changes",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Change the chip, for instance pe_array.rows=8; may be repeated.",
+        ),
+        click.option(
+            "--format",
+            "format",
+            type=click.Choice(["table", "json", "csv"]),
+            help="What to print or write; by default a table, or what the suffix of --output says.",
+        ),
+        click.option(
+            "--output",
+            "-o",
+            type=click.Path(),
+            metavar="FILE",
+            help="Write to FILE (.txt, .json, .csv or .html) instead of printing.",
+        ),
+        threads_option,
+        quiet_option,
+    )
+
+
+def _with_options(command: _Command, *options: Callable[[_Command], _Command]) -> _Command:
+    """Add `options`, which help lists in this order."""
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,87 @@
+"""Where results go: the terminal or a file, and a progress bar while they are made."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+if TYPE_CHECKING:
+    from dnnaccel.compare import Comparison
+    from dnnaccel.report import Report
+
+__all__ = ["Printable", "check_output", "deliver", "print_as", "progress_bar", "terminal_width"]
+
+
+class Printable(Protocol):
+    """What commands print: a text table, JSON or CSV."""
+
+    def to_text(self, *, width: int) -> str: ...
+
+    def to_json(self) -> str: ...
+
+    def to_csv(self) -> str: ...
+
+
+def terminal_width() -> int:
+    """Return how wide tables may be: the terminal, or 120 columns where the output goes elsewhere."""
+    if not sys.stdout.isatty():
+        return 120
+    return max(60, shutil.get_terminal_size().columns)
+
+
+def print_as(format: str, result: Printable) -> None:
+    """Print a result as "table", "json" or "csv"."""
+    if format == "table":
+        click.echo(result.to_text(width=terminal_width()))
+    else:
+        click.echo(result.to_json() if format == "json" else result.to_csv(), nl=False)
+
+
+def check_output(output: str | None, format: str | None) -> None:
+    """Refuse a file that cannot be written before the work is done, not after."""
+    from dnnaccel.report.files import check_writable, format_of
+
+    if output is not None:
+        if format is None:
+            format_of(output)
+        check_writable(output)
+
+
+def deliver(result: Report | Comparison, *, format: str | None, output: str | None, quiet: bool) -> None:
+    """Write a result to the file `output`, or print it; None for `format` is a table, or what the file is."""
+    if output is None:
+        print_as(format or "table", result)
+        return
+    result.save(output, format=format)
+    if not quiet:
+        click.echo(f"wrote {output}", err=True)
+
+
+@contextlib.contextmanager
+def progress_bar(quiet: bool) -> Iterator[Callable[[int, int, str], None] | None]:
+    """Show a progress bar on stderr if a person watches it, and give what moves it."""
+    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def update(done: int, total: int, what: str) -> None:
+            bar.update(task, completed=done, total=total, description=what)
+
+        yield update
