@@ -217,6 +217,13 @@ def test_listing_networks_loads_no_chip_and_no_numpy() -> None:
     assert not loaded & {"dnnaccel.arch", "dnnaccel.simulate", "dnnaccel.zoo.resnet", "dnnaccel.zoo.nasnet"}
 
 
+def test_showing_a_layer_loads_no_reader_of_files() -> None:
+    loaded = modules_after("from dnnaccel.cli import run\nassert run(['show', 'alexnet:conv1']) == 0")
+    assert "dnnaccel.zoo.alexnet" in loaded
+    assert {name.partition(".")[0] for name in loaded} & {*NOT_AT_IMPORT, "numpy"} == {"click"}
+    assert not {name for name in loaded if name.startswith("dnnaccel.importers.")}
+
+
 def test_a_family_of_the_zoo_is_loaded_by_its_first_network() -> None:
     assert families_in(modules_after("import dnnaccel\nassert len(dnnaccel.zoo.names()) > 50")) == set()
     one = families_in(modules_after("import dnnaccel\ndnnaccel.zoo.load('squeezenet_v1_0')"))
@@ -229,7 +236,14 @@ def test_a_family_of_the_zoo_is_loaded_by_its_first_network() -> None:
 
 def test_everything_is_listed_and_there() -> None:
     assert dir(dnnaccel) == sorted(dnnaccel.__all__)
-    for module in (dnnaccel, dnnaccel.zoo, dnnaccel.datasets, dnnaccel.sparsity, dnnaccel.layers):
+    for module in (
+        dnnaccel,
+        dnnaccel.zoo,
+        dnnaccel.datasets,
+        dnnaccel.importers,
+        dnnaccel.layers,
+        dnnaccel.sparsity,
+    ):
         assert set(module.__all__) <= set(dir(module))
         for name in module.__all__:
             assert getattr(module, name) is not None
