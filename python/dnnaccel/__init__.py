@@ -6,39 +6,37 @@ Start with ``dnnaccel.simulate("alexnet", "eyeriss")``.
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from dnnaccel import dataflow, layers, sparsity, zoo
-from dnnaccel._core import __version__, build_config
-from dnnaccel.builder import NetworkBuilder
-from dnnaccel.compare import Comparison, compare
-from dnnaccel.cost import LayerReport, evaluate
-from dnnaccel.dataflow import Dataflow
-from dnnaccel.errors import (
-    ArchitectureError,
-    DataflowError,
-    DatasetError,
-    DensityError,
-    DnnAccelError,
-    ImportedFileError,
-    LayerError,
-    MappingError,
-    MissingExtraError,
-    NetworkError,
-    UnknownNameError,
-)
-from dnnaccel.mapper import SearchResult, search
-from dnnaccel.mapping import Mapping
-from dnnaccel.network import Network
-from dnnaccel.problem import Problem
-from dnnaccel.report import Report
-
-# Last of all: this binds the functions over the modules of the same name.
-from dnnaccel.simulate import simulate
-
 if TYPE_CHECKING:
-    from dnnaccel import arch, datasets, energy, importers, reproduce
+    from dnnaccel import arch, dataflow, datasets, energy, importers, layers, reproduce, sparsity, zoo
+    from dnnaccel._core import __version__, build_config
+    from dnnaccel.builder import NetworkBuilder
+    from dnnaccel.compare import Comparison, compare
+    from dnnaccel.cost import LayerReport, evaluate
+    from dnnaccel.dataflow import Dataflow
+    from dnnaccel.errors import (
+        ArchitectureError,
+        DataflowError,
+        DatasetError,
+        DensityError,
+        DnnAccelError,
+        ImportedFileError,
+        LayerError,
+        MappingError,
+        MissingExtraError,
+        NetworkError,
+        UnknownNameError,
+    )
     from dnnaccel.importers import from_onnx, from_scalesim, from_torch
+    from dnnaccel.mapper import SearchResult, search
+    from dnnaccel.mapping import Mapping
+    from dnnaccel.network import Network
+    from dnnaccel.problem import Problem
+    from dnnaccel.report import Report
+    from dnnaccel.simulate import simulate
 
 __all__ = [
     "ArchitectureError",
@@ -82,13 +80,49 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # Chips bring the YAML and validation libraries with them; few runs need datasets or published figures.
-    if name in ("arch", "datasets", "energy", "importers", "reproduce"):
-        return importlib.import_module(f"dnnaccel.{name}")
-    if name in ("from_onnx", "from_scalesim", "from_torch"):
-        return getattr(importlib.import_module("dnnaccel.importers"), name)
-    raise AttributeError(f"module 'dnnaccel' has no attribute {name!r}")
+# Loading everything would take longer than most jobs do: a name brings its module when it is first used.
+# Adding a name: here, in the imports for type checkers above, and in `__all__`.
+_HOMES: dict[str, tuple[str, ...]] = {
+    "_core": ("__version__", "build_config"),
+    "builder": ("NetworkBuilder",),
+    "compare": ("Comparison", "compare"),
+    "cost": ("LayerReport", "evaluate"),
+    "dataflow": ("Dataflow",),
+    "errors": tuple(name for name in __all__ if name.endswith("Error")),
+    "importers": ("from_onnx", "from_scalesim", "from_torch"),
+    "mapper": ("SearchResult", "search"),
+    "mapping": ("Mapping",),
+    "network": ("Network",),
+    "problem": ("Problem",),
+    "report": ("Report",),
+    "simulate": ("simulate",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+# Modules that are reached through the package without being imported by name.
+_MODULES = {name for name in __all__ if name.islower() and name not in _HOME_OF} | set(_HOMES)
+
+
+class _Package(ModuleType):
+    def __setattr__(self, name: str, value: object) -> None:
+        # Whoever imports `dnnaccel.simulate` makes Python put that module into the package under its name;
+        # the name is the function's, which the module has under the same one.
+        if isinstance(value, ModuleType) and _HOME_OF.get(name) == name:
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+if not TYPE_CHECKING:  # who checks types should be told of a name that is not there
+
+    def __getattr__(name: str) -> Any:
+        if name in _HOME_OF:
+            value = getattr(importlib.import_module(f"dnnaccel.{_HOME_OF[name]}"), name)
+            return globals().setdefault(name, value)
+        if name in _MODULES:
+            return importlib.import_module(f"dnnaccel.{name}")
+        package = sys.modules[__name__]
+        raise AttributeError(f"module 'dnnaccel' has no attribute {name!r}", name=name, obj=package)
 
 
 def __dir__() -> list[str]:

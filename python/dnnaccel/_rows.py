@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import html
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +18,9 @@ Row = dict[str, Any]
 
 def csv_text(rows: Sequence[Row]) -> str:
     """Return `rows` as CSV text with a header line; what does not apply (None) is an empty cell."""
+    import csv  # here, as below: each run writes one format at most
+    import io
+
     text = io.StringIO()
     if rows:
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
@@ -51,6 +51,7 @@ def markdown_table(columns: Mapping[str, Sequence[str]]) -> str:
 
 def html_table(columns: Mapping[str, Sequence[str]]) -> str:
     """Return `columns` (header to cells, all of one length) as an HTML table."""
+    import html
 
     def line(tag: str, cells: Iterable[str]) -> str:
         return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>\n"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from dnnaccel import layers as kinds
-from dnnaccel.errors import unknown_name
+from dnnaccel._graph import bind, check_inputs, check_links, check_new
+from dnnaccel.errors import LayerError, unknown_name
 from dnnaccel.layers import Layer, Pair, Shape
-from dnnaccel.network import Metadata, Network, bind, check_inputs, check_links, check_new
+from dnnaccel.network import Metadata, Network
 
 __all__ = ["NetworkBuilder"]
 
@@ -56,15 +59,37 @@ class NetworkBuilder:
         """Add a layer of any kind; one without `inputs` reads the layer added before it."""
         check_new(self._name, layer.name, self._shapes)
         check_links(self._name, layer, self._shapes)
-        layer = bind(layer, layer.inputs or (self._last,), self._shapes)
-        self._shapes[layer.name] = layer.output_shape
-        self._layers.append(layer)
-        self._last = layer.name
-        return layer.name
+        return self._take(bind(layer, layer.inputs or (self._last,), self._shapes))
+
+    def _make(self, kind: type[Layer], name: str, after: str | Sequence[str] | None, **fields: Any) -> str:
+        """Make and add a layer of a kind that networks repeat: one that equals an earlier one is its copy."""
+        inputs = _names(after)
+        reads = inputs or (self._last,)
+        if _exact(fields):
+            try:
+                like = _like(kind, tuple(map(self._shapes.__getitem__, reads)), **fields)
+            except (KeyError, TypeError, LayerError):
+                pass  # making the layer itself, below, tells what is wrong, by its name
+            else:
+                layer = like.renamed(name, reads)
+                check_new(self._name, name, self._shapes)
+                return self._take(layer)
+        return self.append(kind(name=name, inputs=inputs, **fields))
+
+    def _take(self, bound: Layer) -> str:
+        self._shapes[bound.name] = bound.output_shape
+        self._layers.append(bound)
+        self._last = bound.name
+        return bound.name
 
     def build(self) -> Network:
-        """Return the network; the builder can go on and build a longer one."""
-        return Network(self._name, tuple(self._layers), inputs=self._inputs, metadata=self._metadata)
+        """Return the network; the builder can go on and build a longer one.
+
+        Raises `NetworkError` if there are no layers, an input is unused or weights cannot be shared.
+        """
+        if not self._layers:
+            return Network(self._name, (), inputs=self._inputs, metadata=self._metadata)
+        return Network.of_bound(self._name, self._layers, inputs=self._inputs, metadata=self._metadata)
 
     def conv2d(
         self,
@@ -80,18 +105,17 @@ class NetworkBuilder:
         after: str | None = None,
     ) -> str:
         """Add a `layers.Conv2d`."""
-        return self.append(
-            kinds.Conv2d(
-                name=name,
-                inputs=_names(after),
-                out_channels=out_channels,
-                kernel=kernel,
-                stride=stride,
-                padding=padding,
-                dilation=dilation,
-                groups=groups,
-                bias=bias,
-            )
+        return self._make(
+            kinds.Conv2d,
+            name,
+            after,
+            out_channels=out_channels,
+            kernel=kernel,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+            bias=bias,
         )
 
     def depthwise(
@@ -107,17 +131,16 @@ class NetworkBuilder:
         after: str | None = None,
     ) -> str:
         """Add a `layers.DepthwiseConv2d`."""
-        return self.append(
-            kinds.DepthwiseConv2d(
-                name=name,
-                inputs=_names(after),
-                kernel=kernel,
-                multiplier=multiplier,
-                stride=stride,
-                padding=padding,
-                dilation=dilation,
-                bias=bias,
-            )
+        return self._make(
+            kinds.DepthwiseConv2d,
+            name,
+            after,
+            kernel=kernel,
+            multiplier=multiplier,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            bias=bias,
         )
 
     def linear(
@@ -130,14 +153,13 @@ class NetworkBuilder:
         after: str | None = None,
     ) -> str:
         """Add a `layers.Linear`; an image must be flattened before it."""
-        return self.append(
-            kinds.Linear(
-                name=name,
-                inputs=_names(after),
-                out_features=out_features,
-                in_features=in_features,
-                bias=bias,
-            )
+        return self._make(
+            kinds.Linear,
+            name,
+            after,
+            out_features=out_features,
+            in_features=in_features,
+            bias=bias,
         )
 
     def matmul(self, name: str, *, after: Sequence[str]) -> str:
@@ -204,7 +226,7 @@ class NetworkBuilder:
 
     def relu(self, name: str, *, after: str | None = None) -> str:
         """Add a `layers.ReLU`."""
-        return self.append(kinds.ReLU(name=name, inputs=_names(after)))
+        return self._make(kinds.ReLU, name, after)
 
     def sigmoid(self, name: str, *, after: str | None = None) -> str:
         """Add a `layers.Sigmoid`."""
@@ -216,15 +238,15 @@ class NetworkBuilder:
 
     def batch_norm(self, name: str, *, after: str | None = None) -> str:
         """Add a `layers.BatchNorm`."""
-        return self.append(kinds.BatchNorm(name=name, inputs=_names(after)))
+        return self._make(kinds.BatchNorm, name, after)
 
     def add(self, name: str, *, after: Sequence[str]) -> str:
         """Add a `layers.Add` of the layers that `after` names."""
-        return self.append(kinds.Add(name=name, inputs=_names(after)))
+        return self._make(kinds.Add, name, after)
 
     def concat(self, name: str, *, after: Sequence[str], axis: int = 1) -> str:
         """Add a `layers.Concat` of the layers that `after` names."""
-        return self.append(kinds.Concat(name=name, inputs=_names(after), axis=axis))
+        return self._make(kinds.Concat, name, after, axis=axis)
 
     def relu6(self, name: str, *, after: str | None = None) -> str:
         """Add a `layers.ReLU6`."""
@@ -363,3 +385,16 @@ def _names(after: str | Sequence[str] | None) -> tuple[str, ...]:
     if after is None:
         return ()
     return (after,) if isinstance(after, str) else tuple(after)
+
+
+@functools.lru_cache(maxsize=4096, typed=True)
+def _like(kind: type[Layer], input_shapes: tuple[Shape, ...], **fields: Any) -> Layer:
+    return kind(name="like", input_shapes=input_shapes, **fields)
+
+
+def _exact(fields: Mapping[str, object]) -> bool:
+    # What is right for (1, 1) is not for (True, 1), which equals it: the cache sees types, but not in tuples.
+    for value in fields.values():
+        if type(value) is tuple and not all(type(size) is int for size in value):
+            return False
+    return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 __all__ = [
@@ -82,6 +81,8 @@ def unknown_name(kind: str, name: object, valid: Iterable[str]) -> UnknownNameEr
 
 def did_you_mean(name: str, valid: Iterable[str]) -> str:
     """Return "did you mean 'x'?" for the nearest of `valid`, or the list of them when none is near."""
+    import difflib  # only a mistake needs it
+
     names = list(valid)
     lowered = {candidate.lower(): candidate for candidate in names}
     near = difflib.get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6)

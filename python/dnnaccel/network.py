@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import functools
-import heapq
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from dnnaccel._drawing import draw
-from dnnaccel._summary import summary_text
-from dnnaccel.errors import MissingExtraError, NetworkError, did_you_mean, unknown_name
-from dnnaccel.layers import Layer, Shape, whole_number
+from dnnaccel._graph import bind, check_inputs, check_shared, in_order
+from dnnaccel.errors import MissingExtraError, NetworkError, unknown_name
+from dnnaccel.layers import Layer, Shape
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Metadata", "Network", "bind", "check_inputs", "check_links", "check_new"]
+__all__ = ["Metadata", "Network"]
 
 Metadata = Mapping[str, str | int | float | None]
 """What is known of a network besides its layers.
@@ -71,29 +69,62 @@ class Network:
 
     def __post_init__(self) -> None:
         inputs = check_inputs(self.name, self.inputs)
-        bound: dict[str, Layer] = {}
-        consumers: dict[str, list[Layer]] = {name: [] for name in inputs}
         shapes = dict(inputs)
-        for layer in _in_order(self.name, self.layers, inputs):
-            bound[layer.name] = bind(layer, layer.inputs, shapes)
-            check_shared(self.name, bound[layer.name], bound)
-            shapes[layer.name] = bound[layer.name].output_shape
-            consumers[layer.name] = []
-            for producer in dict.fromkeys(layer.inputs):
-                consumers[producer].append(bound[layer.name])
+        bound = []
+        for given in in_order(self.name, self.layers, inputs):
+            layer = bind(given, given.inputs, shapes)
+            shapes[layer.name] = layer.output_shape
+            bound.append(layer)
+        self._hold(bound, inputs)
+
+    @classmethod
+    def of_bound(
+        cls, name: str, layers: Iterable[Layer], *, inputs: Mapping[str, Shape], metadata: Metadata
+    ) -> Network:
+        """Return a network of layers that are known to stand in order, each with its `input_shapes`.
+
+        For builders, which checked all that when they took the layers. Raises `NetworkError` as the class
+        does, for an input that is unused and for weights that cannot be shared.
+        """
+        net = object.__new__(cls)
+        object.__setattr__(net, "name", name)
+        object.__setattr__(net, "metadata", metadata)
+        net._hold(layers, inputs)
+        return net
+
+    def _hold(self, bound: Iterable[Layer], inputs: Mapping[str, Shape]) -> None:
+        by_name: dict[str, Layer] = {}
+        read: set[str] = set()
+        for layer in bound:
+            by_name[layer.name] = layer
+            read.update(layer.inputs)
+            if layer.weights_from is not None:
+                check_shared(self.name, layer, by_name)
         for name in inputs:
-            if not consumers[name]:
+            if name not in read:
                 raise NetworkError(
                     f"network {self.name!r}: no layer reads input {name!r}; use it or leave it out"
                 )
         for attribute, value in (
-            ("layers", tuple(bound.values())),
-            ("inputs", MappingProxyType(inputs)),
+            ("layers", tuple(by_name.values())),
+            ("inputs", MappingProxyType(dict(inputs))),
             ("metadata", MappingProxyType(dict(self.metadata))),
-            ("_by_name", MappingProxyType(bound)),
-            ("_consumers", MappingProxyType({name: tuple(those) for name, those in consumers.items()})),
+            ("_by_name", MappingProxyType(by_name)),
         ):
             object.__setattr__(self, attribute, value)
+
+    def _readers(self) -> Mapping[str, tuple[Layer, ...]]:
+        # Worked out when first asked for: who only adds up sizes never does.
+        try:
+            return self._consumers
+        except AttributeError:
+            found: dict[str, list[Layer]] = {name: [] for name in (*self.inputs, *self._by_name)}
+            for layer in self.layers:
+                for producer in dict.fromkeys(layer.inputs):
+                    found[producer].append(layer)
+            readers = {name: tuple(those) for name, those in found.items()}
+            object.__setattr__(self, "_consumers", readers)
+            return readers
 
     def __hash__(self) -> int:
         return hash((self.name, self.layers, tuple(self.inputs.items())))
@@ -122,8 +153,9 @@ class Network:
     @property
     def outputs(self) -> Mapping[str, Shape]:
         """Name and shape of every layer that no other layer reads."""
+        readers = self._readers()
         return MappingProxyType(
-            {layer.name: layer.output_shape for layer in self.layers if not self._consumers[layer.name]}
+            {layer.name: layer.output_shape for layer in self.layers if not readers[layer.name]}
         )
 
     @property
@@ -149,9 +181,10 @@ class Network:
         for layer in self.layers:
             owner = layer.name if layer.weights_from is None else owners[layer.weights_from]
             owners[layer.name] = owner
-            own[layer.name] = 0 if owner in counted else layer.weights
+            weights = layer.weights
+            own[layer.name] = 0 if owner in counted else weights
             # An embedding's table has no weights of its own, but is one where a matrix product uses it.
-            if layer.weights:
+            if weights:
                 counted.add(owner)
         return own
 
@@ -165,9 +198,10 @@ class Network:
 
         Raises `UnknownNameError` with the nearest name.
         """
-        if name not in self._consumers:
-            raise unknown_name(f"layer or input of {self.name}", name, self._consumers)
-        return self._consumers[name]
+        readers = self._readers()
+        if name not in readers:
+            raise unknown_name(f"layer or input of {self.name}", name, readers)
+        return readers[name]
 
     def summary(self, *, word_bits: int = 32) -> str:
         """Return the table of layers with shapes, weights, MACs and vector operations, and the totals.
@@ -175,6 +209,9 @@ class Network:
         Below it stands how much memory parameters and activations take, in words of `word_bits` bits. Raises
         `NetworkError` for a word that is not 1 to 1024 bits wide.
         """
+        # Here, as in `draw` and `load`: loaded by those who print, draw, read or write a network.
+        from dnnaccel._summary import summary_text
+
         return summary_text(self, word_bits=word_bits)
 
     def draw(
@@ -196,6 +233,8 @@ class Network:
         NetworkError
             For another format, or a file that cannot be written.
         """
+        from dnnaccel._drawing import draw
+
         return draw(self, path, format=format, fold=fold)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -203,7 +242,6 @@ class Network:
 
         Raises `NetworkError` for metadata that a file cannot hold, `DnnAccelError` if it cannot be written.
         """
-        # Here, as in `load`: YAML is loaded by those who read or write it.
         from dnnaccel._netfile import write
 
         write(self, path)
@@ -242,128 +280,4 @@ class Network:
         return (
             f"<Network {self.name}: {len(self)} layers, {self.total_macs:,} MACs, "
             f"{self.total_weights:,} weights, batch {self.batch}>"
-        )
-
-
-def check_inputs(network: str, inputs: Mapping[str, Shape]) -> dict[str, Shape]:
-    if not isinstance(inputs, Mapping):
-        raise NetworkError(f"network {network!r}: inputs must map names to shapes, given {inputs!r}")
-    checked: dict[str, Shape] = {}
-    for name, shape in inputs.items():
-        sizes = [whole_number(size, minimum=1) for size in shape] if isinstance(shape, (tuple, list)) else []
-        sound = tuple(size for size in sizes if size is not None)
-        if len(sizes) < 2 or len(sound) < len(sizes):
-            raise NetworkError(
-                f"network {network!r}: input {name!r} has shape {shape!r}; it must be two or more whole "
-                "numbers, each at least 1, batch first, as (1, 3, 224, 224)"
-            )
-        checked[name] = sound
-    if not checked:
-        raise NetworkError(f"network {network!r} has no inputs; it needs one at least")
-    batches = {name: shape[0] for name, shape in checked.items()}
-    if len(set(batches.values())) > 1:
-        given = ", ".join(f"{name} {batch}" for name, batch in batches.items())
-        raise NetworkError(
-            f"network {network!r}: all inputs must have one batch as their first size, given {given}"
-        )
-    return checked
-
-
-def bind(layer: Layer, inputs: tuple[str, ...], shapes: Mapping[str, Shape]) -> Layer:
-    """Return `layer` reading `inputs`, whose shapes are in `shapes`: itself if it does so already."""
-    input_shapes = tuple(shapes[name] for name in inputs)
-    if inputs == layer.inputs and input_shapes == layer.input_shapes:
-        return layer
-    return layer.reading(inputs, input_shapes)
-
-
-def check_links(network: str, layer: Layer, known: Mapping[str, object]) -> None:
-    """Raise `NetworkError` unless all that `layer` reads is `known`."""
-    for name in layer.inputs:
-        if name not in known:
-            raise NetworkError(
-                f"network {network!r}: layer {layer.name!r} reads {name!r}, which does not exist; "
-                f"{did_you_mean(name, known)}"
-            )
-
-
-def check_new(network: str, name: str, known: Mapping[str, object]) -> None:
-    if name in known:
-        raise NetworkError(
-            f"network {network!r}: two layers or inputs are named {name!r}; names must be unique"
-        )
-
-
-def _in_order(network: str, layers: Iterable[Layer], inputs: Mapping[str, Shape]) -> list[Layer]:
-    """Return `layers` such that each stands after what it reads, otherwise as given."""
-    given = list(layers)
-    # An input is always there: it stands before every layer.
-    position = dict.fromkeys(inputs, -1)
-    for index, layer in enumerate(given):
-        if not isinstance(layer, Layer):
-            raise NetworkError(
-                f"network {network!r}: layers must be layers, as layers.Conv2d(...), given {layer!r}"
-            )
-        check_new(network, layer.name, position)
-        position[layer.name] = index
-    if not given:
-        raise NetworkError(f"network {network!r} has no layers; it needs one at least")
-    runs_as_given = True
-    for index, layer in enumerate(given):
-        if not layer.inputs:
-            raise NetworkError(f"network {network!r}: layer {layer.name!r} reads nothing; name its inputs")
-        check_links(network, layer, position)
-        for name in layer.inputs:
-            runs_as_given = runs_as_given and position[name] < index
-    return given if runs_as_given else _sorted(network, given, position)
-
-
-def _sorted(network: str, given: Sequence[Layer], position: Mapping[str, int]) -> list[Layer]:
-    waits: list[int] = []
-    readers: dict[str, list[int]] = {layer.name: [] for layer in given}
-    for index, layer in enumerate(given):
-        producers = {name for name in layer.inputs if position[name] >= 0}
-        waits.append(len(producers))
-        for name in producers:
-            readers[name].append(index)
-    ready = [index for index, count in enumerate(waits) if count == 0]
-    order: list[Layer] = []
-    while ready:
-        layer = given[heapq.heappop(ready)]
-        order.append(layer)
-        for index in readers[layer.name]:
-            waits[index] -= 1
-            if waits[index] == 0:
-                heapq.heappush(ready, index)
-    if len(order) < len(given):
-        cycle = _find_cycle({layer.name: layer for index, layer in enumerate(given) if waits[index]})
-        raise NetworkError(f"network {network!r} has a cycle: {' reads '.join(map(repr, cycle))}")
-    return order
-
-
-def _find_cycle(stuck: Mapping[str, Layer]) -> list[str]:
-    # Every stuck layer reads a stuck layer, so walking up must come back to where it has been.
-    path = [next(iter(stuck))]
-    while path[-1] not in path[:-1]:
-        path.append(next(name for name in stuck[path[-1]].inputs if name in stuck))
-    return path[path.index(path[-1]) :]
-
-
-def check_shared(network: str, layer: Layer, bound: Mapping[str, Layer]) -> None:
-    """Raise `NetworkError` unless the layer whose weights `layer` uses stands before it and is like it."""
-    owner = layer.weights_from
-    if owner is None:
-        return
-    if owner == layer.name or owner not in bound:
-        raise NetworkError(
-            f"network {network!r}: layer {layer.name!r} uses the weights of {owner!r}, "
-            "which is no layer before it"
-        )
-    kinds = {bound[owner].kind, layer.kind}
-    alike = len(kinds) == 1 or kinds == {"embedding", "linear"}
-    if not alike or bound[owner].parameters != layer.parameters:
-        raise NetworkError(
-            f"network {network!r}: layer {layer.name!r} cannot use the weights of {owner!r}: "
-            f"{layer.kind} with {layer.parameters} parameters, "
-            f"{bound[owner].kind} with {bound[owner].parameters}"
         )

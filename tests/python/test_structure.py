@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import dnnaccel
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +41,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("_checks",),
     ("energy",),
     ("layers", "arch"),
-    ("_summary", "_drawing", "_netfile"),
+    ("_graph", "_summary", "_drawing", "_netfile"),
     ("network", "mapping", "dataflow_files"),
     ("builder", "datasets"),
     ("zoo", "dataflow", "importers"),
@@ -59,6 +61,7 @@ RANK = {module: rank for rank, group in enumerate(PYTHON_ORDER) for module in gr
 # Networks and chips do not know each other, though their ranks would let them.
 NETWORK_SIDE = {
     "layers",
+    "_graph",
     "_summary",
     "_drawing",
     "_netfile",
@@ -173,21 +176,105 @@ def test_the_walk_over_imports_sees_functions_and_not_annotations() -> None:
     assert visitor.found == {"errors", "report", "_core"}
 
 
-def test_import_loads_only_what_it_needs() -> None:
-    probe = (
-        "import sys, time\n"
-        "began = time.perf_counter()\n"
-        "import dnnaccel\n"
-        "print(time.perf_counter() - began)\n"
-        "print(*sorted({name.partition('.')[0] for name in sys.modules}))\n"
-    )
+def modules_after(code: str) -> set[str]:
+    """Names of all modules that a fresh Python has loaded after `code`."""
+    probe = f"import sys\n{code}\nprint('loaded', *sorted(sys.modules))"
     run = subprocess.run(
         [sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=60
     )
-    seconds, loaded = run.stdout.splitlines()
-    print(f"import dnnaccel took {float(seconds):.3f} s")
-    assert sorted(set(loaded.split()) & set(NOT_AT_IMPORT)) == []
-    assert "dnnaccel" in loaded.split()
+    return set(run.stdout.splitlines()[-1].split()[1:])
+
+
+def families_in(loaded: set[str]) -> set[str]:
+    return {name for name in loaded if name.startswith("dnnaccel.zoo.")}
+
+
+def test_import_loads_nothing_else() -> None:
+    probe = (
+        "import time\n"
+        "began = time.perf_counter()\n"
+        "import dnnaccel\n"
+        "print(f'import dnnaccel took {time.perf_counter() - began:.3f} s', file=sys.stderr)"
+    )
+    loaded = modules_after(probe)
+    assert {name for name in loaded if name.partition(".")[0] == "dnnaccel"} == {"dnnaccel"}
+    assert {name.partition(".")[0] for name in loaded} & {*NOT_AT_IMPORT, "numpy"} == set()
+
+
+def test_the_job_itself_loads_no_optional_package() -> None:
+    loaded = modules_after(
+        "import dnnaccel\ndnnaccel.simulate, dnnaccel.compare, dnnaccel.search, dnnaccel.Report"
+    )
+    assert "dnnaccel.mapper" in loaded
+    assert {name.partition(".")[0] for name in loaded} & {*NOT_AT_IMPORT, "numpy"} == set()
+    assert families_in(loaded) == set()
+
+
+def test_listing_networks_loads_no_chip_and_no_numpy() -> None:
+    loaded = modules_after("from dnnaccel.cli import run\nassert run(['networks', 'vgg*']) == 0")
+    assert "dnnaccel.zoo.vgg" in loaded
+    assert {name.partition(".")[0] for name in loaded} & {*NOT_AT_IMPORT, "numpy"} == {"click"}
+    assert not loaded & {"dnnaccel.arch", "dnnaccel.simulate", "dnnaccel.zoo.resnet", "dnnaccel.zoo.nasnet"}
+
+
+def test_showing_a_layer_loads_no_reader_of_files() -> None:
+    loaded = modules_after("from dnnaccel.cli import run\nassert run(['show', 'alexnet:conv1']) == 0")
+    assert "dnnaccel.zoo.alexnet" in loaded
+    assert {name.partition(".")[0] for name in loaded} & {*NOT_AT_IMPORT, "numpy"} == {"click"}
+    assert not {name for name in loaded if name.startswith("dnnaccel.importers.")}
+
+
+def test_a_family_of_the_zoo_is_loaded_by_its_first_network() -> None:
+    assert families_in(modules_after("import dnnaccel\nassert len(dnnaccel.zoo.names()) > 50")) == set()
+    one = families_in(modules_after("import dnnaccel\ndnnaccel.zoo.load('squeezenet_v1_0')"))
+    assert "dnnaccel.zoo.squeezenet" in one
+    assert not one & {"dnnaccel.zoo.resnet", "dnnaccel.zoo.nasnet", "dnnaccel.zoo.vgg"}
+    files = {path.stem for path in (PACKAGE / "zoo").glob("[!_]*.py")}
+    assert files - {"nas"} <= set(dir(dnnaccel.zoo)) <= files | set(dnnaccel.zoo.__all__)
+    assert dnnaccel.zoo.vgg.vgg16().name == "vgg16"
+
+
+def test_everything_is_listed_and_there() -> None:
+    assert dir(dnnaccel) == sorted(dnnaccel.__all__)
+    for module in (
+        dnnaccel,
+        dnnaccel.zoo,
+        dnnaccel.datasets,
+        dnnaccel.importers,
+        dnnaccel.layers,
+        dnnaccel.sparsity,
+    ):
+        assert set(module.__all__) <= set(dir(module))
+        for name in module.__all__:
+            assert getattr(module, name) is not None
+        with pytest.raises(AttributeError, match=f"module '{module.__name__}' has no attribute 'simulat'"):
+            module.simulat  # noqa: B018
+
+
+def test_type_checkers_are_told_of_every_name() -> None:
+    tree = ast.parse((PACKAGE / "__init__.py").read_text("utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If) and is_type_checking(node.test))
+    told = {alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert told == set(dnnaccel.__all__)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "import dnnaccel.simulate, dnnaccel.compare",
+        "from dnnaccel.compare import Comparison",
+        "import dnnaccel",
+    ],
+)
+def test_a_function_hides_the_module_of_its_name(first: str) -> None:
+    modules_after(
+        f"{first}\n"
+        "import dnnaccel, importlib\n"
+        "for name in ('simulate', 'compare'):\n"
+        "    module = importlib.import_module(f'dnnaccel.{name}')\n"
+        "    assert getattr(dnnaccel, name) is getattr(module, name)\n"
+        "    assert callable(getattr(dnnaccel, name))"
+    )
 
 
 def test_the_version_is_said_once() -> None:

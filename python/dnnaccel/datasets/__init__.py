@@ -6,10 +6,15 @@ before memory is taken, and what does not fit is refused with a `DatasetError`.
 
 from __future__ import annotations
 
-from dnnaccel.datasets.cifar10 import load_cifar10
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from dnnaccel.datasets.facts import DatasetInfo, DatasetTable, info, names, table
-from dnnaccel.datasets.folder import ImageFolder
-from dnnaccel.datasets.mnist import load_mnist
+
+if TYPE_CHECKING:
+    from dnnaccel.datasets.cifar10 import load_cifar10
+    from dnnaccel.datasets.folder import ImageFolder
+    from dnnaccel.datasets.mnist import load_mnist
 
 __all__ = [
     "DatasetInfo",
@@ -21,3 +26,17 @@ __all__ = [
     "names",
     "table",
 ]
+
+# The readers bring NumPy, which the facts do without.
+_READERS = {"ImageFolder": "folder", "load_cifar10": "cifar10", "load_mnist": "mnist"}
+
+if not TYPE_CHECKING:  # who checks types should be told of a name that is not there
+
+    def __getattr__(name: str) -> Any:
+        if name in _READERS:
+            return getattr(importlib.import_module(f"dnnaccel.datasets.{_READERS[name]}"), name)
+        raise AttributeError(f"module 'dnnaccel.datasets' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from dnnaccel._netfile import starts_as_network
 from dnnaccel.errors import ImportedFileError, unknown_name
-from dnnaccel.importers.onnx import from_onnx, load_onnx_weights
-from dnnaccel.importers.scalesim import from_scalesim
-from dnnaccel.importers.torch import from_torch
 from dnnaccel.network import Network
+
+if TYPE_CHECKING:
+    from dnnaccel.importers.onnx import from_onnx, load_onnx_weights
+    from dnnaccel.importers.scalesim import from_scalesim
+    from dnnaccel.importers.torch import from_torch
 
 __all__ = [
     "READERS",
@@ -43,10 +45,28 @@ def _own(
     return net if name is None else Network(name, net.layers, inputs=net.inputs, metadata=net.metadata)
 
 
-# Adding a format: its suffix and its reader here.
+def _onnx(
+    path: str | os.PathLike[str], *, dims: Mapping[str, int] | None = None, name: str | None = None
+) -> Network:
+    """Read an ONNX file; who reads none is spared the reader and NumPy."""
+    from dnnaccel.importers.onnx import from_onnx
+
+    return from_onnx(path, dims=dims, name=name)
+
+
+def _scalesim(
+    path: str | os.PathLike[str], *, dims: Mapping[str, int] | None = None, name: str | None = None
+) -> Network:
+    """Read a topology of SCALE-Sim."""
+    from dnnaccel.importers.scalesim import from_scalesim
+
+    return from_scalesim(path, dims=dims, name=name)
+
+
+# Adding a format: its suffix and its reader here, which loads what it needs when it is called.
 READERS: dict[str, Reader] = {
-    ".onnx": from_onnx,
-    ".csv": from_scalesim,
+    ".onnx": _onnx,
+    ".csv": _scalesim,
     ".yaml": _own,
     ".yml": _own,
 }
@@ -74,4 +94,27 @@ def is_network_file(path: str | os.PathLike[str]) -> bool:
     YAML files may be chips or dataflows instead; one that cannot be read is none of a network.
     """
     reader = READERS.get(Path(path).suffix.lower())
-    return starts_as_network(path) if reader is _own else reader is not None
+    if reader is not _own:
+        return reader is not None
+    from dnnaccel._netfile import starts_as_network  # brings the YAML library
+
+    return starts_as_network(path)
+
+
+_HOME_OF = {
+    "from_onnx": "onnx",
+    "from_scalesim": "scalesim",
+    "from_torch": "torch",
+    "load_onnx_weights": "onnx",
+}
+
+if not TYPE_CHECKING:  # who checks types should be told of a name that is not there
+
+    def __getattr__(name: str) -> Any:
+        if name in _HOME_OF:
+            return getattr(importlib.import_module(f"dnnaccel.importers.{_HOME_OF[name]}"), name)
+        raise AttributeError(f"module 'dnnaccel.importers' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

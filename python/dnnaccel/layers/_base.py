@@ -7,7 +7,7 @@ import functools
 import math
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -37,6 +37,10 @@ def whole_number(value: object, *, minimum: int) -> int | None:
     return number if minimum <= number <= MAX_SIZE else None
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
 def as_pair(value: Pair) -> tuple[int, int]:
     return value if isinstance(value, tuple) else (value, value)
 
@@ -46,8 +50,10 @@ def times(pair: tuple[int, int]) -> str:
 
 
 @functools.cache
-def _field_names(kind: type[Layer]) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
+def _fields(kind: type[Layer]) -> tuple[tuple[str, ...], Callable[[Layer], tuple[Any, ...]]]:
+    """Return the names of the fields, and what gets their values."""
+    names = tuple(field.name for field in dataclasses.fields(kind))
+    return names, operator.attrgetter(*names)
 
 
 class _Inferred:
@@ -105,21 +111,20 @@ class Layer(_Inferred, ABC):
     weights_from: str | None = None
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.name, str) and self.name and self.name.isprintable()):
-            raise LayerError(
-                f"{self.kind} layer: name {self.name!r} must be a non-empty text of printable characters"
-            )
-        # A lone name would otherwise be taken apart into its letters.
-        inputs: Any = (self.inputs,) if isinstance(self.inputs, str) else self.inputs
-        if not (isinstance(inputs, (tuple, list)) and all(isinstance(name, str) for name in inputs)):
-            raise self._error(f"inputs must be names of layers, as ('conv1',), given {inputs!r}")
-        self._set("inputs", tuple(inputs))
+        inputs = self.inputs
+        self._check_name(self.name)
+        if type(inputs) is not tuple or not all(map(_is_text, inputs)):
+            self._set("inputs", self._read_inputs(inputs))
         self._fill_in()
         for field, minimum in self._integers.items():
-            self._set(field, self._integer(field, getattr(self, field), minimum))
+            given = getattr(self, field)
+            number = self._integer(field, given, minimum)
+            if number is not given:
+                self._set(field, number)
         for field, minimum in self._pairs.items():
             self._set(field, self._read_pair(field, getattr(self, field), minimum))
-        self._set("input_shapes", self._read_shapes())
+        if self.input_shapes != ():
+            self._set("input_shapes", self._read_shapes())
         if self.inputs:
             self._check_arity(self.inputs)
         if self.input_shapes:
@@ -135,14 +140,35 @@ class Layer(_Inferred, ABC):
         if type(self).__post_init__ is not Layer.__post_init__:
             # A kind with checks of its own gets them all.
             return dataclasses.replace(self, inputs=inputs, input_shapes=input_shapes)
-        other, put = object.__new__(type(self)), object.__setattr__
-        for field in _field_names(type(self)):
-            put(other, field, getattr(self, field))
-        put(other, "inputs", inputs)
-        put(other, "input_shapes", input_shapes)
+        other = self._copy()
+        other._set("inputs", inputs)
+        other._set("input_shapes", input_shapes)
         other._fill_in()
         other._check_arity(inputs)
         other._check_sizes()
+        return other
+
+    def renamed(self, name: str, inputs: tuple[str, ...]) -> Layer:
+        """Return this layer under another name, on other inputs of the same shapes.
+
+        Raises `LayerError` for a name that is none, or another number of inputs.
+        """
+        if type(self).__post_init__ is not Layer.__post_init__:
+            return dataclasses.replace(self, name=name, inputs=inputs)
+        self._check_name(name)
+        self._check_arity(inputs)
+        other = self._copy()
+        other._set("name", name)
+        other._set("inputs", inputs)
+        other._set("_output_shape", self.output_shape)
+        return other
+
+    def _copy(self) -> Layer:
+        # Without what is inferred of the shapes, which may change.
+        other, put = object.__new__(type(self)), object.__setattr__
+        names, values = _fields(type(self))
+        for name, value in zip(names, values(self), strict=True):
+            put(other, name, value)
         return other
 
     @property
@@ -209,21 +235,38 @@ class Layer(_Inferred, ABC):
         return self.input_shapes
 
     def _integer(self, what: str, value: object, minimum: int) -> int:
+        if type(value) is int and minimum <= value <= MAX_SIZE:  # as nearly all are
+            return value
         number = whole_number(value, minimum=minimum)
         if number is None:
             raise self._error(f"{what} must be a whole number from {minimum} to 2**31 - 1, given {value!r}")
         return number
 
+    def _check_name(self, name: object) -> None:
+        if not (isinstance(name, str) and name and name.isprintable()):
+            raise LayerError(
+                f"{self.kind} layer: name {name!r} must be a non-empty text of printable characters"
+            )
+
+    def _read_inputs(self, given: Any) -> tuple[str, ...]:
+        # A lone name would otherwise be taken apart into its letters.
+        inputs = (given,) if isinstance(given, str) else given
+        if not (isinstance(inputs, (tuple, list)) and all(map(_is_text, inputs))):
+            raise self._error(f"inputs must be names of layers, as ('conv1',), given {inputs!r}")
+        return tuple(inputs)
+
     def _read_pair(self, what: str, value: Any, minimum: int) -> tuple[int, int]:
-        sizes = value if isinstance(value, (tuple, list)) else (value, value)
-        if len(sizes) != 2:
+        if type(value) is int and minimum <= value <= MAX_SIZE:
+            return (value, value)
+        if not isinstance(value, (tuple, list)):
+            size = self._integer(what, value, minimum)
+            return (size, size)
+        if len(value) != 2:
             raise self._error(f"{what} must be one number, or two (rows, columns), given {value!r}")
-        return (self._integer(what, sizes[0], minimum), self._integer(what, sizes[1], minimum))
+        return (self._integer(what, value[0], minimum), self._integer(what, value[1], minimum))
 
     def _read_shapes(self) -> tuple[Shape, ...]:
         shapes: Any = self.input_shapes
-        if shapes == ():
-            return ()
         if not isinstance(shapes, (tuple, list)) or not all(
             isinstance(shape, (tuple, list)) and len(shape) >= 2 for shape in shapes
         ):
@@ -283,7 +326,6 @@ def window_positions(
     ceil_mode: bool = False,
 ) -> tuple[int, int]:
     """Return how many windows fit the image `shape` in rows and in columns."""
-    counts = []
     reach = (dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1)
     room = (shape[2] + 2 * padding[0], shape[3] + 2 * padding[1])
     if reach[0] > room[0] or reach[1] > room[1]:
@@ -293,11 +335,12 @@ def window_positions(
             f"rows must be at least {max(1, reach[0] - 2 * padding[0])} "
             f"and columns at least {max(1, reach[1] - 2 * padding[1])}"
         )
-    for axis in (0, 1):
-        slack = room[axis] - reach[axis]
-        count = slack // stride[axis] + 1
+    rows = (room[0] - reach[0]) // stride[0] + 1
+    columns = (room[1] - reach[1]) // stride[1] + 1
+    if ceil_mode:
         # As PyTorch: the rest gets a window too, but none that would start beyond the input.
-        if ceil_mode and slack % stride[axis] and count * stride[axis] < shape[2 + axis] + padding[axis]:
-            count += 1
-        counts.append(count)
-    return (counts[0], counts[1])
+        if (room[0] - reach[0]) % stride[0] and rows * stride[0] < shape[2] + padding[0]:
+            rows += 1
+        if (room[1] - reach[1]) % stride[1] and columns * stride[1] < shape[3] + padding[1]:
+            columns += 1
+    return (rows, columns)

@@ -11,9 +11,10 @@ from dnnaccel.layers._base import Layer, Shape
 __all__ = ["GELU", "Add", "BatchNorm", "Multiply", "ReLU", "ReLU6", "Scale", "Sigmoid", "Tanh"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Elementwise(Layer):
     """A function of one element at a time, with one input."""
+
+    __slots__ = ()
 
     fusable: ClassVar[bool] = True
 
@@ -26,16 +27,18 @@ class _Elementwise(Layer):
         return math.prod(self.output_shape)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ReLU(_Elementwise):
     """max(x, 0). Vector operations: one comparison per element."""
+
+    __slots__ = ()
 
     kind: ClassVar[str] = "relu"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ReLU6(_Elementwise):
     """min(max(x, 0), 6). Vector operations: two comparisons per element."""
+
+    __slots__ = ()
 
     kind: ClassVar[str] = "relu6"
 
@@ -45,9 +48,10 @@ class ReLU6(_Elementwise):
         return 2 * math.prod(self.output_shape)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GELU(_Elementwise):
     """x * Phi(x), Phi the normal distribution's; one table look-up and one multiplication per element."""
+
+    __slots__ = ()
 
     kind: ClassVar[str] = "gelu"
 
@@ -75,21 +79,22 @@ class Scale(_Elementwise):
         self._set("factor", float(self.factor))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Sigmoid(_Elementwise):
     """1 / (1 + exp(-x)). Vector operations: one evaluation per element, as by a table."""
+
+    __slots__ = ()
 
     kind: ClassVar[str] = "sigmoid"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Tanh(_Elementwise):
     """tanh(x). Vector operations: one evaluation per element, as by a table."""
+
+    __slots__ = ()
 
     kind: ClassVar[str] = "tanh"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchNorm(_Elementwise):
     """Batch normalisation at inference: scale * x + shift, per channel (axis 1).
 
@@ -97,6 +102,8 @@ class BatchNorm(_Elementwise):
     (running statistics are not counted, as they are not learned). Vector operations: one multiplication and
     one addition per element.
     """
+
+    __slots__ = ()
 
     kind: ClassVar[str] = "batch_norm"
 
@@ -111,12 +118,13 @@ class BatchNorm(_Elementwise):
         return 2 * math.prod(self.output_shape)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Add(Layer):
     """The elementwise sum of two inputs or more, all of one shape.
 
     Vector operations: n inputs take n - 1 additions per element.
     """
+
+    __slots__ = ()
 
     kind: ClassVar[str] = "add"
     _arity: ClassVar[int | None] = None
@@ -133,11 +141,12 @@ class Add(Layer):
         return (len(self._shapes()) - 1) * math.prod(self.output_shape)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Multiply(Add):
     """The elementwise product of two inputs or more, all of one shape.
 
     Vector operations: n inputs take n - 1 multiplications per element.
     """
+
+    __slots__ = ()
 
     kind: ClassVar[str] = "multiply"

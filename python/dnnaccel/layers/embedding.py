@@ -93,13 +93,14 @@ class PositionEmbedding(Layer):
         return math.prod(self.output_shape)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ClassToken(Layer):
     """One learned vector before a sequence: (N, L, features) to (N, L + 1, features).
 
     No vector operations; its words move, unless the chip writes its input behind the vector, which then
     stands there beforehand.
     """
+
+    __slots__ = ()
 
     kind: ClassVar[str] = "class_token"
     in_place: ClassVar[bool] = True

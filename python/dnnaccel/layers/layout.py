@@ -39,9 +39,10 @@ class Concat(Layer):
         return (*first[:axis], sum(shape[axis] for shape in shapes), *first[axis + 1 :])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Flatten(Layer):
     """(N, C, H, W) to (N, C * H * W): the same words under other names, so nothing moves."""
+
+    __slots__ = ()
 
     kind: ClassVar[str] = "flatten"
     is_view: ClassVar[bool] = True

@@ -64,9 +64,14 @@ class Linear(Layer):
         )
 
     @property
+    def macs(self) -> int:
+        """Multiply-accumulates, for the whole batch: one vector of the features in per element out."""
+        return math.prod(self.output_shape) * self._shapes()[0][-1]
+
+    @property
     def weights(self) -> int:
         """Elements of the matrix: features in x features out."""
-        return self.problem.tensor("weights").words
+        return self._shapes()[0][-1] * self.out_features
 
     @property
     def parameters(self) -> int:
@@ -74,13 +79,14 @@ class Linear(Layer):
         return self.weights + (self.out_features if self.bias else 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MatMul(Layer):
     """A product of two activations: (..., rows, inner) and (..., inner, columns) to (..., rows, columns).
 
     The leading axes are a batch of independent products and must be equal. Neither operand is learned, so
     `weights` is 0; for a chip the right one plays the role of weights.
     """
+
+    __slots__ = ()
 
     kind: ClassVar[str] = "matmul"
     _arity: ClassVar[int | None] = 2
@@ -99,3 +105,8 @@ class MatMul(Layer):
         """The loop nest that a chip executes."""
         left, right = self._shapes()
         return matmul(batch=math.prod(left[:-2]), rows=left[-2], columns=right[-1], inner=left[-1])
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates, for the whole batch: one inner product per element out."""
+        return math.prod(self.output_shape) * self._shapes()[0][-1]

@@ -60,7 +60,6 @@ class Softmax(Layer):
         return (5 * size - 2) * (math.prod(shape) // size)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LayerNorm(Layer):
     """scale * (x - mean) / sqrt(variance + epsilon) + shift, along the last axis (Ba, Kiros, Hinton 2016).
 
@@ -69,6 +68,8 @@ class LayerNorm(Layer):
     for the variance, 1 addition of epsilon, 1 evaluation of 1/sqrt, n multiplications by it, n by the scale
     and n additions of the shift; 7n + 2 in all.
     """
+
+    __slots__ = ()
 
     kind: ClassVar[str] = "layer_norm"
 

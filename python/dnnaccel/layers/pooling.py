@@ -46,13 +46,14 @@ class _Pool2d(Layer):
         return (batch, channels, *positions)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MaxPool2d(_Pool2d):
     """The largest element of each window; `stride` is the kernel unless given.
 
     With `ceil_mode` what the stride leaves over gets a window too, unless it would start beyond the input
     (PyTorch's rule). Vector operations: a window of k elements takes k - 1 comparisons.
     """
+
+    __slots__ = ()
 
     kind: ClassVar[str] = "max_pool"
 
@@ -80,21 +81,23 @@ class AvgPool2d(_Pool2d):
         return math.prod(as_pair(self.kernel)) * math.prod(self.output_shape)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _GlobalPool2d(Layer):
     """What the global poolings share: one number per channel."""
+
+    __slots__ = ()
 
     def _infer(self, shapes: tuple[Shape, ...]) -> Shape:
         batch, channels, _, _ = self._image(shapes[0])
         return (batch, channels, 1, 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalAvgPool2d(_GlobalPool2d):
     """The mean of every channel: (N, C, H, W) to (N, C, 1, 1).
 
     Vector operations: H * W - 1 additions and one multiplication by the constant 1/(H * W), per channel.
     """
+
+    __slots__ = ()
 
     kind: ClassVar[str] = "global_avg_pool"
 
@@ -104,12 +107,13 @@ class GlobalAvgPool2d(_GlobalPool2d):
         return math.prod(self._shapes()[0])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalMaxPool2d(_GlobalPool2d):
     """The largest element of every channel: (N, C, H, W) to (N, C, 1, 1).
 
     Vector operations: H * W - 1 comparisons per channel.
     """
+
+    __slots__ = ()
 
     kind: ClassVar[str] = "global_max_pool"
 

@@ -61,9 +61,15 @@ class _Recurrent(Layer):
         )
 
     @property
+    def macs(self) -> int:
+        """Multiply-accumulates, for the whole batch: the matrices once per step."""
+        batch, steps, _ = self._shapes()[0]
+        return batch * steps * self.weights
+
+    @property
     def weights(self) -> int:
         """Elements of the matrices: gates x hidden_size x (hidden_size + features)."""
-        return self.problem.tensor("weights").words
+        return self._gates * self.hidden_size * (self.hidden_size + self._shapes()[0][2])
 
     @property
     def parameters(self) -> int:
@@ -77,7 +83,6 @@ class _Recurrent(Layer):
         return self._unit_ops * batch * steps * self.hidden_size
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RNN(_Recurrent):
     """h' = tanh(W [h, x] + b) at every step (Elman 1990): (N, L, features) to (N, L, hidden_size).
 
@@ -86,12 +91,13 @@ class RNN(_Recurrent):
     read once, others at every step.
     """
 
+    __slots__ = ()
+
     kind: ClassVar[str] = "rnn"
     _gates: ClassVar[int] = 1
     _unit_ops: ClassVar[int] = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LSTM(_Recurrent):
     """Long short-term memory, without peepholes: c' = f * c + i * g, h' = o * tanh(c').
 
@@ -101,12 +107,13 @@ class LSTM(_Recurrent):
     The words of its outputs are counted as the sums of all 4 gates.
     """
 
+    __slots__ = ()
+
     kind: ClassVar[str] = "lstm"
     _gates: ClassVar[int] = 4
     _unit_ops: ClassVar[int] = 9
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GRU(_Recurrent):
     """Gated recurrent unit in PyTorch's form: h' = n + z * (h - n).
 
@@ -115,6 +122,8 @@ class GRU(_Recurrent):
     sigmoids, 1 tanh, 2 multiplications, 3 additions or subtractions; 8 in all. The words of its outputs are
     counted as the sums of all 3 gates, the two sums for n as one.
     """
+
+    __slots__ = ()
 
     kind: ClassVar[str] = "gru"
     _gates: ClassVar[int] = 3

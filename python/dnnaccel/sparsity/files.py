@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-import zipfile
-import zlib
 from collections.abc import Iterable, Sequence
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from dnnaccel.errors import DensityError, unknown_name
 from dnnaccel.layers import Layer, Shape
@@ -19,12 +14,15 @@ from dnnaccel.sparsity.density import Density
 from dnnaccel.sparsity.formats import FORMATS, Format
 from dnnaccel.sparsity.measure import measure, tensor_shapes
 
+if TYPE_CHECKING:
+    import zipfile
+
+    from numpy.typing import NDArray
+
 __all__ = ["load_npz"]
 
 MAX_BYTES = 2**33
 """Most bytes of arrays, uncompressed, that are read from one file."""
-
-_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def load_npz(
@@ -37,6 +35,9 @@ def load_npz(
     file that cannot be read, more than 8 GiB of arrays, or an array that is not its layer's, and
     `UnknownNameError` for a layer that is not there.
     """
+    import zipfile  # here, as NumPy in `_read`: few runs read tensors
+    import zlib
+
     name = os.fspath(path)
     known = {layer.name: layer for layer in layers if layer.problem is not None}
     try:
@@ -71,11 +72,14 @@ def _measure_all(
 
 
 def _read(file: zipfile.ZipFile, info: zipfile.ZipInfo, what: str, shape: Shape) -> NDArray[Any]:
+    import numpy as np
+
+    headers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     # A header that lies must not make NumPy reserve memory for what is not there.
     with file.open(info) as stream:
         try:
             version = np.lib.format.read_magic(stream)
-            read = _HEADERS.get(version)
+            read = headers.get(version)
             if read is None:
                 raise DensityError(f"{what} is written in version {version} of the format, not 1.0 or 2.0")
             given, _, dtype = read(stream)

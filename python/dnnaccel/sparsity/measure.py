@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import TYPE_CHECKING
 
 from dnnaccel import _core
 from dnnaccel._lower import lower_problem
@@ -14,6 +12,10 @@ from dnnaccel.layers import Layer, Shape
 from dnnaccel.problem import ROLES, Problem
 from dnnaccel.sparsity.density import DENSE, OPERANDS, Density, Measured, MeasuredTensor
 from dnnaccel.sparsity.formats import FORMATS, Format, lower_format
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["measure", "tensor_shapes"]
 
@@ -99,6 +101,8 @@ def tensor_shapes(layer: Layer) -> dict[str, Shape]:
 
 
 def _mask(given: ArrayLike, shape: Shape, what: str) -> NDArray[np.bool_]:
+    import numpy as np  # here, as in `_count`: loading it takes longer than most runs, which measure nothing
+
     try:
         array = np.asarray(given)
     except (ValueError, TypeError) as error:
@@ -113,6 +117,8 @@ def _mask(given: ArrayLike, shape: Shape, what: str) -> NDArray[np.bool_]:
 
 
 def _count(mask: NDArray[np.bool_], forms: Iterable[Format]) -> MeasuredTensor:
+    import numpy as np
+
     return MeasuredTensor(
         words=mask.size,
         nonzeros=int(np.count_nonzero(mask)),

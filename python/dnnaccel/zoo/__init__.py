@@ -2,107 +2,78 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from dnnaccel.errors import NetworkError, unknown_name
 from dnnaccel.layers import whole_number
 from dnnaccel.network import Network
-from dnnaccel.zoo import (
-    alexnet,
-    bert,
-    densenet,
-    dpn,
-    googlenet,
-    gpt,
-    inception,
-    inception_resnet,
-    lenet,
-    mlp,
-    mobilenet,
-    nasnet,
-    overfeat,
-    polynet,
-    recurrent,
-    resnet,
-    resnet_cifar,
-    resnext,
-    shufflenet,
-    squeezenet,
-    transformer,
-    vgg,
-    vit,
-    wide_resnet,
-    xception,
-)
-from dnnaccel.zoo._table import NetworkRow, NetworkTable, choose
+
+if TYPE_CHECKING:
+    from dnnaccel.zoo._table import NetworkRow, NetworkTable
 
 __all__ = ["NetworkRow", "NetworkTable", "load", "names", "table"]
 
-# Adding a network: a function of its options in its family's file, and one line here.
-_NETWORKS: dict[str, Callable[..., Network]] = {
-    "lenet5": lenet.lenet5,
-    "lenet5_sparse": lenet.lenet5_sparse,
-    "lenet_caffe": lenet.lenet_caffe,
-    "mlp": mlp.mlp,
-    "alexnet": alexnet.alexnet,
-    "alexnet_torchvision": alexnet.alexnet_torchvision,
-    "zfnet": alexnet.zfnet,
-    "overfeat_fast": overfeat.overfeat_fast,
-    "overfeat_accurate": overfeat.overfeat_accurate,
-    "vgg16": vgg.vgg16,
-    "vgg19": vgg.vgg19,
-    "googlenet": googlenet.googlenet,
-    "inception_v2": inception.inception_v2,
-    "inception_v3": inception.inception_v3,
-    "inception_v4": inception.inception_v4,
-    "inception_resnet_v2": inception_resnet.inception_resnet_v2,
-    "resnet18": resnet.resnet18,
-    "resnet34": resnet.resnet34,
-    "resnet50": resnet.resnet50,
-    "resnet101": resnet.resnet101,
-    "resnet152": resnet.resnet152,
-    "resnet50_v1_5": resnet.resnet50_v1_5,
-    "resnet101_v1_5": resnet.resnet101_v1_5,
-    "resnet152_v1_5": resnet.resnet152_v1_5,
-    "resnet1202": resnet_cifar.resnet1202,
-    "wide_resnet50_2": wide_resnet.wide_resnet50_2,
-    "wrn28_10": wide_resnet.wrn28_10,
-    "resnext50_32x4d": resnext.resnext50_32x4d,
-    "resnext101_32x4d": resnext.resnext101_32x4d,
-    "resnext101_64x4d": resnext.resnext101_64x4d,
-    "densenet121": densenet.densenet121,
-    "densenet161": densenet.densenet161,
-    "densenet169": densenet.densenet169,
-    "densenet201": densenet.densenet201,
-    "dpn131": dpn.dpn131,
-    "polynet": polynet.polynet,
-    "squeezenet_v1_0": squeezenet.squeezenet_v1_0,
-    "squeezenet_v1_1": squeezenet.squeezenet_v1_1,
-    "xception": xception.xception,
-    "mobilenet_v1": mobilenet.mobilenet_v1,
-    "mobilenet_v2": mobilenet.mobilenet_v2,
-    "shufflenet_v1": shufflenet.shufflenet_v1,
-    "nasnet_a_4_1056": nasnet.nasnet_a_4_1056,
-    "nasnet_a_5_1538": nasnet.nasnet_a_5_1538,
-    "nasnet_a_6_4032": nasnet.nasnet_a_6_4032,
-    "nasnet_a_7_1920": nasnet.nasnet_a_7_1920,
-    "rnn": recurrent.rnn,
-    "lstm": recurrent.lstm,
-    "gru": recurrent.gru,
-    "gnmt": recurrent.gnmt,
-    "transformer_base": transformer.transformer_base,
-    "transformer_big": transformer.transformer_big,
-    "bert_base": bert.bert_base,
-    "gpt2_small": gpt.gpt2_small,
-    "gpt2_small_decode": gpt.gpt2_small_decode,
-    "vit_b16": vit.vit_b16,
+# Adding a network: a function of its options in its family's file, and its name here. A family is loaded when
+# one of its networks is.
+_FAMILIES: dict[str, tuple[str, ...]] = {
+    "lenet": ("lenet5", "lenet5_sparse", "lenet_caffe"),
+    "mlp": ("mlp",),
+    "alexnet": ("alexnet", "alexnet_torchvision", "zfnet"),
+    "overfeat": ("overfeat_fast", "overfeat_accurate"),
+    "vgg": ("vgg16", "vgg19"),
+    "googlenet": ("googlenet",),
+    "inception": ("inception_v2", "inception_v3", "inception_v4"),
+    "inception_resnet": ("inception_resnet_v2",),
+    "resnet": (
+        "resnet18",
+        "resnet34",
+        "resnet50",
+        "resnet101",
+        "resnet152",
+        "resnet50_v1_5",
+        "resnet101_v1_5",
+        "resnet152_v1_5",
+    ),
+    "resnet_cifar": ("resnet1202",),
+    "wide_resnet": ("wide_resnet50_2", "wrn28_10"),
+    "resnext": ("resnext50_32x4d", "resnext101_32x4d", "resnext101_64x4d"),
+    "densenet": ("densenet121", "densenet161", "densenet169", "densenet201"),
+    "dpn": ("dpn131",),
+    "polynet": ("polynet",),
+    "squeezenet": ("squeezenet_v1_0", "squeezenet_v1_1"),
+    "xception": ("xception",),
+    "mobilenet": ("mobilenet_v1", "mobilenet_v2"),
+    "shufflenet": ("shufflenet_v1",),
+    "nasnet": ("nasnet_a_4_1056", "nasnet_a_5_1538", "nasnet_a_6_4032", "nasnet_a_7_1920"),
+    "recurrent": ("rnn", "lstm", "gru", "gnmt"),
+    "transformer": ("transformer_base", "transformer_big"),
+    "bert": ("bert_base",),
+    "gpt": ("gpt2_small", "gpt2_small_decode"),
+    "vit": ("vit_b16",),
 }
+_FAMILY_OF = {name: family for family, names in _FAMILIES.items() for name in names}
+
+
+if not TYPE_CHECKING:  # who checks types should be told of a name that is not there
+
+    def __getattr__(name: str) -> Any:
+        if name in ("NetworkRow", "NetworkTable"):
+            return getattr(importlib.import_module("dnnaccel.zoo._table"), name)
+        if name in _FAMILIES:
+            return importlib.import_module(f"dnnaccel.zoo.{name}")
+        raise AttributeError(f"module 'dnnaccel.zoo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_FAMILIES})
 
 
 def names() -> list[str]:
     """Return the names that `load` knows, family by family, as the tutorial walks through them."""
-    return list(_NETWORKS)
+    return list(_FAMILY_OF)
 
 
 def load(
@@ -140,8 +111,8 @@ def load(
     >>> load("alexnet").total_macs
     724406816
     """
-    if name not in _NETWORKS:
-        raise unknown_name("network", name, _NETWORKS)
+    if name not in _FAMILY_OF:
+        raise unknown_name("network", name, _FAMILY_OF)
     given = {"image_size": image_size, "sequence_length": sequence_length}
     options: dict[str, int | float] = {}
     for option, value in {"batch": batch, **given}.items():
@@ -159,7 +130,7 @@ def load(
                 f"network {name!r}: width must be a number above 0, at most 16, given {width!r}"
             )
         options["width"] = width
-    build = _NETWORKS[name]
+    build: Callable[..., Network] = getattr(importlib.import_module(f"dnnaccel.zoo.{_FAMILY_OF[name]}"), name)
     known = [option for option in inspect.signature(build).parameters if option in ("batch", *given, "width")]
     for option in options:
         if option not in known:
@@ -195,8 +166,10 @@ def table(
     >>> [row.conv_layers for row in table("vgg*")]
     [13, 16]
     """
+    from dnnaccel.zoo._table import NetworkRow, NetworkTable, choose
+
     given = (names,) if isinstance(names, str) else names
-    chosen = _NETWORKS if given is None else choose(given, _NETWORKS)
+    chosen = _FAMILY_OF if given is None else choose(given, _FAMILY_OF)
     nets = (
         load(name, image_size=image_size, sequence_length=sequence_length, width=width) for name in chosen
     )

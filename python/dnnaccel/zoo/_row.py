@@ -140,16 +140,19 @@ class NetworkRow:
 def _sorted(
     layers: Iterable[Layer],
 ) -> tuple[list[Conv2d | DepthwiseConv2d], list[Linear], list[Layer]]:
+    by_kind: dict[type[Layer], list[Any]] = {}
+    for layer in layers:
+        by_kind.setdefault(type(layer), []).append(layer)
     convs: list[Conv2d | DepthwiseConv2d] = []
     fcs: list[Linear] = []
     rest: list[Layer] = []
-    for layer in layers:
-        if isinstance(layer, Conv2d | DepthwiseConv2d):
-            convs.append(layer)
-        elif isinstance(layer, Linear):
-            fcs.append(layer)
+    for kind, those in by_kind.items():
+        if issubclass(kind, (Conv2d, DepthwiseConv2d)):
+            convs += those
+        elif issubclass(kind, Linear):
+            fcs += those
         else:
-            rest.append(layer)
+            rest += those
     return convs, fcs, rest
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -72,6 +71,8 @@ class NetworkTable:
 
     def to_json(self) -> str:
         """Return `to_dicts()` as JSON text, indented by two blanks."""
+        import json
+
         return json.dumps(self.to_dicts(), indent=2, allow_nan=False) + "\n"
 
     def to_csv(self) -> str:
