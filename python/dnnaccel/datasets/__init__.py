@@ -6,9 +6,9 @@ before memory is taken, and what does not fit is refused with a `DatasetError`.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from dnnaccel._lazy import getter
 from dnnaccel.datasets.facts import DatasetInfo, DatasetTable, info, names, table
 
 if TYPE_CHECKING:
@@ -31,11 +31,7 @@ __all__ = [
 _READERS = {"ImageFolder": "folder", "load_cifar10": "cifar10", "load_mnist": "mnist"}
 
 if not TYPE_CHECKING:  # who checks types should be told of a name that is not there
-
-    def __getattr__(name: str) -> Any:
-        if name in _READERS:
-            return getattr(importlib.import_module(f"dnnaccel.datasets.{_READERS[name]}"), name)
-        raise AttributeError(f"module 'dnnaccel.datasets' has no attribute {name!r}")
+    __getattr__ = getter(__name__, _READERS)
 
 
 def __dir__() -> list[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from dnnaccel._lazy import getter
 from dnnaccel.errors import ImportedFileError, unknown_name
 from dnnaccel.network import Network
 
@@ -109,11 +109,7 @@ _HOME_OF = {
 }
 
 if not TYPE_CHECKING:  # who checks types should be told of a name that is not there
-
-    def __getattr__(name: str) -> Any:
-        if name in _HOME_OF:
-            return getattr(importlib.import_module(f"dnnaccel.importers.{_HOME_OF[name]}"), name)
-        raise AttributeError(f"module 'dnnaccel.importers' has no attribute {name!r}")
+    __getattr__ = getter(__name__, _HOME_OF)
 
 
 def __dir__() -> list[str]:

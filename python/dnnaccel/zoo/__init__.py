@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from dnnaccel._lazy import getter
 from dnnaccel.errors import NetworkError, unknown_name
 from dnnaccel.layers import whole_number
 from dnnaccel.network import Network
@@ -58,13 +59,7 @@ _FAMILY_OF = {name: family for family, names in _FAMILIES.items() for name in na
 
 
 if not TYPE_CHECKING:  # who checks types should be told of a name that is not there
-
-    def __getattr__(name: str) -> Any:
-        if name in ("NetworkRow", "NetworkTable"):
-            return getattr(importlib.import_module("dnnaccel.zoo._table"), name)
-        if name in _FAMILIES:
-            return importlib.import_module(f"dnnaccel.zoo.{name}")
-        raise AttributeError(f"module 'dnnaccel.zoo' has no attribute {name!r}")
+    __getattr__ = getter(__name__, {"NetworkRow": "_table", "NetworkTable": "_table"}, _FAMILIES)
 
 
 def __dir__() -> list[str]:
