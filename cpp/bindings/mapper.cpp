@@ -34,7 +34,7 @@ using Progress = std::optional<std::function<void(std::size_t, std::size_t)>>;
 std::vector<mapper::Outcome> search(const arch::Architecture& architecture,
                                     const std::vector<const problem::Problem*>& problems,
                                     const std::vector<const mapping::Mapspace*>& spaces,
-                                    mapper::Objective objective, const mapper::Effort& effort,
+                                    const mapper::Goal& goal, const mapper::Effort& effort,
                                     unsigned threads, const Progress& progress,
                                     const std::optional<std::vector<cost::Sparsity>>& sparsities) {
   if (problems.size() != spaces.size() || (sparsities && problems.size() != sparsities->size()))
@@ -44,7 +44,7 @@ std::vector<mapper::Outcome> search(const arch::Architecture& architecture,
     jobs.push_back({problems[i], spaces[i], sparsities ? (*sparsities)[i] : cost::Sparsity{}});
   }
   const py::gil_scoped_release release;
-  return mapper::search(architecture, jobs, objective, effort, threads,
+  return mapper::search(architecture, jobs, goal, effort, threads,
                         [&](std::size_t done, std::size_t total) {
                           const py::gil_scoped_acquire acquire;
                           if (PyErr_CheckSignals() != 0) throw py::error_already_set();
@@ -105,6 +105,16 @@ void register_mapper(py::module_& module) {
       .value("energy", mapper::Objective::energy)
       .value("latency", mapper::Objective::latency)
       .value("edp", mapper::Objective::edp);
+  py::class_<mapper::Goal>(module, "Goal", "What a search minimises, and within which limits.")
+      .def(py::init([](mapper::Objective objective, double max_energy, double max_cycles,
+                       std::uint64_t min_units) {
+             return mapper::Goal{objective, max_energy, max_cycles, min_units};
+           }),
+           py::arg("objective"), py::kw_only(),
+           py::arg("max_energy") = std::numeric_limits<double>::infinity(),
+           py::arg("max_cycles") = std::numeric_limits<double>::infinity(),
+           py::arg("min_units") = 0);
+  py::implicitly_convertible<mapper::Objective, mapper::Goal>();
   py::class_<mapping::Mapspace>(module, "Mapspace", "What mappings may do at each level, lowered.")
       .def(py::init(&make_mapspace), py::arg("rules"),
            "rules: for each level (dims by axis, fixed tiles by axis, order groups, keep, "
@@ -123,11 +133,13 @@ void register_mapper(py::module_& module) {
       .def_readonly("optimal", &mapper::Outcome::optimal)
       .def_readonly("evaluated", &mapper::Outcome::evaluated)
       .def_readonly("pruned", &mapper::Outcome::pruned)
+      .def_readonly("mapspace", &mapper::Outcome::mapspace)
+      .def_readonly("bound", &mapper::Outcome::bound)
       .def_readonly("pareto", &mapper::Outcome::pareto)
       .def_readonly("misfit", &mapper::Outcome::misfit)
       .def_readonly("refused", &mapper::Outcome::refused);
   module.def("search", &search, py::arg("architecture"), py::arg("problems"), py::arg("spaces"),
-             py::arg("objective"), py::arg("effort"), py::arg("threads") = 0,
+             py::arg("goal"), py::arg("effort"), py::arg("threads") = 0,
              py::arg("progress") = py::none(), py::arg("sparsities") = py::none(),
              "Find a good mapping for each problem. Ctrl-C stops it; progress(done, total) is "
              "called meanwhile.");

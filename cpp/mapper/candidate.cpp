@@ -63,13 +63,13 @@ void Candidate::follow(const Candidate& other, std::uint32_t dims, std::uint32_t
 }
 
 Judge::Judge(const problem::Problem& problem, const arch::Architecture& architecture,
-             const mapping::Layout& layout, const cost::Sparsity& sparsity, Objective objective)
+             const mapping::Layout& layout, const cost::Sparsity& sparsity, const Goal& goal)
     : problem_(problem),
       architecture_(architecture),
       layout_(layout),
       sparsity_(sparsity),
       pricer_(problem, architecture, sparsity),
-      objective_(objective),
+      goal_(goal),
       tables_(std::in_place, problem, architecture, layout, sparsity) {}
 
 mapping::Mapping Judge::to_mapping(const Candidate& candidate) const {
@@ -158,7 +158,8 @@ Score Judge::judge(Candidate& candidate) {
   }
   const cost::Price cost = pricer_.total(counts_);
   ++evaluated_;
-  const Score score = score_of(objective_, cost);
+  if (!goal_.within(cost.energy, cost.cycles, counts_.active_macs)) return {};
+  const Score score = score_of(goal_.objective, cost);
   if (improves(front_, cost.energy, cost.cycles)) {
     add_to_front(front_, {cost.energy, cost.cycles, to_mapping(candidate)});
   }

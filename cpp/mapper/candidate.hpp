@@ -57,7 +57,7 @@ struct Score {
 class Judge {
  public:
   Judge(const problem::Problem& problem, const arch::Architecture& architecture,
-        const mapping::Layout& layout, const cost::Sparsity& sparsity, Objective objective);
+        const mapping::Layout& layout, const cost::Sparsity& sparsity, const Goal& goal);
 
   /// Score of a candidate, lower is better; infinite if it does not fit.
   Score judge(Candidate& candidate);
@@ -88,7 +88,7 @@ class Judge {
   const mapping::Layout& layout_;
   cost::Sparsity sparsity_;
   cost::Pricer pricer_;
-  Objective objective_;
+  Goal goal_;
   std::optional<cost::Tables> tables_;
   std::uint32_t generation_ = 0;
   cost::Counts counts_;

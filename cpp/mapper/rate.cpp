@@ -155,7 +155,7 @@ Rate cost_rate(const problem::Problem& problem, const arch::Architecture& archit
                const mapping::Mapspace& space, const cost::Sparsity& sparsity,
                const RateRequest& request) {
   const mapping::Layout layout(problem, architecture, space);
-  const Judge judge(problem, architecture, layout, sparsity, Objective::energy);
+  const Judge judge(problem, architecture, layout, sparsity, {});
   const cost::Pricer pricer(problem, architecture, sparsity);
   std::optional<cost::Tables> tables(std::in_place, problem, architecture, layout, sparsity);
   Rate rate;
@@ -223,7 +223,7 @@ SearchRates search_rate(const problem::Problem& problem, const arch::Architectur
                         const mapping::Mapspace& space, const cost::Sparsity& sparsity,
                         int proposals, int rounds, std::uint64_t seed) {
   const mapping::Layout layout(problem, architecture, space);
-  Judge judge(problem, architecture, layout, sparsity, Objective::energy);
+  Judge judge(problem, architecture, layout, sparsity, {});
   const std::atomic<bool> stop{false};
   const auto once = [&] {
     judge.forget_verdicts();

@@ -27,7 +27,7 @@ struct Task {
 }  // namespace
 
 std::vector<Outcome> search(const arch::Architecture& architecture, const std::vector<Job>& jobs,
-                            Objective objective, const Effort& effort, unsigned threads,
+                            const Goal& goal, const Effort& effort, unsigned threads,
                             const std::function<bool(std::size_t, std::size_t)>& poll) {
   std::vector<Outcome> outcomes(jobs.size());
   std::vector<Plan> plans(jobs.size());
@@ -54,7 +54,7 @@ std::vector<Outcome> search(const arch::Architecture& architecture, const std::v
     const problem::Problem& problem = *jobs[task.job].problem;
     Plan& plan = plans[task.job];
     auto judge = std::make_unique<Judge>(problem, architecture, *plan.layout,
-                                         jobs[task.job].sparsity, objective);
+                                         jobs[task.job].sparsity, goal);
     if (plan.small) {
       plan.saw_all = enumerate(problem, *plan.layout, *judge, stop);
     } else {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,18 @@
 namespace dnnaccel::mapper {
 
 enum class Objective : std::uint8_t { energy, latency, edp };
+
+/// What is looked for: the least of an objective among the mappings within limits.
+struct Goal {
+  Objective objective = Objective::energy;
+  double max_energy = std::numeric_limits<double>::infinity();
+  double max_cycles = std::numeric_limits<double>::infinity();
+  std::uint64_t min_units = 0;  ///< MAC units that must ever work
+
+  [[nodiscard]] bool within(double energy, std::uint64_t cycles, std::uint64_t units) const {
+    return energy <= max_energy && static_cast<double>(cycles) <= max_cycles && units >= min_units;
+  }
+};
 
 struct Effort {
   std::uint64_t exhaustive_limit = 20000;  ///< mapspaces of at most so many points are enumerated
@@ -42,6 +55,8 @@ struct Outcome {
   bool optimal = false;         ///< every mapping of the mapspace was costed or did not fit
   std::uint64_t evaluated = 0;  ///< mappings costed
   std::uint64_t pruned = 0;     ///< mappings dropped because a tile or a spread does not fit
+  double mapspace = 0;          ///< points of the mapspace; a real number, since it may be huge
+  double bound = 0;             ///< no mapping within the limits has less of the objective
   std::vector<Point>
       pareto;  ///< of those evaluated, none better in both energy and cycles; by energy
   std::optional<cost::Misfit> misfit;  ///< if nothing fits: where the smallest tiles fail
@@ -52,7 +67,7 @@ struct Outcome {
 /// search stops and what was found so far is returned. Results are by job, and the same for any
 /// number of threads.
 std::vector<Outcome> search(const arch::Architecture& architecture, const std::vector<Job>& jobs,
-                            Objective objective, const Effort& effort, unsigned threads,
+                            const Goal& goal, const Effort& effort, unsigned threads,
                             const std::function<bool(std::size_t, std::size_t)>& poll);
 
 }  // namespace dnnaccel::mapper

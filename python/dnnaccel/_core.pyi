@@ -248,6 +248,16 @@ class Mapspace:
         self, rules: Sequence[tuple[Sequence[int], Sequence[Sequence[int]], Sequence[int], int, int]]
     ) -> None: ...
 
+class Goal:
+    def __init__(
+        self,
+        objective: Objective,
+        *,
+        max_energy: float = ...,
+        max_cycles: float = ...,
+        min_units: int = 0,
+    ) -> None: ...
+
 class Effort:
     def __init__(self, *, exhaustive_limit: int, starts: int, proposals: int) -> None: ...
 
@@ -269,6 +279,10 @@ class Outcome:
     @property
     def pruned(self) -> int: ...
     @property
+    def mapspace(self) -> float: ...
+    @property
+    def bound(self) -> float: ...
+    @property
     def pareto(self) -> list[Point]: ...
     @property
     def misfit(self) -> Misfit | None: ...
@@ -279,7 +293,7 @@ def search(
     architecture: Architecture,
     problems: Sequence[Problem],
     spaces: Sequence[Mapspace],
-    objective: Objective,
+    goal: Goal | Objective,
     effort: Effort,
     threads: int = 0,
     progress: Callable[[int, int], None] | None = None,

@@ -36,7 +36,7 @@ mapping::Mapspace small_space() {
 
 std::vector<Outcome> run(const arch::Architecture& chip,
                          const std::vector<problem::Problem>& layers,
-                         const mapping::Mapspace& space, Objective objective, const Effort& effort,
+                         const mapping::Mapspace& space, const Goal& goal, const Effort& effort,
                          unsigned threads = 1) {
   chip.validate();
   std::vector<Job> jobs;
@@ -44,7 +44,7 @@ std::vector<Outcome> run(const arch::Architecture& chip,
     layer.validate();
     jobs.push_back({.problem = &layer, .space = &space});
   }
-  return search(chip, jobs, objective, effort, threads, go_on);
+  return search(chip, jobs, goal, effort, threads, go_on);
 }
 
 cost::Cost cost_of(const problem::Problem& layer, const arch::Architecture& chip,
@@ -96,8 +96,8 @@ TEST_SUITE("mapper") {
     const arch::Architecture chip = small_chip();
     const std::vector<problem::Problem> layers = small_layers();
     for (Objective objective : {Objective::energy, Objective::latency, Objective::edp}) {
-      const auto whole = run(chip, layers, small_space(), objective, kWhole);
-      const auto annealed = run(chip, layers, small_space(), objective, kAnneal);
+      const auto whole = run(chip, layers, small_space(), {objective}, kWhole);
+      const auto annealed = run(chip, layers, small_space(), {objective}, kAnneal);
       for (std::size_t i = 0; i < layers.size(); ++i) {
         CAPTURE(i);
         REQUIRE(whole[i].best.has_value());
@@ -119,7 +119,7 @@ TEST_SUITE("mapper") {
     for (std::uint64_t words : {8U, 14U, 20U, 40U}) {
       arch::Architecture chip = small_chip();
       std::get<arch::Memory>(chip.levels[2]).capacity_words = words;
-      const auto outcomes = run(chip, layers, small_space(), Objective::energy, kWhole);
+      const auto outcomes = run(chip, layers, small_space(), {Objective::energy}, kWhole);
       for (std::size_t i = 0; i < layers.size(); ++i) {
         REQUIRE(outcomes[i].optimal);
         const double energy = cost_of(layers[i], chip, *outcomes[i].best).energy;
@@ -133,9 +133,9 @@ TEST_SUITE("mapper") {
     const arch::Architecture chip = small_chip();
     const std::vector<problem::Problem> layers = small_layers();
     for (const Effort& effort : {kWhole, kAnneal}) {
-      const auto one = run(chip, layers, small_space(), Objective::edp, effort, 1);
+      const auto one = run(chip, layers, small_space(), {Objective::edp}, effort, 1);
       for (unsigned threads : {2U, 5U, 0U}) {
-        const auto more = run(chip, layers, small_space(), Objective::edp, effort, threads);
+        const auto more = run(chip, layers, small_space(), {Objective::edp}, effort, threads);
         for (std::size_t i = 0; i < layers.size(); ++i) CHECK(same(one[i], more[i]));
       }
     }
@@ -144,7 +144,7 @@ TEST_SUITE("mapper") {
   TEST_CASE("the front holds the best, sorted by energy, and nothing that is beaten in both") {
     const arch::Architecture chip = small_chip();
     const std::vector<problem::Problem> layers = small_layers();
-    const auto outcomes = run(chip, layers, small_space(), Objective::energy, kWhole);
+    const auto outcomes = run(chip, layers, small_space(), {Objective::energy}, kWhole);
     for (std::size_t i = 0; i < layers.size(); ++i) {
       const std::vector<Point>& front = outcomes[i].pareto;
       REQUIRE_FALSE(front.empty());
@@ -166,12 +166,12 @@ TEST_SUITE("mapper") {
     const mapping::Layout layout(layer, chip, space);
     const std::uint64_t points = count_points(layer, layout, 10'000'000);
     CHECK(count_points(layer, layout, points - 1) == points);
-    const Outcome outcome = run(chip, {layer}, space, Objective::energy, kWhole).front();
+    const Outcome outcome = run(chip, {layer}, space, {Objective::energy}, kWhole).front();
     CHECK(outcome.evaluated + outcome.pruned <= points);
     CHECK(outcome.evaluated > 0);
     CHECK(outcome.pruned > 0);
     const Effort just_below{.exhaustive_limit = points - 1, .starts = 1, .proposals = 10};
-    CHECK_FALSE(run(chip, {layer}, space, Objective::energy, just_below).front().optimal);
+    CHECK_FALSE(run(chip, {layer}, space, {Objective::energy}, just_below).front().optimal);
   }
 
   TEST_CASE("fixed tiles and loop orders are kept to by every mapping found") {
@@ -181,7 +181,7 @@ TEST_SUITE("mapper") {
     space.levels[0].fixed_tile[0][kP] = 2;
     space.levels[0].order = {1U << kC, 1U << kP | 1U << kM};
     for (const Effort& effort : {kWhole, kAnneal}) {
-      const Outcome outcome = run(chip, {layer}, space, Objective::edp, effort).front();
+      const Outcome outcome = run(chip, {layer}, space, {Objective::edp}, effort).front();
       REQUIRE(outcome.best.has_value());
       for (const Point& point : outcome.pareto) {
         int rank = 0;
@@ -204,7 +204,7 @@ TEST_SUITE("mapper") {
     arch::Architecture chip = small_chip();
     const problem::Problem layer = convolution(4, 3, 6, 3);
     const auto keeps_weights = [&] {
-      const Outcome outcome = run(chip, {layer}, small_space(), Objective::energy, kWhole).front();
+      const Outcome outcome = run(chip, {layer}, small_space(), {Objective::energy}, kWhole).front();
       return (outcome.best->levels[2].keeps & problem::bit(problem::Role::weights)) != 0;
     };
     CHECK(keeps_weights());
@@ -217,7 +217,7 @@ TEST_SUITE("mapper") {
     std::get<arch::Memory>(chip.levels[2]).capacity_words = 1;
     for (const Effort& effort : {kWhole, kAnneal}) {
       const Outcome outcome =
-          run(chip, {convolution(4, 3, 6, 3)}, small_space(), Objective::energy, effort).front();
+          run(chip, {convolution(4, 3, 6, 3)}, small_space(), {Objective::energy}, effort).front();
       CHECK_FALSE(outcome.best.has_value());
       CHECK_FALSE(outcome.optimal);
       CHECK(outcome.pareto.empty());
@@ -237,7 +237,7 @@ TEST_SUITE("mapper") {
       for (std::uint32_t& dims : rule.dims) dims &= ~(1U << kC);
     }
     const auto outcomes =
-        search(chip, {{&layer, &closed}, {&layer, &space}}, Objective::energy, kAnneal, 2, go_on);
+        search(chip, {{&layer, &closed}, {&layer, &space}}, {Objective::energy}, kAnneal, 2, go_on);
     CHECK_FALSE(outcomes[0].best.has_value());
     check_says(outcomes[0].refused, {"dim C"});
     CHECK(outcomes[1].best.has_value());
@@ -257,7 +257,7 @@ TEST_SUITE("mapper") {
       CHECK(total == 8 * 4);
       return ++polls < 3;
     };
-    const auto outcomes = search(chip, jobs, Objective::energy, endless, 2, stop_at_third);
+    const auto outcomes = search(chip, jobs, {Objective::energy}, endless, 2, stop_at_third);
     CHECK(polls == 3);
     REQUIRE(outcomes.size() == jobs.size());
     CHECK(outcomes.front().best.has_value());  // nothing already found is lost
