@@ -1,11 +1,13 @@
 """Runs AccelForge for `../peers.py`, in whatever Python has it.
 
 Reads one layer per line on standard input (JSON) and answers each with one line of JSON. Imports nothing of
-dnnaccel. Its mapper is asked for its first template only: all of them take it hours for one layer.
+dnnaccel. Its mapper is asked for
+its first template only, unless `whole`: all of them take it hours for some layers.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import logging
 import math
@@ -17,11 +19,17 @@ from pathlib import Path
 from typing import Any
 
 import accelforge
-from accelforge.mapper.FFM import make_pmappings
+from accelforge.mapper.FFM import join_pmappings, make_pmappings
 from accelforge.util.parallel import set_n_parallel_jobs
 
 HERE = Path(__file__).parent
 TEMPLATES = 1
+TENSORS = {"I": "inputs", "F": "weights", "O": "outputs"}
+METRICS = {
+    "energy": accelforge.Metrics.ENERGY,
+    "latency": accelforge.Metrics.LATENCY,
+    "edp": accelforge.Metrics.ENERGY | accelforge.Metrics.LATENCY,
+}
 
 
 def workload(layer: dict[str, Any]) -> str:
@@ -30,23 +38,22 @@ def workload(layer: dict[str, Any]) -> str:
     live = {dim for dim, bound in bounds.items() if bound > 1}
     sizes = {dim: bound for dim, bound in bounds.items() if dim in live}
 
-    def window(p: str, r: str) -> str:
-        return " + ".join(f"{factor[dim]} * {dim.lower()}" for dim in (p, r) if dim in live) or "0"
-
-    extent = {
-        axis: factor[p] * (bounds[p] - 1) + factor[r] * (bounds[r] - 1) + 1
-        for axis, p, r in (("H", "P", "R"), ("W", "Q", "S"))
-    }
+    windows, extent = [], {}
+    for axis, p, r in (("H", "P", "R"), ("W", "Q", "S")):
+        terms = [f"{factor[dim]} * {dim.lower()}" for dim in (p, r) if dim in live]
+        if terms:
+            windows.append(f"{axis}: {' + '.join(terms)}")
+            extent[axis] = factor[p] * (bounds[p] - 1) + factor[r] * (bounds[r] - 1) + 1
 
     def plain(*dims: str) -> str:
         return ", ".join(f"{dim}: {dim.lower()}" for dim in dims if dim in live)
 
-    inputs = f"{plain('N', 'G', 'C')}, H: {window('P', 'R')}, W: {window('Q', 'S')}".lstrip(", ")
+    inputs = ", ".join(part for part in (plain("N", "G", "C"), *windows) if part)
     ranks = ", ".join(f"{rank}: {size}" for rank, size in (sizes | extent).items())
     return f"""\
 workload:
   rank_sizes: {{{ranks}}}
-  bits_per_value: {{All: 16}}
+  bits_per_value: {{All: {layer.get("word_bits", 16)}}}
   einsums:
   - name: conv
     tensor_accesses:
@@ -57,22 +64,62 @@ workload:
 """
 
 
+def nest(mapping: Any, names: dict[str, str]) -> list[list[Any]]:
+    """Return the mapping found as a list, outermost first: what memories hold, and loops with their tiles."""
+    items: list[list[Any]] = []
+
+    def visit(nodes: Any) -> None:
+        for node in nodes:
+            kind = type(node).__name__
+            if hasattr(node, "nodes"):
+                visit(node.nodes)
+            elif kind in ("Storage", "Toll"):
+                roles = sorted(TENSORS[str(tensor)] for tensor in node.tensors)
+                items.append(["hold", str(node.component), roles])
+            elif kind in ("Temporal", "Spatial"):
+                variable = node.rank_variable
+                dim = names[str(variable if isinstance(variable, str) else next(iter(variable)))]
+                where = str(node.name) if kind == "Spatial" else ""
+                items.append(["for", dim, int(node.tile_shape), where])
+
+    visit(mapping.nodes)
+    return items
+
+
 def search(layer: dict[str, Any]) -> dict[str, object]:
-    """Evaluate the mappings of the first template, for least energy; parsing is not timed."""
+    """Search a layer for the least of the objective; parsing is not timed.
+
+    Without `whole` the mappings of the first template are evaluated, and none is chosen.
+    """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "workload.yaml"
         file.write_text(workload(layer), encoding="utf-8")
-        spec = accelforge.Spec.from_yaml(str(HERE / "machine.yaml"), str(file))
-    spec.mapper.metrics = accelforge.Metrics.ENERGY
-    spec.mapper.max_pmapping_templates_per_einsum = TEMPLATES
-    start = time.process_time()
+        machine = HERE / "machine.yaml"
+        if "machine" in layer:
+            machine = Path(folder) / "machine.yaml"
+            machine.write_text(layer["machine"], encoding="utf-8")
+        spec = accelforge.Spec.from_yaml(str(machine), str(file))
+    spec.mapper.metrics = METRICS[layer.get("objective", "energy")]
+    if not layer.get("whole"):
+        spec.mapper.max_pmapping_templates_per_einsum = TEMPLATES
+    start, began = time.process_time(), time.perf_counter()
     found = make_pmappings(spec, print_progress=False)
-    seconds = time.process_time() - start
-    return {
+    if layer.get("whole"):
+        best = join_pmappings(found, metrics=spec.mapper.metrics, print_progress=False)
+    answer: dict[str, object] = {
+        "seconds": time.process_time() - start,
+        "wall": time.perf_counter() - began,
         "evaluated": int(found.n_evaluated_pmappings()),
-        "seconds": seconds,
         "macs": math.prod(layer["bounds"].values()),
     }
+    if layer.get("nest"):
+        names = {dim.lower(): dim for dim in layer["bounds"]}
+        answer["nest"] = nest(best.data.iloc[0]["Total<SEP>mapping"](), names)
+        answer["version"] = importlib.metadata.version("accelforge")
+        for figure, column in (("energy", "Total<SEP>energy"), ("cycles", "Total<SEP>latency")):
+            if column in best.data:
+                answer[figure] = float(best.data.iloc[0][column])
+    return answer
 
 
 def main() -> None:
@@ -82,7 +129,11 @@ def main() -> None:
     # Whatever AccelForge prints must not stand among the answers.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for line in sys.stdin:
-        answers.write(json.dumps(search(json.loads(line))) + "\n")
+        try:
+            answer = search(json.loads(line))
+        except Exception as error:  # whatever it is, the next layer may do
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        answers.write(json.dumps(answer) + "\n")
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ dnnaccel.
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import logging
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -21,23 +23,28 @@ from zigzag.stages.mapping.spatial_mapping_generation import SpatialMappingGener
 from zigzag.stages.mapping.temporal_mapping_generator_stage import TemporalMappingGeneratorStage
 from zigzag.stages.parser.accelerator_parser import AcceleratorParserStage
 from zigzag.stages.parser.workload_parser import WorkloadParserStage
-from zigzag.stages.results.reduce_stages import MinimalEnergyStage
+from zigzag.stages.results.reduce_stages import MinimalEDPStage, MinimalEnergyStage, MinimalLatencyStage
 from zigzag.stages.stage import Stage
 from zigzag.stages.workload_iterator import WorkloadStage
 
 HERE = Path(__file__).parent
 LPF_LIMIT = 6  # of its loop-order search: the default of its API
+DIMS = {"N": "B", "G": "G", "M": "K", "C": "C", "P": "OY", "Q": "OX", "R": "FY", "S": "FX"}
+ROLES = {"I": "inputs", "W": "weights", "O": "outputs"}
+LEAST = {"energy": MinimalEnergyStage, "latency": MinimalLatencyStage, "edp": MinimalEDPStage}
 
 
 class Timed(Stage):
     """Takes the time of everything below it: the search of one layer, and no parsing, plots or files."""
 
-    seconds = 0.0
+    seconds = 0.0  # of this process
+    wall = 0.0
 
     def run(self):
-        start = time.process_time()
+        start, began = time.process_time(), time.perf_counter()
         found = list(self.list_of_callables[0](self.list_of_callables[1:], **self.kwargs).run())
         Timed.seconds += time.process_time() - start
+        Timed.wall += time.perf_counter() - began
         yield from found
 
 
@@ -55,7 +62,6 @@ class Counted(Stage):
 def workload(layer: dict[str, Any]) -> dict[str, Any]:
     """Return a convolution in ZigZag's own form."""
     bounds, factor = layer["bounds"], layer["factor"]
-    names = {"B": "N", "G": "G", "K": "M", "C": "C", "OY": "P", "OX": "Q", "FY": "R", "FX": "S"}
     return {
         "id": 0,
         "name": layer["name"],
@@ -65,9 +71,9 @@ def workload(layer: dict[str, Any]) -> dict[str, Any]:
             f"iy={factor['P']}*oy+{factor['R']}*fy",
             f"ix={factor['Q']}*ox+{factor['S']}*fx",
         ],
-        "loop_dims": list(names),
-        "loop_sizes": [bounds[ours] for ours in names.values()],
-        "operand_precision": {"W": 16, "I": 16, "O": 16, "O_final": 16},
+        "loop_dims": list(DIMS.values()),
+        "loop_sizes": [bounds[dim] for dim in DIMS],
+        "operand_precision": dict.fromkeys(("W", "I", "O", "O_final"), layer.get("word_bits", 16)),
         "operand_source": {"W": 0, "I": 0},
         "pr_loop_dims": ["IY", "IX"],
         "pr_loop_sizes": layer["input_size"],
@@ -75,39 +81,82 @@ def workload(layer: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def nest(best: Any) -> dict[str, Any]:
+    """Return the mapping found: one order of loops, innermost first, and how many run below each memory.
+
+    Operands share the order, and each has its own place in it for each of its memories (an uneven mapping).
+    Spatial factors may be fractions: a bound over a whole number of passes.
+    """
+    ours = {theirs: dim for dim, theirs in DIMS.items()}
+    loops: list[list[Any]] = []
+    holds = []
+    for operand, levels in best.temporal_mapping.mapping_dic_origin.items():
+        flat = [[ours[str(dim)], int(size)] for level in levels for dim, size in level]
+        if loops and flat != loops:
+            raise ValueError("operands of one mapping have their loops in different orders")
+        loops = flat
+        link = best.layer.memory_operand_links.layer_to_mem_op(operand)
+        memories = best.accelerator.memory_hierarchy.get_memory_levels(link)
+        count = 0
+        for memory, level in zip(memories, levels, strict=True):
+            count += len(level)
+            holds.append([memory.memory_instance.name, ROLES[str(operand)], count])
+    axes = {
+        str(axis): [[ours[str(dim)], float(size)] for dim, size in dims.items()]
+        for axis, dims in best.layer.spatial_mapping.items()
+    }
+    return {"loops": loops, "holds": holds, "rows": axes.get("D1", []), "columns": axes.get("D2", [])}
+
+
+def given(text: str | None, default: str, folder: str) -> str:
+    """Return the path of a description: the one sent along, or the default file."""
+    if text is None:
+        return str(HERE / default)
+    file = Path(folder) / default
+    file.write_text(text, encoding="utf-8")
+    return str(file)
+
+
 def search(layer: dict[str, Any]) -> dict[str, object]:
-    """Search one layer for least energy as ZigZag's own API does, without its stages that write files."""
-    Timed.seconds, Counted.evaluated = 0.0, 0
+    """Search one layer as ZigZag's own API does, without its stages that write files."""
+    Timed.seconds, Timed.wall, Counted.evaluated = 0.0, 0.0, 0
+    least = LEAST[layer.get("objective", "energy")]
     stages = [
         WorkloadParserStage,
         AcceleratorParserStage,
         WorkloadStage,
         Timed,
-        MinimalEnergyStage,
+        least,
         SpatialMappingGeneratorStage,
-        MinimalEnergyStage,
+        least,
         TemporalMappingGeneratorStage,
         Counted,
         CostModelStage,
     ]
-    (best, _), *_ = MainStage(
-        list_of_callables=stages,
-        workload=[workload(layer)],
-        accelerator=str(HERE / "machine.yaml"),
-        mapping=str(HERE / "mapping.yaml"),
-        loma_lpf_limit=LPF_LIMIT,
-        loma_show_progress_bar=False,
-        nb_mappings_generated=1,
-        access_same_data_considered_as_no_access=True,
-        temporal_mapping_type=TemporalMappingType.UNEVEN,
-    ).run()
-    return {
+    with tempfile.TemporaryDirectory() as folder:
+        (best, _), *_ = MainStage(
+            list_of_callables=stages,
+            workload=[workload(layer)],
+            accelerator=given(layer.get("machine"), "machine.yaml", folder),
+            mapping=given(layer.get("mapping"), "mapping.yaml", folder),
+            loma_lpf_limit=LPF_LIMIT,
+            loma_show_progress_bar=False,
+            nb_mappings_generated=layer.get("spatial_mappings", 1),
+            access_same_data_considered_as_no_access=True,
+            temporal_mapping_type=TemporalMappingType(layer.get("temporal", "uneven")),
+        ).run()
+    answer = {
         "evaluated": Counted.evaluated,
         "seconds": Timed.seconds,
+        "wall": Timed.wall,
         "energy": float(best.energy_total),
         "cycles": float(best.latency_total2),
         "macs": int(best.layer.total_mac_count),
     }
+    if layer.get("nest"):
+        answer["nest"] = nest(best)
+        answer["version"] = importlib.metadata.version("zigzag-dse")
+    return answer
 
 
 def main() -> None:
@@ -116,7 +165,11 @@ def main() -> None:
     # Whatever ZigZag prints must not stand among the answers.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for line in sys.stdin:
-        answers.write(json.dumps(search(json.loads(line))) + "\n")
+        try:
+            answer = search(json.loads(line))
+        except Exception as error:  # whatever it is, the next layer may do
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        answers.write(json.dumps(answer) + "\n")
 
 
 if __name__ == "__main__":
