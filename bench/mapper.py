@@ -279,7 +279,8 @@ class Result:
             for name in self.case.networks:
                 runs.append(in_child(self.case, name))
                 self.networks.setdefault(name, []).append(runs[-1])
-                say(f"  {name}: {runs[-1].seconds:.2f} s", end="\r")
+                if len(self.case.networks) > 1:
+                    say(f"  {name}: {runs[-1].seconds:.2f} s")
             self.ours.append(together(runs))
         say(f"{self.case.label}: {self.ours[-1].seconds:.3f} s")
         if len(self.case.networks) > 1:
@@ -338,9 +339,9 @@ COLUMNS = (
 )
 
 
-def say(text: str, end: str = "\n") -> None:
+def say(text: str) -> None:
     """Tell how far the run is, beside the results."""
-    print(text, end=end, file=sys.stderr, flush=True)
+    print(text, file=sys.stderr, flush=True)
 
 
 def print_results(results: list[Result], peers: list[PeerProcess]) -> None:

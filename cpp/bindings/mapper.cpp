@@ -67,7 +67,12 @@ mapper::SearchRates search_rate(const problem::Problem& problem,
   return mapper::search_rate(problem, architecture, space, {}, proposals, rounds, seed);
 }
 
-/// The stopwatch of bench/cost.py: no part of the package's face.
+mapper::Outcome sample(const problem::Problem& problem, const arch::Architecture& architecture,
+                       const mapping::Mapspace& space, std::size_t mappings, std::uint64_t seed) {
+  return mapper::sample(problem, architecture, space, {}, mappings, seed);
+}
+
+/// The stopwatch of bench/cost.py, and random mappings for tests: no part of the package's face.
 void register_rates(py::module_& module) {
   py::class_<mapper::Rate>(module, "Rate", "How fast random mappings were costed.")
       .def_readonly("mappings", &mapper::Rate::mappings)
@@ -96,6 +101,10 @@ void register_rates(py::module_& module) {
              py::arg("space"), py::kw_only(), py::arg("proposals"), py::arg("rounds"),
              py::arg("seed"), py::call_guard<py::gil_scoped_release>(),
              "Anneal from one start without tables, then `rounds` times with them.");
+  module.def("sample", &sample, py::arg("problem"), py::arg("architecture"), py::arg("space"),
+             py::kw_only(), py::arg("mappings"), py::arg("seed"),
+             py::call_guard<py::gil_scoped_release>(),
+             "Cost random points of a mapspace until so many fit; `pareto` has the best.");
 }
 
 }  // namespace

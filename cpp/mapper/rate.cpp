@@ -1,7 +1,6 @@
 #include "mapper/rate.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <ctime>
 #include <limits>
 #include <optional>
@@ -11,90 +10,15 @@
 
 #include "base/math.hpp"
 #include "base/number_map.hpp"
-#include "mapper/candidate.hpp"
+#include "mapper/lottery.hpp"
 
 namespace dnnaccel::mapper {
 
 namespace {
 
 constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
-constexpr std::size_t kMaxAttempts = 4000;  ///< random mappings tried for each that fits
 
 double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
-
-/// Draws points of a mapspace that have nothing to do with one another.
-class Lottery {
- public:
-  Lottery(const problem::Problem& problem, const mapping::Layout& layout, std::uint64_t seed)
-      : problem_(problem), layout_(layout), random_(seed) {
-    for (int s = 0; s < static_cast<int>(layout.slots().size()); ++s) {
-      if (!layout.slots()[at(s)].spatial) temporal_.push_back(s);
-    }
-  }
-
-  Candidate draw() {
-    Candidate candidate;
-    candidate.mapping.kept =
-        static_cast<std::uint32_t>(random_.below(1ULL << layout_.options().size()));
-    std::vector<std::int64_t> room;
-    for (const mapping::Slot& slot : layout_.slots()) room.push_back(slot.size);
-    std::vector<std::uint8_t> dims;
-    for (int d = 0; d < problem_.dims(); ++d) dims.push_back(static_cast<std::uint8_t>(d));
-    shuffle(dims);
-    for (int d : dims) draw_chain(candidate.change(d), d, room);
-    for (std::size_t t = 0; t < temporal_.size(); ++t) draw_order(candidate.mapping.order[t], t);
-    return candidate;
-  }
-
- private:
-  /// Tiles of one dim: mostly small ones, which most memories want, and rarely divisors.
-  void draw_chain(Candidate::Chain& chain, int dim, std::vector<std::int64_t>& room) {
-    const std::vector<int>& slots = layout_.slots_of(dim);
-    std::int64_t extent = problem_.bounds[at(dim)];
-    for (std::size_t i = 0; i < slots.size(); ++i) {
-      const mapping::Slot& slot = layout_.slots()[at(slots[i])];
-      std::int64_t tile = extent;
-      if (const std::int64_t fixed = layout_.fixed_tile(slots[i], dim); fixed > 0) {
-        tile = std::min(extent, fixed);
-      } else if (i + 1 == slots.size()) {
-        tile = 1;
-      } else if (slot.spatial) {
-        if (random_.below(2) == 0) {
-          const auto most = static_cast<std::size_t>(std::min(extent, room[at(slots[i])]));
-          tile = base::ceil_div(extent, 1 + static_cast<std::int64_t>(random_.below(most)));
-        }
-      } else if (random_.below(4) != 0) {
-        tile = static_cast<std::int64_t>(std::pow(static_cast<double>(extent), random_.unit()));
-      }
-      if (slot.spatial) room[at(slots[i])] /= base::ceil_div(extent, tile);
-      extent = tile;
-      chain.push_back(tile);
-    }
-  }
-
-  template <typename Order>
-  void draw_order(Order& order, std::size_t t) {
-    for (int d = 0; d < problem_.dims(); ++d) {
-      if (layout_.splits(temporal_[t], d)) order.push_back(static_cast<std::uint8_t>(d));
-    }
-    shuffle(order);
-    std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
-      return layout_.rank(temporal_[t], a) < layout_.rank(temporal_[t], b);
-    });
-  }
-
-  template <typename Items>
-  void shuffle(Items& items) {
-    for (std::size_t i = items.size(); i > 1; --i) {
-      std::swap(items.begin()[i - 1], items.begin()[random_.below(i)]);
-    }
-  }
-
-  const problem::Problem& problem_;
-  const mapping::Layout& layout_;
-  base::Random random_;
-  std::vector<int> temporal_;
-};
 
 void number(Candidate& candidate, const problem::Problem& problem, cost::Tables& tables) {
   for (int d = 0; d < problem.dims(); ++d) {
@@ -127,7 +51,7 @@ std::vector<Candidate> draw_all(const problem::Problem& problem, const mapping::
   std::vector<Candidate> out;
   while (out.size() < request.mappings && drawn < kMaxAttempts * request.mappings) {
     ++drawn;
-    Candidate candidate = lottery.draw();
+    Candidate candidate = lottery.draw_any();
     if (!judge.spread_fits(candidate)) continue;
     number(candidate, problem, tables);
     if (!tables.count(candidate.mapping, counts)) continue;
@@ -150,6 +74,22 @@ void cost_all(const std::vector<cost::ChainedMapping>& mappings, cost::Tables& t
 }
 
 }  // namespace
+
+Outcome sample(const problem::Problem& problem, const arch::Architecture& architecture,
+               const mapping::Mapspace& space, const cost::Sparsity& sparsity, std::size_t mappings,
+               std::uint64_t seed) {
+  const mapping::Layout layout(problem, architecture, space);
+  Judge judge(problem, architecture, layout, sparsity, {});
+  Lottery lottery(problem, layout, seed);
+  for (std::size_t drawn = 0; judge.evaluated() < mappings && drawn < kMaxAttempts * mappings;
+       ++drawn) {
+    if (std::optional<Candidate> candidate = lottery.draw_point()) judge.judge(*candidate);
+  }
+  Outcome outcome;
+  Score score;
+  judge.merge_into(outcome, score);
+  return outcome;
+}
 
 Rate cost_rate(const problem::Problem& problem, const arch::Architecture& architecture,
                const mapping::Mapspace& space, const cost::Sparsity& sparsity,

@@ -3,9 +3,10 @@
 #include <cstdint>
 
 #include "cost/sparsity.hpp"
+#include "mapper/search.hpp"
 #include "mapping/mapspace.hpp"
 
-/// How fast mappings are costed: the stopwatch of bench/cost.py.
+/// How fast mappings are costed (the stopwatch of bench/cost.py), and how good random ones are.
 namespace dnnaccel::mapper {
 
 struct RateRequest {
@@ -35,6 +36,13 @@ struct Rate {
 Rate cost_rate(const problem::Problem& problem, const arch::Architecture& architecture,
                const mapping::Mapspace& space, const cost::Sparsity& sparsity,
                const RateRequest& request);
+
+/// The best of random points of a mapspace: draw until so many were found that fit, or none is left
+/// worth trying. The outcome says how many, and has their front of energy against cycles, on which
+/// the least of every objective lies; it is never optimal.
+Outcome sample(const problem::Problem& problem, const arch::Architecture& architecture,
+               const mapping::Mapspace& space, const cost::Sparsity& sparsity, std::size_t mappings,
+               std::uint64_t seed);
 
 /// Seconds of one look-up in a table that fits the first cache, and one multiplication, in products
 /// as long as those of a mapping's counts: what nothing that counts by look-ups can beat.

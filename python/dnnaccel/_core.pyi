@@ -354,6 +354,14 @@ def search_rate(
     rounds: int,
     seed: int,
 ) -> SearchRates: ...
+def sample(
+    problem: Problem,
+    architecture: Architecture,
+    space: Mapspace,
+    *,
+    mappings: int,
+    seed: int,
+) -> Outcome: ...
 
 class FormatKind:
     rlc: ClassVar[FormatKind]

@@ -159,6 +159,7 @@ def examples() -> list[Any]:
     found += [rates, rates.cold]
     roomy = _core.Architecture([memory("ram"), array, memory("rf")], 1.0)
     found.append(_core.cost_rate(problem, roomy, space, mappings=2, rounds=1, seed=1, cold=False))
+    found.append(_core.sample(problem, roomy, space, mappings=2, seed=1))
     found += [_core.Buffering.single, _core.Charge.hop, _core.Objective.edp]
     found += [_core.Port.read, _core.FormatKind.rlc, _core.measure_host([(1024, 1)], 0.0)]
     return [example for example in found if example is not None]
