@@ -100,8 +100,9 @@ def search(layer: dict[str, Any]) -> dict[str, object]:
             machine.write_text(layer["machine"], encoding="utf-8")
         spec = accelforge.Spec.from_yaml(str(machine), str(file))
     spec.mapper.metrics = METRICS[layer.get("objective", "energy")]
-    if not layer.get("whole"):
-        spec.mapper.max_pmapping_templates_per_einsum = TEMPLATES
+    templates = layer.get("templates") if layer.get("whole") else TEMPLATES
+    if templates is not None:
+        spec.mapper.max_pmapping_templates_per_einsum = templates
     start, began = time.process_time(), time.perf_counter()
     found = make_pmappings(spec, print_progress=False)
     if layer.get("whole"):
