@@ -1,16 +1,20 @@
 #include "mapper/search.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <optional>
 #include <stdexcept>
 
 #include "base/thread_pool.hpp"
 #include "mapper/prove.hpp"
+#include "mapping/chains.hpp"
 
 namespace dnnaccel::mapper {
 
 namespace {
 
-/// Search one job from all starts, one after the other in one judge, and prove the best.
+/// Search one job: enumerate its mapspace if it is small, else search from all starts, one after
+/// the other in one judge, and prove what was found.
 Outcome run(const arch::Architecture& architecture, const Job& job, const Goal& goal,
             const Effort& effort, const std::atomic<bool>& stop) {
   Outcome outcome;
@@ -22,12 +26,15 @@ Outcome run(const arch::Architecture& architecture, const Job& job, const Goal& 
     outcome.refused = error.what();
     return outcome;
   }
+  outcome.mapspace = mapping::count_points(problem, *layout);
   Judge judge(problem, architecture, *layout, job.sparsity, goal);
-  if (count_points(problem, *layout, effort.exhaustive_limit) <= effort.exhaustive_limit) {
+  if (outcome.mapspace <= static_cast<double>(effort.exhaustive_limit)) {
     outcome.optimal = enumerate(problem, *layout, judge, stop);
+    if (outcome.optimal) outcome.bound = judge.best_score().first;
   } else {
     for (int start = 0; start < effort.starts; ++start) {
-      anneal(problem, *layout, judge, effort.proposals, static_cast<std::uint64_t>(start) + 1, stop);
+      anneal(problem, *layout, judge, effort.proposals, static_cast<std::uint64_t>(start) + 1,
+             stop);
     }
     if (goal.objective == Objective::energy && effort.proof > 0) {
       const Proof proof =
@@ -38,14 +45,27 @@ Outcome run(const arch::Architecture& architecture, const Job& job, const Goal& 
   }
   judge.report(outcome);
   outcome.optimal = outcome.optimal && outcome.best.has_value();
-  if (!outcome.best) {
-    const Candidate smallest = smallest_tiles(problem, *layout);
-    if (judge.spread_fits(smallest)) outcome.misfit = judge.misfit(smallest);
+  if (outcome.best) return outcome;
+  outcome.bound = 0;
+  outcome.over_limits = outcome.evaluated > 0;
+  if (outcome.over_limits) return outcome;
+  if (const auto smallest = smallest_tiles(problem, *layout)) {
+    outcome.misfit = judge.misfit(*smallest);
   }
   return outcome;
 }
 
+/// Logarithm of a ratio, if it is above 1; no more than 100, even where the limit allows nothing.
+double log_excess(double much, double limit) {
+  return much <= limit ? 0 : std::min(100.0, std::log(much / limit));
+}
+
 }  // namespace
+
+double Goal::excess(double energy, std::uint64_t cycles, std::uint64_t units) const {
+  return log_excess(energy, max_energy) + log_excess(static_cast<double>(cycles), max_cycles) +
+         log_excess(static_cast<double>(min_units), static_cast<double>(units));
+}
 
 std::vector<Outcome> search(const arch::Architecture& architecture, const std::vector<Job>& jobs,
                             const Goal& goal, const Effort& effort, unsigned threads,
