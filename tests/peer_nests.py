@@ -1,12 +1,13 @@
 """Mappings of other tools as data, made into mappings of a chip of ours, so that our count can cost them.
 
-A nest is a list, outermost first: `["hold", memory, [roles]]` says where a memory begins to hold the tiles of some
-tensors, `["for", dim, tile, axis]` is a loop in steps of `tile`, with axis "" (temporal), "rows" or "columns".
+A nest is a list, outermost first: `["hold", memory, [roles]]` says where a memory begins to hold the tiles of
+some tensors, `["for", dim, tile, axis]` is a loop in steps of `tile`, with axis "" (temporal), "rows" or
+"columns".
 
 ZigZag and AccelForge let each tensor begin at a place of its own in the loops (an uneven mapping). Where that
 can be said on the chip as it is, it is; else on a chip that has, for each memory and tensor, a memory of its
-own with the same energies and ports: then words and energies are those of the nest, and cycles are at most too few,
-since tensors do not wait for one another's words.
+own with the same energies and ports: then words and energies are those of the nest, and cycles are at most
+too few, since tensors do not wait for one another's words.
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ class Costed:
     """Whether every loop divides what it cuts."""
 
 
+_Loop = tuple[str, int, str]
+"""dim, tile (or trips), axis"""
+
+
 @dataclass(frozen=True)
 class _Hold:
     memory: str
@@ -50,8 +55,7 @@ class _Hold:
 
 @dataclass(frozen=True)
 class _Nest:
-    loops: tuple[tuple[str, int, str], ...]
-    """dim, tile, axis"""
+    loops: tuple[_Loop, ...]
     holds: tuple[_Hold, ...]
     array: tuple[int, int]
     """First loop of the array, and the first inside it."""
@@ -60,11 +64,14 @@ class _Nest:
 def cost(layer: Layer, chip: da.Chip, nest: Sequence[Sequence[Any]]) -> Costed:
     """Cost a peer's mapping, whether it fits or not."""
     assert layer.problem is not None
-    read = _read(nest, layer.problem)
+    given = _read(nest, layer.problem)
+    read = _loops_out(given, _first_inside(given, chip), layer.problem)
     even = _place(read, chip)
     if even is not None:
         levels, where = chip.levels, even
     else:
+        inside = [hold.at for hold in given.holds if hold.at >= given.array[1]]
+        read = _loops_out(given, min(inside, default=given.array[1]), layer.problem)
         levels, where = _split(read, chip)
     roomy = replace(
         chip,
@@ -82,7 +89,7 @@ def cost(layer: Layer, chip: da.Chip, nest: Sequence[Sequence[Any]]) -> Costed:
 
 def _read(nest: Sequence[Sequence[Any]], problem: Problem) -> _Nest:
     extents = dict(problem.bounds)
-    loops: list[tuple[str, int, str]] = []
+    loops: list[_Loop] = []
     begins: list[tuple[str, str, int]] = []
     for item in nest:
         if item[0] == "hold":
@@ -97,6 +104,15 @@ def _read(nest: Sequence[Sequence[Any]], problem: Problem) -> _Nest:
     array = (spatial[0], spatial[-1] + 1) if spatial else (inside, inside)
     if any(not loop[2] for loop in loops[array[0] : array[1]]):
         raise ValueError("temporal loops among the spatial ones")
+    loops = _laid_out(
+        [
+            *_factors(loops[: array[0]], problem),
+            # Rows outside columns, as our chips have them.
+            *sorted(_factors(loops[: array[1]], problem)[array[0] :], key=lambda loop: loop[2] != "rows"),
+            *_factors(loops, problem)[array[1] :],
+        ],
+        problem,
+    )
     holds = []
     for memory, role, at in begins:
         dims = {dim for axis in problem.tensor(role).axes for dim, _ in axis.terms}
@@ -108,6 +124,51 @@ def _read(nest: Sequence[Sequence[Any]], problem: Problem) -> _Nest:
             latest += 1
         holds.append(_Hold(memory, role, earliest, latest, at))
     return _Nest(tuple(loops), tuple(holds), array)
+
+
+def _factors(loops: Sequence[_Loop], problem: Problem) -> list[_Loop]:
+    """Return loops with their trips in the place of their tiles."""
+    extents = dict(problem.bounds)
+    factors = []
+    for dim, tile, axis in loops:
+        factors.append((dim, -(-extents[dim] // tile), axis))
+        extents[dim] = tile
+    return factors
+
+
+def _laid_out(factors: Sequence[_Loop], problem: Problem) -> list[_Loop]:
+    """Return loops with their tiles in the place of their trips: what runs inside, or all there is."""
+    tiles = dict.fromkeys(problem.dims, 1)
+    loops = []
+    for dim, trips, axis in reversed(factors):
+        loops.append((dim, tiles[dim], axis))
+        tiles[dim] = min(problem.bounds[dim], tiles[dim] * trips)
+    return loops[::-1]
+
+
+def _first_inside(nest: _Nest, chip: da.Chip) -> int:
+    """Return where the chip's first memory inside the array begins at the earliest."""
+    after = next(i for i, level in enumerate(chip.levels) if isinstance(level, Array)) + 1
+    name = chip.levels[after].name if after < len(chip.levels) else ""
+    return max((hold.earliest for hold in nest.holds if hold.memory == name), default=nest.array[1])
+
+
+def _loops_out(nest: _Nest, first: int, problem: Problem) -> _Nest:
+    """Move the temporal loops between the array and what is first held inside it to the outside of the array.
+
+    All instances step together, so that both nests are the same walk; ours have no loops there.
+    """
+    begin, end = nest.array
+    moved = first - end
+    factors = _factors(nest.loops, problem)
+    order = factors[:begin] + factors[end:first] + factors[begin:end] + factors[first:]
+    holds = tuple(
+        replace(hold, earliest=max(hold.earliest, first), at=max(hold.at, first))
+        if hold.latest >= end
+        else hold
+        for hold in nest.holds
+    )
+    return _Nest(tuple(_laid_out(order, problem)), holds, (begin + moved, end + moved))
 
 
 _Places = dict[str, tuple[int, frozenset[str]]]
@@ -134,7 +195,7 @@ def _place(nest: _Nest, chip: da.Chip) -> _Places | None:
 
 
 def _split(nest: _Nest, chip: da.Chip) -> tuple[tuple[Level, ...], _Places]:
-    """Return levels with a memory for each tensor of each memory, in the order of the nest, and their places."""
+    """Return levels, and their places: for each tensor of each memory one, in the order of the nest."""
     outside: list[tuple[int, Memory]] = []
     inside: list[tuple[int, Memory]] = []
     into = outside

@@ -80,42 +80,29 @@ void Lottery::draw_tiles(Candidate::Chain& chain, int dim, std::vector<std::int6
   }
 }
 
-/// Fixed tiles cut the slots into runs; within each, arrays take their share first, and the loops
-/// of memories what is left, exactly.
+/// As mapping::for_each_chain would, each choice by lot: arrays take their share first, and the
+/// loops of memories what is left, exactly.
 bool Lottery::draw_factors(Candidate::Chain& chain, int dim, std::vector<std::int64_t>& room) {
   const std::vector<int>& slots = layout_.slots_of(dim);
-  std::int64_t extent = problem_.bounds[at(dim)];
-  for (std::size_t first = 0; first < slots.size();) {
-    std::size_t last = first;
-    while (last + 1 < slots.size() && layout_.fixed_tile(slots[last], dim) == 0) ++last;
-    const std::int64_t fixed = layout_.fixed_tile(slots[last], dim);
-    const std::int64_t inside = fixed > 0 ? std::min(extent, fixed) : 1;
-    std::int64_t positions = base::ceil_div(extent, inside);
-    std::vector<std::size_t> spreads;
-    std::vector<std::size_t> loops;
-    for (std::size_t i = first; i <= last; ++i) {
-      (layout_.slots()[at(slots[i])].spatial ? spreads : loops).push_back(i);
-    }
-    std::vector<std::int64_t> factors(slots.size(), 1);
-    for (std::size_t i : spreads) {
+  mapping::Chain tiles;
+  for (std::size_t i = 0; i < slots.size(); ++i) tiles.push_back(1);
+  mapping::Chain factors = tiles;
+  for (const mapping::Segment& segment : mapping::segments(problem_, layout_, dim)) {
+    std::int64_t positions = segment.positions();
+    for (std::size_t i : segment.spatial) {
       std::int64_t& left = room[at(slots[i])];
-      const bool whole = loops.empty() && i == spreads.back();
-      factors[i] = draw_spread(positions, layout_.slots()[at(slots[i])].size, left, whole);
-      left /= factors[i];
-      positions = base::ceil_div(positions, factors[i]);
+      const bool whole = segment.temporal.empty() && i == segment.spatial.back();
+      const std::int64_t factor =
+          draw_spread(positions, layout_.slots()[at(slots[i])].size, left, whole);
+      factors[i] = factor;
+      left /= factor;
+      positions = base::ceil_div(positions, factor);
     }
-    if (loops.empty() && positions > 1) return false;
-    draw_loops(positions, loops, factors);
-    std::vector<std::int64_t> tiles(last + 1 - first);
-    std::int64_t tile = inside;
-    for (std::size_t i = last + 1; i-- > first;) {
-      tiles[i - first] = std::min(extent, tile);
-      tile *= factors[i];
-    }
-    for (std::int64_t size : tiles) chain.push_back(size);
-    extent = inside;
-    first = last + 1;
+    if (segment.temporal.empty() && positions > 1) return false;
+    draw_loops(positions, segment, factors);
+    mapping::write_tiles(segment, factors, tiles);
   }
+  for (std::int64_t tile : tiles) chain.push_back(tile);
   return true;
 }
 
@@ -127,18 +114,18 @@ std::int64_t Lottery::draw_spread(std::int64_t positions, std::int64_t size, std
   return factors.empty() ? 1 : factors[random_.below(factors.size())];
 }
 
-void Lottery::draw_loops(std::int64_t positions, const std::vector<std::size_t>& places,
-                         std::vector<std::int64_t>& factors) {
-  if (places.empty()) return;
+void Lottery::draw_loops(std::int64_t positions, const mapping::Segment& segment,
+                         mapping::Chain& factors) {
+  const std::vector<std::size_t>& places = segment.temporal;
   // Half of all draws go to the outermost memory: its loops make the tiles inside smaller, and most
   // memories want those.
-  const auto place = [&] {
-    return random_.below(2) == 0 ? places.front() : places[random_.below(places.size())];
+  const auto place = [&]() -> std::int64_t& {
+    return factors[random_.below(2) == 0 ? places.front() : places[random_.below(places.size())]];
   };
   for (std::int64_t prime = 2; prime * prime <= positions; ++prime) {
-    for (; positions % prime == 0; positions /= prime) factors[place()] *= prime;
+    for (; positions % prime == 0; positions /= prime) place() *= prime;
   }
-  if (positions > 1) factors[place()] *= positions;
+  if (positions > 1) place() *= positions;
 }
 
 void Lottery::draw_orders(Candidate& candidate) {

@@ -5,6 +5,7 @@
 
 #include "base/random.hpp"
 #include "mapper/candidate.hpp"
+#include "mapping/chains.hpp"
 
 namespace dnnaccel::mapper {
 
@@ -27,8 +28,7 @@ class Lottery {
   bool draw_factors(Candidate::Chain& chain, int dim, std::vector<std::int64_t>& room);
   std::int64_t draw_spread(std::int64_t positions, std::int64_t size, std::int64_t room,
                            bool whole);
-  void draw_loops(std::int64_t positions, const std::vector<std::size_t>& places,
-                  std::vector<std::int64_t>& factors);
+  void draw_loops(std::int64_t positions, const mapping::Segment& segment, mapping::Chain& factors);
   void draw_orders(Candidate& candidate);
   std::vector<std::int64_t> rooms() const;
   std::vector<int> shuffled_dims();

@@ -86,8 +86,7 @@ Outcome sample(const problem::Problem& problem, const arch::Architecture& archit
     if (std::optional<Candidate> candidate = lottery.draw_point()) judge.judge(*candidate);
   }
   Outcome outcome;
-  Score score;
-  judge.merge_into(outcome, score);
+  judge.report(outcome);
   return outcome;
 }
 
