@@ -58,13 +58,15 @@ def test_search_is_not_worse(case: str) -> None:
     assert found.figure <= figure * (1 + 1e-12)
 
 
-@pytest.mark.parametrize("case", [case for case in MAPPINGS if case.startswith("AccelForge")])
-def test_accelforge_counts_as_we_do(case: str) -> None:
-    """Its energies of matrix products are ours; it reads sums before they begin, and halos at full size."""
-    entry, theirs = MAPPINGS[case], costed(case)
-    if "energy" in entry and "matmul" in entry["layer"]:
-        assert theirs.energy <= entry["energy"] * (1 + 1e-9)
-        assert theirs.energy == pytest.approx(entry["energy"], rel=0.04)
+def test_accelforge_counts_as_we_do() -> None:
+    """Its energies of layers without a window are ours to the last digit."""
+    compared = 0
+    for case, entry in MAPPINGS.items():
+        bounds = dict(layer_of(entry["layer"]).problem.bounds)
+        if case.startswith("AccelForge") and "energy" in entry and bounds["R"] == bounds["S"] == 1:
+            assert costed(case).energy == pytest.approx(entry["energy"], rel=1e-12)
+            compared += 1
+    assert compared >= 3
 
 
 def test_there_are_enough_layers() -> None:
