@@ -302,7 +302,10 @@ class Result:
         wall = statistics.median(run.wall for run in runs)
         ours = statistics.median(run.cpu_seconds for run in self.ours)
         ours_wall = statistics.median(run.seconds for run in self.ours)
-        return f"{cpu / ours:,.0f}x CPU ({cpu:.1f} s), {wall / ours_wall:,.0f}x wall"
+        times = [
+            f"{ratio:,.0f}x" if ratio >= 10 else f"{ratio:.1f}x" for ratio in (cpu / ours, wall / ours_wall)
+        ]
+        return f"{times[0]} CPU ({cpu:.1f} s), {times[1]} wall"
 
     def row(self) -> list[str]:
         """Return a row of the table."""
@@ -310,13 +313,16 @@ class Result:
         median, run = statistics.median(seconds), self.ours[-1]
         peaks = [run.peak for run in self.ours if run.peak is not None]
         gap = "no bound" if run.gap == 1 else f"gap {100 * run.gap:.2g} %"
+        # A target is for the answer and its proof.
+        in_time = {True: "met", False: "in time, unproved", None: "in time"}[run.optimal]
+        verdict = in_time if median <= self.case.target else "missed"
         proof = {True: "yes", False: f"no, {gap}", None: "not said"}[run.optimal]
         return [
             self.case.label,
             str(self.case.threads),
             f"{min(seconds):.3f}",
             f"{median:.3f}",
-            f"{self.case.target:g}: {'met' if median <= self.case.target else 'missed'}",
+            f"{self.case.target:g}: {verdict}",
             proof,
             f"{run.mapspace:.2e}" if run.mapspace else "-",
             f"{run.costed:,}" if run.costed else "-",
@@ -390,7 +396,7 @@ def main() -> None:
     parser.add_argument("--accelforge-python", metavar="PATH", help="Python that has accelforge")
     parser.add_argument("--turns", type=int, help="turns of each (default 5, with --quick 2)")
     parser.add_argument(
-        "--peer-timeout", type=float, help="seconds a peer may take for a layer (default 60, with --quick 10)"
+        "--peer-timeout", type=float, help="seconds a peer may take for a layer (default 60, with --quick 5)"
     )
     parser.add_argument("--only", metavar="TEXT", help="cases whose label has this text")
     parser.add_argument("--quick", action="store_true", help="few turns and networks: some minutes")
@@ -400,7 +406,7 @@ def main() -> None:
     if options.child:
         child(options.child[0], options.child[1] if len(options.child) > 1 else None)
         return
-    timeout = options.peer_timeout or (10 if options.quick else 60)
+    timeout = options.peer_timeout or (5 if options.quick else 60)
     print(f"dnnaccel {da.__version__}, Python {platform.python_version()}, {platform.system()}")
     print(f"CPU: {cpu_model()}, {os.cpu_count()} cores; load average before: {load()}")
     results = [Result(case) for case in cases(quick=options.quick) if (options.only or "") in case.label]
