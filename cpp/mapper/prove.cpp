@@ -44,8 +44,8 @@ class Prover {
       if (graph.nodes.front().empty()) return proof;
     }
     const std::size_t options = layout_.options().size();
-    if (options > kMostOptions) return {};
     const TileWords words(problem_, graphs_);
+    if (options > kMostOptions || !words.complete()) return {};
     for (std::uint32_t i = 0; i < 1U << options; ++i) {
       // All that may be kept first: usually the best, and then the limit for the others.
       kept_ = ~i & ((1U << options) - 1);

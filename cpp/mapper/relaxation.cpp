@@ -112,6 +112,9 @@ Relaxation::Relaxation(const problem::Problem& problem, const arch::Architecture
       if (inside || role == kInputs) classes_.push_back({.role = role, .slide = slide});
     }
   }
+  for (int d = 0; d < problem.dims(); ++d) {
+    if ((words.absent(kOutputs) >> d & 1U) != 0) idle_ *= words.idle(d);
+  }
   std::uint32_t shared_axis = words.absent(kInputs);
   for (const Slide& slide : words.slides()) shared_axis |= 1U << slide.dim;
   plain_inputs_ = ~shared_axis;
@@ -146,7 +149,7 @@ void Relaxation::enter_memory(int level, const Tiles& tiles, Pending& pending) c
         energy += memory->write_energy * here + (parent.read_energy + parent.write_energy) * there;
       }
       pending.parts[Pending::kOutputs] += energy * words;
-      pending.drains = outer_array_[at(level)] ? words : 0;
+      pending.begun = outer_array_[at(level)] ? first_visits_[at(level)] * words : 0;
     } else {
       const int delivered = role == kInputs ? Pending::kDelivered : Pending::kWeights;
       pending.parts[at(delivered)] += memory->write_energy * here * words;
@@ -282,17 +285,20 @@ void Relaxation::cross_array(int level, const Tiles& inside, const Tiles& outsid
         leaving += parent.read_energy * there * sent;
       }
     }
-    if (role == kOutputs && !way.compute && pending.drains > 0) {
+    if (role == kOutputs && !way.compute && pending.begun > 0) {
       // Of the instances that sum the same outputs one goes on from what is there, and the others
       // begin anew, which spares what reading would take.
       double instances = 1;
       for (int d = 0; d < problem_.dims(); ++d) {
         if ((words_.absent(role) >> d & 1U) == 0) continue;
-        instances *= std::ceil(static_cast<double>(words_.tile(d, outside[at(d)])) /
-                               static_cast<double>(words_.tile(d, inside[at(d)])));
+        const double spread = std::ceil(static_cast<double>(words_.tile(d, outside[at(d)])) /
+                                        static_cast<double>(words_.tile(d, inside[at(d)])));
+        instances *= spread;
+        // At an edge some idle, and yet have sums to drain if the loops outside are spared.
+        pending.begun *= spread * words_.passes(d, outside[at(d)]) / words_.passes(d, inside[at(d)]);
       }
-      leaving -= first_visits_[at(way.child)] * pending.drains * (1 - 1 / instances);
-      pending.drains = outer_array_[at(level)] ? pending.drains / instances : 0;
+      leaving -= pending.begun * (1 - 1 / instances);
+      pending.begun = outer_array_[at(level)] ? pending.begun / instances : 0;
     }
     if (way.compute || settled) {
       pending.settled += leaving + arriving;
@@ -331,7 +337,7 @@ double Relaxation::left(const Tiles& tiles, const Pending& pending) const {
       part[Pending::kInputs] *= slid;
       if ((pending.fixed >> order.slide.dim & 1U) == 0) part[Pending::kDelivered] *= slid;
     }
-    double sum = pending.settled;
+    double sum = pending.settled - pending.begun * idle_;
     for (int i = 0; i < Pending::kParts; ++i) {
       sum += pending.parts[at(i)] * (pending.parts[at(i)] > 0 ? part[at(i)] : 1);
     }

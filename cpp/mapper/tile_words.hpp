@@ -34,6 +34,12 @@ class TileWords {
     return passes_[static_cast<std::size_t>(dim)][value];
   }
 
+  /// Instances over which a dim is spread, times its passes, over its chunks: at most.
+  [[nodiscard]] double idle(int dim) const;
+
+  /// Whether `slid` knows all windows: only those of the inputs slide here.
+  [[nodiscard]] bool complete() const { return complete_; }
+
   /// The part of `fetched` that is left, at least, if a window dim slides from the tiles at hand to
   /// a larger one, new coordinates alone being fetched. `closed`: some loop of the level moves the
   /// inputs along another axis, so that no run goes on where another ended.
@@ -81,6 +87,7 @@ class TileWords {
   std::array<RoleTables, problem::kRoles> roles_;
   std::array<std::uint32_t, problem::kRoles> absent_{};
   std::vector<Slide> slides_;
+  bool complete_ = true;
 };
 
 }  // namespace dnnaccel::mapper
