@@ -246,19 +246,22 @@ void Relaxation::cross_array(int level, const Tiles& inside, const Tiles& outsid
       for (int d = 0; d < problem_.dims(); ++d) {
         if ((shared >> d & 1U) == 0) tiles[at(d)] = inside[at(d)];
       }
-      const double sure = unspread(role, inside, outside);
+      const double newly = unspread(role, inside, outside);
+      const double sure = unspread(role, Tiles{}, outside);
       delivered = words_.fetched(role, inside) * sure;
       sent = std::min(delivered, words_.fetched(role, tiles) * sure);
       once = std::min(delivered, words_.fetched(role, outside) * sure);
       const auto keep_sure = [&](double& part_of) {
-        if (part_of > 0) part_of *= sure;
+        if (part_of > 0) part_of *= newly;
       };
       keep_sure(pending.parts[at(role)]);
       if (role == kInputs) keep_sure(pending.parts[Pending::kDelivered]);
     }
     const bool settled = (pending.open >> role & 1U) == 0;
     if (settled && !way.compute) {
-      // Loops inside stand between the keeper and this array: what they multiply is not known here.
+      // Loops inside stand between the keeper and this array: what they multiply, or along which
+      // axis the inputs slide there, is not known here.
+      if (role == kInputs) once = std::min(once, words_.distinct(outside));
       delivered = once;
       sent = once;
     }

@@ -131,6 +131,14 @@ double TileWords::fetched(int role, const Tiles& tiles) const {
   return words;
 }
 
+double TileWords::distinct(const Tiles& tiles) const {
+  Tiles whole = tiles;
+  for (const Slide& slide : slides_) {
+    whole[at(slide.dim)] = static_cast<std::uint16_t>((*graphs_)[at(slide.dim)].values.size() - 1);
+  }
+  return fetched(kInputs, whole);
+}
+
 double TileWords::idle(int dim) const {
   const DimGraph& graph = (*graphs_)[at(dim)];
   double most = 1;

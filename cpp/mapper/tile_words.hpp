@@ -26,6 +26,9 @@ class TileWords {
   /// Words of all tiles of a role, each fetched anew at every step of every loop outside it.
   [[nodiscard]] double fetched(int role, const Tiles& tiles) const;
 
+  /// Words of the inputs, each once for every step of the loops that do not move them.
+  [[nodiscard]] double distinct(const Tiles& tiles) const;
+
   /// Words of the largest tile.
   [[nodiscard]] double largest(int role, const Tiles& tiles) const;
 
