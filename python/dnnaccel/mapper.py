@@ -14,7 +14,7 @@ from dnnaccel.cost import LayerReport, describe_misfit, evaluate
 from dnnaccel.dataflow import Dataflow, get
 from dnnaccel.errors import DataflowError, DnnAccelError, LayerError, MappingError, unknown_name
 from dnnaccel.mapping import Mapping
-from dnnaccel.mapspace import constrain
+from dnnaccel.mapspace import constrain, required_units
 from dnnaccel.problem import Problem
 
 if TYPE_CHECKING:
@@ -195,7 +195,11 @@ def search_problems(
         lower_chip(chip),
         [job[0] for job in jobs],
         [job[1] for job in jobs],
-        getattr(_core.Objective, objective),
+        _core.Goal(
+            getattr(_core.Objective, objective),
+            # Variants differ in what they spread, not in what is asked of them.
+            min_units=required_units(variants[0], chip),
+        ),
         _core.Effort(**_EFFORT),
         threads or 0,
         report,
