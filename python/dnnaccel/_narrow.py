@@ -72,6 +72,8 @@ def narrow(flow: Dataflow, chip: Chip, problem: Problem, rules: Sequence[LevelRu
             asked = flow.where.get(name)
             try:
                 if asked is not None:
+                    if asked.order and not rule.dims[axis]:
+                        raise DataflowError("order names loops, and under this dataflow none runs there")
                     rule = _with_splits(rule, axis, asked, problem, size)
                     if is_memory(level):
                         rule = _with_kept(_with_order(rule, asked), asked, level)
@@ -122,7 +124,7 @@ def _with_order(rule: LevelRule, asked: LevelConstraint) -> LevelRule:
     order = [dim for dim in asked.order if dim in rule.dims[0]]
     if pair := find_conflict(rule.order, order):
         outer, inner = pair
-        raise DataflowError(f"order has {outer} outside {inner}, and the dataflow has it inside")
+        raise DataflowError(f"order has {outer} outside {inner}, and the dataflow {outer} inside {inner}")
     return replace(rule, order=refine(rule.order, order))
 
 
@@ -246,7 +248,7 @@ def spatial_factors(positions: int, room: int) -> set[int]:
 
 
 def check_reach(flow: Dataflow, chip: Chip, problem: Problem, rules: Sequence[LevelRule], units: int) -> None:
-    """Refuse a utilization of `units` MAC units that no spread of the layer's dims over the arrays reaches."""
+    """Refuse to ask for more MAC units than any spread of the layer's dims over the arrays puts to work."""
     if units <= 1:
         return
     slots = _slots(chip, rules)

@@ -37,7 +37,7 @@ _NOTHING = ("nothing", "none")
 def read_level(text: str) -> dict[str, Any]:
     """Return what a text such as "order M, C; tiles P=1" asks of a level, as `LevelConstraint` takes it.
 
-    Clauses stand between semicolons, each a word (dims, order, tiles, keeps), a colon if one likes, and a list
+    Clauses stand between semicolons: a word (dims, order, tiles or keeps), a colon if one likes, and a list
     with commas or blanks; "nothing" is the empty list. Raises `DataflowError` with what would be right.
     """
     if len(text) > MAX_TEXT:

@@ -301,7 +301,7 @@ def find_contradictions(
     where: Mapping[str, LevelConstraint],
     forbid: Sequence[Forbidden],
 ) -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield what contradicts itself on any chip: the level that `where` or `levels` names, and the sentence."""
+    """Yield what contradicts itself on any chip: where it stands, as (key, level), and the sentence."""
     for level, asked in where.items():
         if level.endswith(AXES) and (asked.order or asked.keeps is not None):
             yield ("where", level), "an array's rows and columns are spatial: they take dims and tiles only"

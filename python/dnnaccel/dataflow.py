@@ -175,7 +175,7 @@ class Dataflow:
         )
 
     def expand(self) -> tuple[Dataflow, ...]:
-        """Return the dataflows that this one is the best of, its constraints on each: its variants, or itself."""
+        """Return what this one is the best of, its variants under its constraints, or itself."""
         if not self.variants:
             return (self,)
         flows = dict.fromkeys(flow for name in self.variants for flow in _NAMED[name].expand())

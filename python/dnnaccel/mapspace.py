@@ -24,7 +24,7 @@ from dnnaccel.problem import Problem
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip, Memory
 
-__all__ = ["LevelRule", "constrain", "required_units"]
+__all__ = ["LevelRule", "constrain", "mac_units", "required_units"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
