@@ -28,6 +28,9 @@ __all__ = [
 ]
 
 
+_FREE = LevelConstraint()
+
+
 def is_memory(level: Memory | Array) -> TypeGuard[Memory]:
     """Return whether a level stores, rather than fans out."""
     return hasattr(level, "keeps")
@@ -66,21 +69,24 @@ def narrow(flow: Dataflow, chip: Chip, problem: Problem, rules: Sequence[LevelRu
 
     Raises `DataflowError` for what contradicts the rules, or what the chip cannot do.
     """
-    narrowed = []
-    for level, rule in zip(chip.levels, rules, strict=True):
-        for axis, (name, size) in enumerate(_axes(level)):
-            asked = flow.where.get(name)
+    narrowed = list(rules)
+    # Dims that a tile as large as they are leaves whole: no level outside it may split them either.
+    whole: set[str] = set()
+    for i in reversed(range(len(rules))):
+        level = chip.levels[i]
+        for axis, (name, size) in reversed(list(enumerate(_axes(level)))):
+            asked = flow.where.get(name, _FREE)
+            forbidden = {dim for dim, at in flow.forbid if at in (name, level.name)}
+            whole |= {dim for dim, tile in asked.tiles.items() if 1 < problem.bounds.get(dim, 1) <= tile}
             try:
-                if asked is not None:
-                    if asked.order and not rule.dims[axis]:
-                        raise DataflowError("order names loops, and under this dataflow none runs there")
-                    rule = _with_splits(rule, axis, asked, problem, size)
-                    if is_memory(level):
-                        rule = _with_kept(_with_order(rule, asked), asked, level)
-                rule = _without(rule, axis, {dim for dim, at in flow.forbid if at in (name, level.name)})
+                if asked.order and not rules[i].dims[axis]:
+                    raise DataflowError("order names loops, and under this dataflow none runs there")
+                narrowed[i] = _with_splits(narrowed[i], axis, asked, problem, size)
+                narrowed[i] = _without(narrowed[i], axis, forbidden | whole, problem)
+                if is_memory(level):
+                    narrowed[i] = _with_kept(_with_order(narrowed[i], asked), asked, level)
             except DataflowError as error:
                 raise DataflowError(f"dataflow {flow.name!r}: {name}: {error}") from None
-        narrowed.append(rule)
     return narrowed
 
 
@@ -89,27 +95,26 @@ def _with_splits(
 ) -> LevelRule:
     dims, tiles = rule.dims[axis], dict(rule.tiles[axis])
     for dim, tile in asked.tiles.items():
-        if problem.bounds.get(dim, 1) <= tile and dim not in tiles:
-            continue  # nothing to cut
-        if dim not in dims or size == 1:
-            why = "the array is 1 wide there" if size == 1 else "the dataflow does not split it at this level"
-            raise DataflowError(f"{dim} cannot be cut into chunks of {tile}: {why}")
-        if tiles.get(dim, tile) != tile:
-            raise DataflowError(
-                f"{dim} cannot be cut into chunks of {tile}: the chunks are {tiles[dim]} already"
-            )
-        tiles[dim] = tile
+        bound = problem.bounds.get(dim, 1)
+        if bound > min(tile, tiles.get(dim, tile)):
+            if dim not in dims or size == 1:
+                why = "the dataflow does not split it at this level" if dim not in dims else "it is 1 wide"
+                raise DataflowError(f"{dim} cannot be cut into chunks of {tile}: {why}")
+            if tiles.get(dim, tile) != tile:
+                raise DataflowError(
+                    f"{dim} cannot be cut into chunks of {tile}: the chunks are {tiles[dim]} already"
+                )
+            tiles[dim] = tile
     if asked.dims is not None:
         dims &= frozenset(asked.dims) | frozenset(asked.tiles)
     return _with(rule, axis, dims, tiles)
 
 
-def _without(rule: LevelRule, axis: int, forbidden: set[str]) -> LevelRule:
-    if cut := sorted(forbidden & set(rule.tiles[axis])):
-        raise DataflowError(
-            f"{cut[0]} is cut into chunks of {rule.tiles[axis][cut[0]]}, and may not be split"
-        )
-    return _with(rule, axis, rule.dims[axis] - forbidden, rule.tiles[axis])
+def _without(rule: LevelRule, axis: int, unsplit: set[str], problem: Problem) -> LevelRule:
+    tiles = {dim: tile for dim, tile in rule.tiles[axis].items() if tile < problem.bounds[dim]}
+    if cut := sorted(unsplit & set(tiles)):
+        raise DataflowError(f"{cut[0]} is cut into chunks of {tiles[cut[0]]}, and may not be split")
+    return _with(rule, axis, rule.dims[axis] - unsplit, rule.tiles[axis])
 
 
 def _with(rule: LevelRule, axis: int, dims: frozenset[str], tiles: Mapping[str, int]) -> LevelRule:
