@@ -48,10 +48,10 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("mapspace",),
     ("_lower",),
     ("sparsity",),
-    ("_zeros", "provenance"),
+    ("_zeros", "provenance", "_nest"),
     ("cost", "conventions"),
+    ("report",),  # a search prints itself by it
     ("mapper",),
-    ("report",),
     ("simulate",),
     ("compare",),
     ("reproduce",),
