@@ -49,7 +49,8 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("_lower",),
     ("sparsity",),
     ("_zeros", "provenance", "_nest"),
-    ("cost", "conventions"),
+    ("cost", "conventions", "_search_cache"),
+    ("_search_run",),
     ("report",),  # a search prints itself by it
     ("mapper",),
     ("simulate",),
