@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout, notes
 from dnnaccel._units import count, energy, prefix, prefix_exponent, quantity, ratio
+from dnnaccel.report.palette import colours
 from dnnaccel.report.plot import new_figure, save_figure
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def plot_front(found: SearchResult, path: str | os.PathLike[str] | None) -> Figu
         for point in points
     ]
     _draw(axes, places, _marks(points))
-    axes.set_xlabel("cycles" + ("" if cycles_exponent == 0 else f" ({10**cycles_exponent:,})"), size=_POINTS)
+    axes.set_xlabel("cycles" + (f" ($10^{{{cycles_exponent}}}$)" if cycles_exponent else ""), size=_POINTS)
     said = f"{prefix(energy_exponent)}J" if unit == "pJ" else f"{prefix(energy_exponent)} {unit}".strip()
     axes.set_ylabel(f"energy ({said})", size=_POINTS)
     chip = "" if found.cost.chip is None else f" on {clean(found.cost.chip.name)}"
@@ -79,3 +80,30 @@ def plot_front(found: SearchResult, path: str | os.PathLike[str] | None) -> Figu
     if path is not None:
         save_figure(figure, path)
     return figure
+
+
+def _draw(axes: Axes, places: list[tuple[float, float]], marks: list[list[str]]) -> None:
+    """Draw the front as the edge of what can be had, and name its best points."""
+    colour = colours(["front"])["front"]
+    x, y = zip(*places, strict=True)
+    # Between two points nothing is known to be better than a step.
+    axes.step(x, y, where="pre", color=colour, linewidth=1.0)
+    axes.plot(x, y, "o", color=colour, markersize=3.0)
+    # The front falls to the right: there is room above it on the left, and below it on the right.
+    middle = (min(x) + max(x)) / 2
+    for place, what in zip(places, marks, strict=True):
+        if what:
+            left = place[0] > middle
+            axes.annotate(
+                ",\n".join(what),
+                place,
+                xytext=(-2, -4) if left else (4, 4),
+                textcoords="offset points",
+                ha="right" if left else "left",
+                va="top" if left else "bottom",
+                size=_POINTS - 1,
+            )
+            axes.plot(*place, "o", color=colour, markersize=5.0)
+    axes.tick_params(labelsize=_POINTS)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(0.12, 0.2)
