@@ -44,7 +44,7 @@ def nest_text(report: LayerReport, *, width: int = DEFAULT_WIDTH) -> str:
     assert report.chip is not None
     rows = [*_rows(report, report.chip)]
     step = "  " if max(len(row.code) + 2 * row.depth for row in rows) <= width // 2 else " "
-    parts = [notes([_headline(report)], width=width), _beside(rows, step, width) or _below(rows, step)]
+    parts = [notes([_headline(report)], width=width), _beside(rows, step, width) or _below(rows, step, width)]
     if any((c.reads, c.writes) != (c.effective_reads, c.effective_writes) for c in report.levels):
         said = "Words are counted as if none were zero; time and energy are those of what really moves."
         parts.append(notes([said], width=width))
@@ -52,12 +52,12 @@ def nest_text(report: LayerReport, *, width: int = DEFAULT_WIDTH) -> str:
 
 
 def cost_text(report: LayerReport, *, width: int = DEFAULT_WIDTH) -> str:
-    """Return time, energy and utilization of a report, a line each."""
+    """Return time, energy and utilisation of a report, a line each."""
     return pairs(cost_pairs(report), width=width)
 
 
 def cost_pairs(report: LayerReport) -> list[tuple[str, str]]:
-    """Return time, energy and utilization of a report with a chip, as names and values with units."""
+    """Return time, energy and utilisation of a report with a chip, as names and values with units."""
     assert report.chip is not None
     bound = f"bound by {report.bound_by}"
     if report.bound_margin is not None:
@@ -75,7 +75,7 @@ def cost_pairs(report: LayerReport) -> list[tuple[str, str]]:
             + (f"; with {', '.join(more)}" if more else ""),
         ),
         (
-            "utilization",
+            "utilisation",
             f"{percent(report.utilization)} % of {count(peak)} MACs per cycle; "
             f"{count(report.active_pes)} of {count(peak)} PEs at work",
         ),
@@ -207,13 +207,13 @@ def _beside(rows: list[_Row], step: str, width: int) -> str | None:
     return None if wide > width else "\n".join([header, "─" * wide, *lines])
 
 
-def _below(rows: list[_Row], step: str) -> str:
-    """Return the counts of a level in lines of their own, below its title."""
-    header = f"{'':8}{_header(rows)}"
+def _below(rows: list[_Row], step: str, width: int) -> str:
+    """Return the counts of a level in lines of their own, below its title and to the right."""
+    header = f"{_header(rows):>{width}}"
     lines = [header, "─" * len(header)]
     for row, counts in zip(rows, _counts(rows), strict=True):
         lines += [step * row.depth + row.code] if row.code else []
-        lines += [f"{'':8}{counts}"] if counts.strip() else []
+        lines += [f"{counts:>{width}}"] if counts.strip() else []
     return "\n".join(lines)
 
 

@@ -48,10 +48,10 @@ class LevelMapping:
 
 
 _LINE = re.compile(
-    r"^(?P<word>for|par)\s+(?P<dim>[A-Za-z]+)"
+    r"^(?P<word>for|par)\s+(?P<dim>[A-Za-z]{1,60})"
     r"(?:\s+in\s+0\.\.(?P<extent>\d{1,18}))?\s+step\s+(?P<tile>\d{1,18})$"
 )
-_LEVEL = re.compile(r"^(?P<name>[A-Za-z_][\w.]*)(?:\s*\[(?P<keeps>[^\]]*)\])?:?$")
+_LEVEL = re.compile(r"^(?P<name>[A-Za-z_][\w.]{0,99})(?:\s*\[(?P<keeps>[^\]]*)\])?:?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,5 +210,5 @@ def _parse_keeps(text: str | None, where: str) -> frozenset[str] | None:
         return None
     keeps = frozenset(word for word in re.split(r"[\s,]+", text) if word)
     for word in sorted(keeps - set(ROLES)):
-        raise MappingError(f"{where}: unknown tensor {word!r}; {did_you_mean(word, ROLES)}")
+        raise MappingError(f"{where}: unknown tensor {word[:60]!r}; {did_you_mean(word, ROLES)}")
     return keeps
