@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import os
 import time
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dnnaccel import _core
 from dnnaccel._lower import leakage_per_cycle, lift_mapping, lower_chip, lower_problem, lower_rules
 from dnnaccel._search_run import Answer, Job, StoppedError, run
+from dnnaccel._text import DEFAULT_WIDTH
 from dnnaccel._zeros import lower_density
 from dnnaccel.cost import LayerReport, describe_misfit, evaluate
 from dnnaccel.dataflow import Dataflow, get
@@ -30,6 +32,8 @@ from dnnaccel.mapspace import constrain, mac_units, required_units
 from dnnaccel.problem import Problem
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from dnnaccel.arch import Chip
     from dnnaccel.layers import Layer
     from dnnaccel.sparsity import Density
@@ -100,6 +104,59 @@ class SearchResult:
     def gap(self) -> float:
         """How far the mapping may be from the optimum, at most, as a part of its figure: 0 if optimal."""
         return 0.0 if self.optimal or self.figure == 0 else max(0.0, 1 - self.bound / self.figure)
+
+    def to_text(self, *, width: int = DEFAULT_WIDTH) -> str:
+        """Return the loop nest with its counts, its cost, and what is proved; for "pareto" the front.
+
+        For lines of `width` characters; `str()` takes 120.
+        """
+        from dnnaccel.report.search import search_text
+
+        return search_text(self, width=width)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain numbers, strings, lists and dicts, ready for JSON.
+
+        Without `seconds`, so that equal searches give equal text. What is infinite is None.
+        """
+        return {
+            "layer": self.cost.name,
+            "chip": None if self.cost.chip is None else self.cost.chip.name,
+            "dataflow": self.dataflow,
+            "objective": self.objective,
+            "optimal": self.optimal,
+            "figure": self.figure,
+            "bound": self.bound,
+            "gap": self.gap,
+            "mapspace": self.mapspace if math.isfinite(self.mapspace) else None,
+            "evaluated": self.evaluated,
+            "pruned": self.pruned,
+            "energy_unit": self.cost.energy_unit,
+            "mapping": str(self.mapping),
+            "cost": self.cost.to_dict(),
+            "pareto": [
+                {"energy": point.energy, "cycles": point.cycles, "mapping": str(point.mapping)}
+                for point in self.pareto
+            ],
+        }
+
+    def to_json(self) -> str:
+        """Return `to_dict()` as JSON text, indented by two blanks."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
+        """Draw the front of energy against cycles and return the matplotlib figure.
+
+        With `path` the figure is saved, as its suffix says (.pdf, .svg, .png). A search for another objective
+        than "pareto" has only the part of the front that it came upon. Raises `MissingExtraError` without
+        matplotlib, `DnnAccelError` for another suffix or a file that cannot be written.
+        """
+        from dnnaccel.report.front import plot_front
+
+        return plot_front(self, path)
+
+    def __str__(self) -> str:
+        return self.to_text()
 
     def __repr__(self) -> str:
         proof = "optimal" if self.optimal else "best found"

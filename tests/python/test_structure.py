@@ -49,11 +49,11 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("mapspace",),
     ("_lower",),
     ("sparsity",),
-    ("_zeros", "provenance"),
+    ("_zeros", "provenance", "_nest"),
     ("cost", "conventions", "_search_cache"),
     ("_search_run",),
+    ("report",),  # a search prints itself by it
     ("mapper",),
-    ("report",),
     ("simulate",),
     ("compare",),
     ("reproduce",),

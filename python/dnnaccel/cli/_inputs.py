@@ -7,14 +7,28 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dnnaccel.errors import DnnAccelError
+from dnnaccel.errors import DnnAccelError, did_you_mean
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip
     from dnnaccel.layers import Layer
     from dnnaccel.network import Network
+    from dnnaccel.sparsity import Density
 
-__all__ = ["Sizes", "load_chip", "load_network", "load_part", "names_network", "read_density", "split"]
+__all__ = [
+    "Sizes",
+    "load_chip",
+    "load_density",
+    "load_layer",
+    "load_network",
+    "load_part",
+    "names_network",
+    "read_density",
+    "split",
+]
+
+
+_MOST_SHOWN = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +83,38 @@ def load_part(name: str, *, batch: int = 1, sizes: Sizes) -> Network | Layer:
     network, colon, layer = name.partition(":")
     net = load_network(network, batch=batch, sizes=sizes)
     return net[layer] if colon else net
+
+
+def load_layer(name: str, *, batch: int = 1, sizes: Sizes) -> tuple[Network, Layer]:
+    """Return the layer with MACs that NETWORK:LAYER names, or NETWORK where it has one, and its network."""
+    network, colon, layer = name.partition(":")
+    net = load_network(network, batch=batch, sizes=sizes)
+    mapped = [each.name for each in net if each.problem is not None]
+    if not mapped:
+        raise DnnAccelError(f"{network} has no layer with MACs, and so nothing to map")
+    if not colon and len(mapped) > 1:
+        shown = ", ".join(mapped[:_MOST_SHOWN]) + (" and others" if len(mapped) > _MOST_SHOWN else "")
+        raise DnnAccelError(
+            f"{network} has {len(mapped)} layers with MACs; name one, such as {network}:{mapped[0]} ({shown})"
+        )
+    found = net[layer if colon else mapped[0]]
+    if found.problem is None:
+        raise DnnAccelError(
+            f"layer {found.name!r} of {network} ({found.kind}) has no MACs, and so nothing to map; "
+            f"{did_you_mean(found.name, mapped)}"
+        )
+    return net, found
+
+
+def load_density(text: str | None, net: Network, layer: Layer) -> Density | None:
+    """Return what --density says of one layer of a network; None if it has no zeros."""
+    from dnnaccel.sparsity import resolve
+    from dnnaccel.sparsity.density import DENSE
+
+    if text is None:
+        return None
+    found = resolve(read_density(text), net.layers, network=net.name)[layer.name]
+    return None if found == DENSE else found
 
 
 def load_chip(name: str, changes: tuple[str, ...]) -> Chip:
