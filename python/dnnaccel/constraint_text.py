@@ -6,7 +6,7 @@ What is read is plain data: whether it names real dims and levels is for those t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from dnnaccel.errors import DataflowError, did_you_mean
@@ -86,18 +86,15 @@ def _read_tiles(listed: tuple[str, ...]) -> dict[str, int]:
     return tiles
 
 
-def read_where(texts: Iterable[str]) -> list[tuple[str, dict[str, Any]]]:
-    """Return level and constraint of each text such as "glb: order M, C"; raises `DataflowError`."""
-    read = []
-    for text in texts:
-        level, colon, asked = (part.strip() for part in text.partition(":"))
-        if not level or not colon or re.search(r"\s", level):
-            raise DataflowError(f"{text[:60]!r} is not LEVEL: WHAT, for instance 'glb: {_EXAMPLES['order']}'")
-        try:
-            read.append((level, read_level(asked)))
-        except DataflowError as error:
-            raise DataflowError(f"{level}: {error}") from None
-    return read
+def read_where(text: str) -> tuple[str, dict[str, Any]]:
+    """Return level and constraint of a text such as "glb: order M, C"; raises `DataflowError`."""
+    level, colon, asked = (part.strip() for part in text.partition(":"))
+    if not level or not colon or re.search(r"\s", level):
+        raise DataflowError(f"{text[:60]!r} is not LEVEL: WHAT, for instance 'glb: {_EXAMPLES['order']}'")
+    try:
+        return level, read_level(asked)
+    except DataflowError as error:
+        raise DataflowError(f"{level}: {error}") from None
 
 
 def read_forbidden(text: str) -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
-from dnnaccel.constraint_text import level_text, read_forbidden, read_level, split_text
+from dnnaccel.constraint_text import level_text, read_forbidden, read_level, read_where, split_text
 from dnnaccel.errors import DataflowError
 from dnnaccel.problem import DIMS, MAX_MACS, ROLES, unknown_dim, unknown_role
 
@@ -25,6 +25,7 @@ __all__ = [
     "find_contradictions",
     "merge",
     "merge_levels",
+    "parse_where",
     "refine",
 ]
 
@@ -285,15 +286,26 @@ def merge(one: LevelConstraint, other: LevelConstraint) -> LevelConstraint:
     )
 
 
-def merge_levels(given: Iterable[tuple[str, LevelConstraint]], where: str) -> dict[str, LevelConstraint]:
+def merge_levels(given: Iterable[tuple[str, LevelConstraint]]) -> dict[str, LevelConstraint]:
     """Return one constraint for each level; raises `DataflowError` where those of a level contradict."""
     merged: dict[str, LevelConstraint] = {}
     for level, constraint in given:
         try:
             merged[level] = merge(merged[level], constraint) if level in merged else constraint
         except DataflowError as error:
-            raise DataflowError(f"{where}: {level}: {error}") from None
+            raise DataflowError(f"{level}: {error}") from None
     return merged
+
+
+def parse_where(texts: Iterable[str]) -> dict[str, LevelConstraint]:
+    """Return what texts such as "glb: order M, C" ask of each level; raises `DataflowError`."""
+    asked = []
+    for level, said in map(read_where, texts):
+        try:
+            asked.append((level, LevelConstraint(**said)))
+        except DataflowError as error:
+            raise DataflowError(f"{level}: {error}") from None
+    return merge_levels(asked)
 
 
 def find_contradictions(

@@ -166,10 +166,14 @@ class Dataflow:
         added = check_levels({} if where is None else where, f"{said}: where")
         splits = check_forbidden(forbid, f"{said}: forbid")
         part = check_utilization(min_utilization, f"{said}: min_utilization")
+        try:
+            merged = merge_levels([*self.where.items(), *added.items()])
+        except DataflowError as error:
+            raise DataflowError(f"{said}: where: {error}") from None
         return replace(
             self,
             name=own_name,
-            where=merge_levels([*self.where.items(), *added.items()], f"{said}: where"),
+            where=merged,
             forbid=(*self.forbid, *splits),
             min_utilization=max(self.min_utilization, part),
         )

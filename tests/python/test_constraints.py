@@ -18,8 +18,9 @@ import dnnaccel as da
 from dnnaccel import Dataflow, arch, mapper
 from dnnaccel._narrow import spatial_factors
 from dnnaccel.arch import Chip
+from dnnaccel.cli import run
 from dnnaccel.constraint_text import read_forbidden, read_level, read_where
-from dnnaccel.constraints import merge
+from dnnaccel.constraints import merge, parse_where
 from dnnaccel.dataflow import LevelConstraint
 from dnnaccel.layers import Conv2d, Layer, Linear
 from dnnaccel.mapping import Mapping
@@ -568,15 +569,16 @@ def test_text_that_says_nothing_is_refused(text: str, words: str) -> None:
 
 
 def test_a_shell_says_the_level_too() -> None:
-    assert read_where(["glb: order M,C", "pe_array.columns: tiles: P=1"]) == [
-        ("glb", {"order": ("M", "C")}),
-        ("pe_array.columns", {"tiles": {"P": 1}}),
-    ]
+    assert read_where("pe_array.columns: tiles: P=1") == ("pe_array.columns", {"tiles": {"P": 1}})
+    assert parse_where(["glb: order M,C", "rf: keeps none", "glb: tiles M=4"]) == {
+        "glb": LevelConstraint(order=("M", "C"), tiles={"M": 4}),
+        "rf": LevelConstraint(keeps=()),
+    }
     for text in ("order M, C", ": order M", "glb order: M", ""):
         with pytest.raises(da.DataflowError, match="is not LEVEL: WHAT, for instance 'glb: order M, C'"):
-            read_where([text])
+            parse_where([text])
     with pytest.raises(da.DataflowError, match="glb: 'oder M'"):
-        read_where(["glb: oder M"])
+        read_where("glb: oder M")
 
 
 @pytest.mark.parametrize("text", ["M@pe_array.columns", "M at pe_array.columns", " M @ pe_array.columns "])
@@ -724,3 +726,58 @@ def test_a_dataflow_shows_its_constraints() -> None:
         "forbidden M at dram",
         "MAC units at work 80.0% of the chip's at least",
     ]
+
+
+# ------------------------------------------------------------------------------------------------------------
+# From a shell
+
+
+def shell(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = run(["search", "lenet5:conv2", "--arch", "eyeriss", "--quiet", *arguments])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def test_a_shell_asks_for_the_same(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, _, err = shell(
+        capsys,
+        *("--where", "dram: order M,C", "--where", "dram: tiles M=8", "--where", "psum_spad: splits S, C"),
+        *("--forbid", "M@pe_array.columns", "--forbid", "M,C at pe_array.rows"),
+        *("--min-utilization", "0.2", "--save", str(tmp_path / "mapping.txt")),
+    )
+    assert (code, err) == (0, "")
+    flow = rs(
+        where={"dram": "order M, C; tiles M=8", "psum_spad": "splits S, C"},
+        forbid=["M at pe_array.columns", "M at pe_array.rows", "C at pe_array.rows"],
+        min_utilization=0.2,
+    )
+    layer, chip = da.zoo.load("lenet5")["conv2"], arch.load("eyeriss")
+    mapping = Mapping.load(tmp_path / "mapping.txt")
+    assert mapping == da.search(layer, chip, flow).mapping
+    holds(flow, mapping, layer, chip)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--where", "order M"), "--where 'order M' is not LEVEL: WHAT, for instance 'glb: order M, C'"),
+        (("--where", "glb: oder M"), "--where glb: 'oder M' does not begin with one of"),
+        (("--where", "glb: order K"), "--where glb: order: unknown dim 'K'; did you mean 'M'"),
+        (
+            ("--where", "glb: order M,C", "--where", "glb: order C,M"),
+            "--where glb: order: M cannot run inside C beside order M, C: C is to run inside M",
+        ),
+        (("--where", "gbl: order M"), "constrains level 'gbl', which eyeriss has not; did you mean 'glb'?"),
+        (("--forbid", "M"), "forbid: 'M' is not DIM at LEVEL"),
+        (("--min-utilization", "80"), "min_utilization: must be from 0 to 1"),
+        (("--min-utilization", "1"), "min_utilization 1 asks for 168 of 168 MAC units, and at most"),
+    ],
+)
+def test_a_shell_says_what_is_wrong(
+    arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = shell(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("dnnaccel: error: ")
+    assert words in err
+    assert err.count("\n") == 1

@@ -7,17 +7,20 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dnnaccel.errors import DnnAccelError, did_you_mean
+from dnnaccel.errors import DataflowError, DnnAccelError, did_you_mean
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip
+    from dnnaccel.dataflow import Dataflow
     from dnnaccel.layers import Layer
     from dnnaccel.network import Network
     from dnnaccel.sparsity import Density
 
 __all__ = [
+    "Limits",
     "Sizes",
     "load_chip",
+    "load_dataflow",
     "load_density",
     "load_layer",
     "load_network",
@@ -47,6 +50,15 @@ class Sizes:
             "--width": self.width,
         }
         return [flag for flag, value in given.items() if value is not None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a search is asked for beside its dataflow, as a shell gives it."""
+
+    where: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = ()
+    min_utilization: float = 0.0
 
 
 def names_network(name: str) -> bool:
@@ -123,6 +135,21 @@ def load_chip(name: str, changes: tuple[str, ...]) -> Chip:
 
     chip = arch.load(name)
     return chip.override(_read_changes(changes)) if changes else chip
+
+
+def load_dataflow(name: str | None, chip: Chip, limits: Limits) -> Dataflow | str | None:
+    """Return the dataflow `name`, or with `limits` that one (None: the chip's own) within them."""
+    if limits == Limits():
+        return name
+    from dnnaccel import dataflow
+    from dnnaccel.constraints import parse_where
+
+    flow = dataflow.get(chip.dataflow if name is None else name)
+    try:
+        where = parse_where(limits.where)
+    except DataflowError as error:
+        raise DataflowError(f"--where {error}") from None
+    return flow.constrained(where=where, forbid=limits.forbid, min_utilization=limits.min_utilization)
 
 
 def _read_changes(changes: tuple[str, ...]) -> dict[str, Any]:

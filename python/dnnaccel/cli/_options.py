@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from dnnaccel.cli._completion import complete_chip, complete_dataflow
-from dnnaccel.cli._inputs import Sizes
+from dnnaccel.cli._inputs import Limits, Sizes
 
 __all__ = [
     "chip_option",
     "dataflow_option",
     "format_option",
     "input_options",
+    "limit_options",
     "job_options",
     "quiet_option",
     "size_options",
@@ -115,6 +116,41 @@ def input_options(command: _Command) -> _Command:
             multiple=True,
             metavar="KEY=VALUE",
             help="Change the chip, for instance pe_array.rows=8; may be repeated.",
+        ),
+    )
+
+
+def limit_options(command: _Command) -> _Command:
+    """Add the options that constrain a search; `command` gets them as one, its `limits`."""
+
+    @functools.wraps(command)
+    def gathered(
+        *, where: tuple[str, ...], forbid: tuple[str, ...], min_utilization: float, **others: Any
+    ) -> None:
+        limits = Limits(where=where, forbid=forbid, min_utilization=min_utilization)
+        command(limits=limits, **others)
+
+    return _with_options(
+        gathered,
+        click.option(
+            "--where",
+            multiple=True,
+            metavar="LEVEL: WHAT",
+            help="Constrain a level, for instance 'glb: order M, C' or 'pe_array.columns: tiles P=1'; "
+            "also splits and keeps; may be repeated.",
+        ),
+        click.option(
+            "--forbid",
+            multiple=True,
+            metavar="DIM@LEVEL",
+            help="Forbid a level to split a dim, for instance M@pe_array.columns; may be repeated.",
+        ),
+        click.option(
+            "--min-utilization",
+            type=float,
+            default=0.0,
+            metavar="PART",
+            help="Part of the chip's MAC units, from 0 to 1, that must be put to work.",
         ),
     )
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import click
 
 from dnnaccel.cli._completion import complete_network
-from dnnaccel.cli._inputs import Sizes, load_chip, load_density, load_layer
+from dnnaccel.cli._inputs import Limits, Sizes, load_chip, load_dataflow, load_density, load_layer
 from dnnaccel.cli._options import (
     chip_option,
     dataflow_option,
     input_options,
+    limit_options,
     quiet_option,
     threads_option,
 )
@@ -41,6 +42,7 @@ Examples:
   dnnaccel search alexnet:conv2 --arch eyeriss --dataflow free --objective edp
   dnnaccel search alexnet:conv2 --arch eyeriss --objective latency --max-energy 1.3e9
   dnnaccel search alexnet:conv2 --arch eyeriss --objective pareto --plot front.pdf
+  dnnaccel search alexnet:conv3 --arch eyeriss --where 'dram: order M, C' --forbid M@pe_array.columns
   dnnaccel search resnet50:conv1 --arch tpu_v1 --batch 8 --save mapping.txt
   dnnaccel search alexnet:conv3 --arch eyeriss --set pe_array.rows=16 --json - | jq .cost.cycles
 """,
@@ -62,6 +64,7 @@ Examples:
     help="Energy that the mapping may take at most, in the chip's unit (pJ in most).",
 )
 @click.option("--max-cycles", type=float, metavar="CYCLES", help="Cycles that the mapping may take at most.")
+@limit_options
 @input_options
 @click.option(
     "--save",
@@ -85,6 +88,7 @@ def search(
     objective: str,
     max_energy: float | None,
     max_cycles: float | None,
+    limits: Limits,
     batch: int,
     sizes: Sizes,
     density: str | None,
@@ -118,7 +122,7 @@ def search(
             found = job(
                 part,
                 target,
-                dataflow,
+                load_dataflow(dataflow, target, limits),
                 objective,
                 max_energy=max_energy,
                 max_cycles=max_cycles,
