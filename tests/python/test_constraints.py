@@ -551,7 +551,7 @@ def test_text_says_what_a_level_may_do(text: str, asked: dict[str, Any]) -> None
     ("text", "words"),
     [
         ("", "asks for nothing; write, for instance, 'order M, C'"),
-        ("oder M", "'oder M' does not begin with one of dims, order, tiles, keeps; did you mean 'order'?"),
+        ("ordr M", "'ordr M' does not begin with one of dims, order, tiles, keeps; did you mean 'order'?"),
         ("=", "'=' does not begin with one of"),
         ("order", "order names nothing; write, for instance, 'order M, C'"),
         ("order M; order C", "order stands there twice"),
@@ -577,8 +577,8 @@ def test_a_shell_says_the_level_too() -> None:
     for text in ("order M, C", ": order M", "glb order: M", ""):
         with pytest.raises(da.DataflowError, match="is not LEVEL: WHAT, for instance 'glb: order M, C'"):
             parse_where([text])
-    with pytest.raises(da.DataflowError, match="glb: 'oder M'"):
-        read_where("glb: oder M")
+    with pytest.raises(da.DataflowError, match="glb: 'ordr M'"):
+        read_where("glb: ordr M")
 
 
 @pytest.mark.parametrize("text", ["M@pe_array.columns", "M at pe_array.columns", " M @ pe_array.columns "])
@@ -687,7 +687,7 @@ def test_a_file_constrains_a_built_in_dataflow(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line", "words"),
     [
-        ("glb: order M, C", "glb: oder M, C", 5, "where.glb: 'oder M, C' does not begin with one of"),
+        ("glb: order M, C", "glb: ordr M, C", 5, "where.glb: 'ordr M, C' does not begin with one of"),
         ("glb: order M, C", "glb: order M, K", 5, "where.glb.order.1: unknown dim 'K'; did you mean 'M'"),
         ("glb: order M, C", "glb: order M, M", 5, "where.glb.order: M stands there twice"),
         ("glb: order M, C", "glb: {orders: [M]}", 5, "where.glb.orders: unknown key; did you mean order?"),
@@ -761,7 +761,7 @@ def test_a_shell_asks_for_the_same(capsys: pytest.CaptureFixture[str], tmp_path:
     ("arguments", "words"),
     [
         (("--where", "order M"), "--where 'order M' is not LEVEL: WHAT, for instance 'glb: order M, C'"),
-        (("--where", "glb: oder M"), "--where glb: 'oder M' does not begin with one of"),
+        (("--where", "glb: ordr M"), "--where glb: 'ordr M' does not begin with one of"),
         (("--where", "glb: order K"), "--where glb: order: unknown dim 'K'; did you mean 'M'"),
         (
             ("--where", "glb: order M,C", "--where", "glb: order C,M"),
