@@ -190,7 +190,8 @@ class Dataflow:
                 where=self.where,
                 forbid=self.forbid,
                 min_utilization=self.min_utilization,
-                name=flow.name,
+                # One alone is what this dataflow is a name for; of several it is told which one won.
+                name=self.name if len(flows) == 1 else None,
             )
             for flow in flows
         )
