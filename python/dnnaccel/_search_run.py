@@ -117,6 +117,8 @@ class _Crew:
         for thread in self._threads:
             thread.start()
         done = 0
+        if progress is not None and len(self._jobs) > 1:
+            progress(done, len(self._jobs))
         while done < len(self._jobs):
             try:
                 news = self._news.get(timeout=_POLL_SECONDS)
