@@ -137,11 +137,12 @@ void register_mapper(py::module_& module) {
       .def_readonly("pareto", &mapper::Outcome::pareto)
       .def_readonly("misfit", &mapper::Outcome::misfit)
       .def_readonly("refused", &mapper::Outcome::refused);
-  module.def("search", &search, py::arg("architecture"), py::arg("problems"), py::arg("spaces"),
-             py::arg("goal"), py::arg("effort"), py::arg("threads") = 0,
-             py::arg("progress") = py::none(), py::arg("sparsities") = py::none(),
-             "Find a good mapping for each problem. Ctrl-C ends it; progress(done, total) is called "
-             "meanwhile, and if it returns False, what was found until then is returned.");
+  module.def(
+      "search", &search, py::arg("architecture"), py::arg("problems"), py::arg("spaces"),
+      py::arg("goal"), py::arg("effort"), py::arg("threads") = 0, py::arg("progress") = py::none(),
+      py::arg("sparsities") = py::none(),
+      "Find a good mapping for each problem. Ctrl-C ends it; progress(done, total) is called "
+      "meanwhile, and if it returns False, what was found until then is returned.");
   register_rates(module);
 }
 

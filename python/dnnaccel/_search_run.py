@@ -105,8 +105,8 @@ class _Crew:
         self._next = iter(range(len(jobs)))
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._ended: SimpleQueue[int | BaseException] = SimpleQueue()
-        self._tasks = (0, 0)
+        # Jobs that ended, the tasks of an only job, and what went wrong.
+        self._news: SimpleQueue[int | tuple[int, int] | BaseException] = SimpleQueue()
         self._threads = [
             threading.Thread(target=self._serve, name=f"dnnaccel-search-{i}")
             for i in range(min(threads, len(jobs)))
@@ -116,23 +116,23 @@ class _Crew:
         """Run all jobs; raises what a job or `progress` raises, and then some threads may still run."""
         for thread in self._threads:
             thread.start()
-        done, told = 0, (-1, -1)
+        done = 0
+        if progress is not None and len(self._jobs) > 1:
+            progress(done, len(self._jobs))
         while done < len(self._jobs):
             try:
-                ended = self._ended.get(timeout=_POLL_SECONDS)
+                news = self._news.get(timeout=_POLL_SECONDS)
             except Empty:
-                pass
-            else:
-                if isinstance(ended, BaseException):
-                    raise ended
+                continue
+            if isinstance(news, BaseException):
+                raise news
+            if isinstance(news, int):
                 done += 1
-            state = (done, len(self._jobs))
-            if state[1] == 1:
-                total = self._tasks[1]
-                state = (total, total) if done else self._tasks
-            if progress is not None and state != told and state[1]:
-                progress(*state)
-                told = state
+                if len(self._jobs) == 1:
+                    continue  # its tasks were told
+                news = (done, len(self._jobs))
+            if progress is not None:
+                progress(*news)
         for thread in self._threads:
             thread.join()
 
@@ -151,15 +151,18 @@ class _Crew:
                 if index is None:
                     return
                 self._search(index)
-                self._ended.put(index)
+                self._news.put(index)
         except BaseException as error:
-            self._ended.put(error)
+            self._news.put(error)
 
     def _search(self, index: int) -> None:
-        job = self._jobs[index]
+        job, told = self._jobs[index], (0, 0)
 
         def go_on(done: int, total: int) -> bool:
-            self._tasks = (done, total)
+            nonlocal told
+            if len(self._jobs) == 1 and (done, total) != told:
+                told = (done, total)
+                self._news.put(told)
             return not self._stop.is_set()
 
         # The last jobs share the threads that have no job of their own any more.
@@ -175,6 +178,8 @@ class _Crew:
             [job.sparsity],
         )
         self.answers[index] = _answer(outcome)
+        if len(self._jobs) == 1 and told[0] != told[1]:
+            self._news.put((told[1], told[1]))
 
 
 def _answer(outcome: _core.Outcome) -> Answer:
