@@ -251,6 +251,7 @@ def test_a_result_prints_its_nest_and_what_is_proved(found: SearchResult) -> Non
         ({"optimal": True, "objective": "latency"}, "takes fewer cycles, proved"),
         ({"optimal": True, "objective": "edp"}, "takes less energy x delay, proved"),
         ({"optimal": False, "bound": 0.0}, "least energy found under dataflow free, nothing proved"),
+        ({"optimal": False, "bound": 1e-6}, "least energy found under dataflow free, nothing proved"),
         ({"mapspace": 3.2e21}, "mappings costed of 3.200 x 10^21"),
         ({"mapspace": 45_000.0}, "mappings costed of 45.00k"),
     ],

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["search_text"]
 
+_SAYS_NOTHING = 0.999
+"""Gap from which on a bound, such as the energy of a layer's vector operations alone, is not worth a word."""
+
 # What is said of the best, and of what would be better.
 _WORDS = {
     "energy": ("least energy", "less energy"),
@@ -43,7 +46,7 @@ def _proof(found: SearchResult) -> str:
     least, less = _WORDS[found.objective]
     if found.optimal:
         return f"optimal: no mapping under {flow} takes {less}, proved"
-    if not found.bound:
+    if found.gap > _SAYS_NOTHING:
         return f"{least} found under {flow}, nothing proved"
     return f"{least} found; none under {flow} takes over {percent(found.gap)} % {less}, proved"
 
