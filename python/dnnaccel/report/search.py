@@ -52,8 +52,8 @@ def _proof(found: SearchResult) -> str:
 
 
 def _effort(found: SearchResult) -> str:
-    costed = f"{count(found.evaluated)} mappings costed"
-    return f"{costed} of {_points(found.mapspace)}" if found.mapspace else costed
+    points = f" of {_points(found.mapspace)}" if found.mapspace else ""
+    return f"{count(found.evaluated)}{points} mappings costed"
 
 
 def _points(number: float) -> str:
