@@ -197,7 +197,7 @@ def test_a_network_with_one_layer_of_macs_needs_no_name(shell, instant, tmp_path
         (("evaluate", "lenet5:conv2", "-a", "eyeriss", "-m", "none.txt"), "none.txt: no such file"),
         (("evaluate", "lenet5:conv2", "-a", "eyeriss", "-m", "."), "is a directory"),
         (("evaluate", "lenet5", "-a", "eyeriss", "-m", "none.txt"), "name one, such as lenet5:conv1"),
-        (("serach", "lenet5"), "unknown command 'serach'; did you mean 'search'?"),
+        (("sarch", "lenet5"), "unknown command 'sarch'; did you mean 'search'?"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_2(shell, tmp_path: Path, arguments, words: str) -> None:

@@ -239,7 +239,7 @@ def test_a_result_prints_its_nest_and_what_is_proved(found: SearchResult) -> Non
     assert text.startswith(found.cost.to_text())
     assert ("optimal: no mapping" in text) == found.optimal
     assert f"under dataflow {found.dataflow}" in text
-    assert f"{count(found.evaluated)} mappings costed" in text
+    assert re.search(rf"search +{re.escape(count(found.evaluated))}( of \S+)?.* mappings costed", text)
     assert "search time" in text
     assert "search time" not in str(replace(found, seconds=0.0))
 
@@ -247,12 +247,13 @@ def test_a_result_prints_its_nest_and_what_is_proved(found: SearchResult) -> Non
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"optimal": True}, "optimal: no mapping under dataflow free has less energy, proved"),
-        ({"optimal": True, "objective": "latency"}, "has less cycles, proved"),
-        ({"optimal": True, "objective": "edp"}, "has less energy x delay, proved"),
+        ({"optimal": True}, "optimal: no mapping under dataflow free takes less energy, proved"),
+        ({"optimal": True, "objective": "latency"}, "takes fewer cycles, proved"),
+        ({"optimal": True, "objective": "edp"}, "takes less energy x delay, proved"),
         ({"optimal": False, "bound": 0.0}, "least energy found under dataflow free, nothing proved"),
-        ({"mapspace": 3.2e21}, "mappings costed of 3.200 x 10^21"),
-        ({"mapspace": 45_000.0}, "mappings costed of 45.00k"),
+        ({"optimal": False, "bound": 1e-6}, "least energy found under dataflow free, nothing proved"),
+        ({"mapspace": 3.2e21}, " of 3.200 x 10^21 mappings costed"),
+        ({"mapspace": 45_000.0}, " of 45.00k mappings costed"),
     ],
 )
 def test_what_is_proved_is_said_in_words(changes: dict[str, object], said: str) -> None:
@@ -260,7 +261,7 @@ def test_what_is_proved_is_said_in_words(changes: dict[str, object], said: str) 
     result = replace(da.search(fc, example(), "free"), **changes)  # type: ignore[arg-type]
     assert said in str(result)
     near = replace(result, optimal=False, objective="energy", bound=0.8 * result.cost.energy)
-    assert "no mapping under dataflow free has over 20.0 % less, proved" in str(near)
+    assert "none under dataflow free takes over 20.0 % less energy, proved" in str(near)
 
 
 def test_a_result_is_plain_data_and_the_same_in_every_run() -> None:
@@ -306,9 +307,9 @@ def test_the_front_is_a_table_with_ratios_to_the_best() -> None:
         ["1.100", "µJ", "4.000k"],
         ["1.200", "µJ", "2.000k"],
     ]
-    assert [row[5].split()[0] for row in rows] == ["1.00x", "1.10x", "1.20x"]
-    assert str(front_result()).splitlines()[5].endswith("1.00x     4.00x  least energy")
-    assert str(front_result()).splitlines()[7].endswith("1.00x  least energy x delay, fewest cycles")
+    assert [row[5].split()[0] for row in rows] == ["1.000x", "1.100x", "1.200x"]
+    assert str(front_result()).splitlines()[5].endswith("1.000x    4.000x  least energy")
+    assert str(front_result()).splitlines()[7].endswith("1.000x  least energy x delay, fewest cycles")
     assert "3 points under dataflow free: the whole front, proved" in str(front_result())
     assert "nothing proved" in str(front_result(optimal=False))
 

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout, notes
-from dnnaccel._units import count, energy, prefix, prefix_exponent, quantity, ratio
+from dnnaccel._units import count, energy, prefix, prefix_exponent, quantity
 from dnnaccel.report.palette import colours
 from dnnaccel.report.plot import new_figure, save_figure
 
@@ -45,7 +45,7 @@ def front_text(found: SearchResult, *, width: int = DEFAULT_WIDTH) -> str:
 
 
 def _times(value: float, least: float) -> str:
-    return ratio(value / least if least else None)
+    return f"{value / least:.3f}x" if least else "n/a"
 
 
 def _marks(points: tuple[ParetoPoint, ...]) -> list[list[str]]:

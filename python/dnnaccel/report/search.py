@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
 __all__ = ["search_text"]
 
-_LEAST = {"energy": "energy", "latency": "cycles", "edp": "energy x delay"}
+_SAYS_NOTHING = 0.999
+"""Gap from which on a bound, such as the energy of a layer's vector operations alone, is not worth a word."""
+
+# What is said of the best, and of what would be better.
+_WORDS = {
+    "energy": ("least energy", "less energy"),
+    "latency": ("fewest cycles", "fewer cycles"),
+    "edp": ("least energy x delay", "less energy x delay"),
+}
 
 
 def search_text(found: SearchResult, *, width: int = DEFAULT_WIDTH) -> str:
@@ -35,17 +43,17 @@ def _proof(found: SearchResult) -> str:
     if found.objective == "pareto":
         proof = "the whole front, proved" if found.optimal else "the best found, nothing proved"
         return f"{count(len(found.pareto))} points under {flow}: {proof}"
-    least = _LEAST[found.objective]
+    least, less = _WORDS[found.objective]
     if found.optimal:
-        return f"optimal: no mapping under {flow} has less {least}, proved"
-    if not found.bound:
-        return f"least {least} found under {flow}, nothing proved"
-    return f"least {least} found; no mapping under {flow} has over {percent(found.gap)} % less, proved"
+        return f"optimal: no mapping under {flow} takes {less}, proved"
+    if found.gap > _SAYS_NOTHING:
+        return f"{least} found under {flow}, nothing proved"
+    return f"{least} found; none under {flow} takes over {percent(found.gap)} % {less}, proved"
 
 
 def _effort(found: SearchResult) -> str:
-    costed = f"{count(found.evaluated)} mappings costed"
-    return f"{costed} of {_points(found.mapspace)}" if found.mapspace else costed
+    points = f" of {_points(found.mapspace)}" if found.mapspace else ""
+    return f"{count(found.evaluated)}{points} mappings costed"
 
 
 def _points(number: float) -> str:
