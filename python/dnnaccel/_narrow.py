@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -243,13 +244,14 @@ def check_room(
                 )
 
 
-def spatial_factors(positions: int, room: int) -> set[int]:
+@functools.lru_cache(maxsize=4096)
+def spatial_factors(positions: int, room: int) -> frozenset[int]:
     """Return over how many instances, of `room`, a dim of `positions` may be spread, as the core does it."""
     factors = {factor for factor in range(1, min(positions, room) + 1) if positions % factor == 0}
     for part in range(1, room + 1):
         widest = min(positions, room // part)
         factors.add(-(-positions // -(-positions // widest)))
-    return factors
+    return frozenset(factors)
 
 
 def check_reach(flow: Dataflow, chip: Chip, problem: Problem, rules: Sequence[LevelRule], units: int) -> None:

@@ -329,6 +329,29 @@ def test_spatial_factors_fill_an_axis_in_even_shares(positions: int, room: int) 
         assert factors == {1, 2, 3, 4, 5, 7, 11, 14}
 
 
+@settings(CALM, max_examples=40)
+@given(sizes=st.tuples(st.integers(1, 9), st.integers(1, 9)), array=st.tuples(*[st.integers(1, 4)] * 2))
+def test_what_is_said_to_be_reached_is_reached_and_no_more(
+    sizes: tuple[int, int], array: tuple[int, int]
+) -> None:
+    """Weight stationary spreads C over the rows and M over the columns, each by itself."""
+    out, inner = sizes
+    rows, columns = array
+    layer, chip = Linear(name="l", input_shapes=((1, inner),), out_features=out), tiny_chip(rows, columns)
+    most = max(spatial_factors(inner, rows)) * max(spatial_factors(out, columns))
+    units = rows * columns
+
+    def asks(working: int) -> Dataflow:
+        return da.dataflow.get("ws").constrained(min_utilization=working / units)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mapper, "_EFFORT", {"exhaustive_limit": 3_000_000, "starts": 1, "proposals": 1})
+        assert da.search(layer, chip, asks(most)).cost.active_pes == most
+        if most < units:
+            with pytest.raises(da.DataflowError, match=f"at most {most} can work on this layer"):
+                da.search(layer, chip, asks(most + 1))
+
+
 # ------------------------------------------------------------------------------------------------------------
 # What contradicts itself
 
