@@ -42,7 +42,7 @@ Examples:
   dnnaccel search alexnet:conv2 --arch eyeriss --dataflow free --objective edp
   dnnaccel search alexnet:conv2 --arch eyeriss --objective latency --max-energy 1.3e9
   dnnaccel search alexnet:conv2 --arch eyeriss --objective pareto --plot front.pdf
-  dnnaccel search alexnet:conv3 --arch eyeriss --where 'dram: order M, C' --forbid M@pe_array.columns
+  dnnaccel search alexnet:conv3 --arch eyeriss --where 'dram: order M, C' --forbid M@pe_array
   dnnaccel search resnet50:conv1 --arch tpu_v1 --batch 8 --save mapping.txt
   dnnaccel search alexnet:conv3 --arch eyeriss --set pe_array.rows=16 --json - | jq .cost.cycles
 """,
