@@ -10,15 +10,18 @@
 #include "cost/counter.hpp"
 #include "cost/tables.hpp"
 #include "mapper/search.hpp"
+#include "mapping/chains.hpp"
 
 namespace dnnaccel::mapper {
 
 /// A point of a mapspace: see mapping::Layout.
 struct Candidate {
-  using Chain = base::SmallVector<std::int64_t, cost::kMaxSlots>;
+  using Chain = mapping::Chain;
 
   /// tiles[dim][i] belongs to slot layout.slots_of(dim)[i].
   std::array<Chain, problem::kMaxDims> tiles;
+  /// What the tiles come from, where it is an annealer that moves them.
+  std::array<Chain, problem::kMaxDims> factors;
   /// Orders and what is kept; its chains are numbered when it is judged.
   cost::ChainedMapping mapping;
   std::uint32_t changed = ~0U;   ///< dims whose chain has no number yet
@@ -44,8 +47,10 @@ struct Candidate {
   void follow(const Candidate& other, std::uint32_t dims, std::uint32_t orders);
 };
 
-/// What is minimised, and what breaks ties: cycles under energy, energy under the others.
+/// What is minimised, and what breaks ties: cycles under energy, energy under the others. Outside
+/// the limits, however far, is worse than within.
 struct Score {
+  double over = std::numeric_limits<double>::infinity();  ///< Goal::excess
   double first = std::numeric_limits<double>::infinity();
   double second = std::numeric_limits<double>::infinity();
   auto operator<=>(const Score&) const = default;
@@ -59,23 +64,22 @@ class Judge {
   Judge(const problem::Problem& problem, const arch::Architecture& architecture,
         const mapping::Layout& layout, const cost::Sparsity& sparsity, const Goal& goal);
 
-  /// Score of a candidate, lower is better; infinite if it does not fit.
+  /// Score of a candidate, lower is better; infinite if it does not fit the memories.
   Score judge(Candidate& candidate);
   /// Whether the spatial splits fit their axes; `judge` asks this first.
   [[nodiscard]] bool spread_fits(const Candidate& candidate) const;
   [[nodiscard]] mapping::Mapping to_mapping(const Candidate& candidate) const;
 
-  /// Let go of the tables, which are large: this judge will judge no more.
-  void rest() { tables_.reset(); }
+  /// Of the best candidate judged; infinite if none fits.
+  [[nodiscard]] const Score& best_score() const { return best_score_; }
 
   /// Forget every candidate judged; only the tables remain.
   void forget_verdicts();
   [[nodiscard]] std::uint64_t evaluated() const { return evaluated_; }
   [[nodiscard]] std::uint64_t pruned() const { return pruned_; }
 
-  /// Add what this judge saw to an outcome; starts are merged in order, so that ties go to the
-  /// earlier one.
-  void merge_into(Outcome& outcome, Score& outcome_score) const;
+  /// Enter what this judge saw into an outcome.
+  void report(Outcome& outcome) const;
 
   /// Which memory is too small for a candidate, if one is.
   [[nodiscard]] std::optional<cost::Misfit> misfit(const Candidate& candidate) const;
@@ -99,12 +103,10 @@ class Judge {
   std::uint64_t pruned_ = 0;
 };
 
-/// Everything in the outermost loops, arrays left idle: the smallest tiles that the mapspace has.
-Candidate smallest_tiles(const problem::Problem& problem, const mapping::Layout& layout);
-
-/// Number of points of the mapspace, or `limit` + 1 if there are more.
-std::uint64_t count_points(const problem::Problem& problem, const mapping::Layout& layout,
-                           std::uint64_t limit);
+/// Everything in the outermost loops, arrays left idle where loops can do without: the smallest
+/// tiles of the memories outside. None if the loops that only arrays may have fit no array.
+std::optional<Candidate> smallest_tiles(const problem::Problem& problem,
+                                        const mapping::Layout& layout);
 
 /// Visit every point. Stops early when `stop` is set; returns whether it saw all.
 bool enumerate(const problem::Problem& problem, const mapping::Layout& layout, Judge& judge,
