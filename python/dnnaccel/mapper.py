@@ -8,12 +8,22 @@ import time
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dnnaccel import _core
-from dnnaccel._lower import leakage_per_cycle, lift_mapping, lower_chip, lower_problem, lower_rules
-from dnnaccel._search_run import Answer, Job, StoppedError, run
-from dnnaccel._zeros import lower_density
+from dnnaccel._lower import (
+    describe_chip,
+    describe_problem,
+    describe_rules,
+    leakage_per_cycle,
+    lift_mapping,
+    lower_chip,
+    lower_problem,
+    lower_rules,
+)
+from dnnaccel._search_cache import Answer
+from dnnaccel._search_run import Job, Setting, StoppedError, run
+from dnnaccel._zeros import describe_density, lower_density
 from dnnaccel.cost import LayerReport, describe_misfit, evaluate
 from dnnaccel.dataflow import Dataflow, get
 from dnnaccel.errors import (
@@ -361,14 +371,13 @@ def search_problems(
     return [explored.found[task] for task in problems]
 
 
-def _goal(objective: str, limits: _Limits) -> _core.Goal:
-    """Return the core's goal for one of `SEARCHES`."""
-    least = "energy" if objective == "pareto" else objective
-    return _core.Goal(
-        getattr(_core.Objective, least),
-        max_energy=limits.energy * (1 + _ROUNDING),
-        max_cycles=limits.cycles,
-    )
+def _goal(objective: str, limits: _Limits) -> dict[str, Any]:
+    """Return what makes the core's goal for one of `SEARCHES`; its objective is named."""
+    return {
+        "objective": "energy" if objective == "pareto" else objective,
+        "max_energy": limits.energy * (1 + _ROUNDING),
+        "max_cycles": limits.cycles,
+    }
 
 
 def _explore(
@@ -395,10 +404,8 @@ def _explore(
     answers: Sequence[Answer | None]
     try:
         answers = run(
-            lower_chip(chip),
+            Setting(lower_chip(chip), describe_chip(chip), _goal(objective, limits), _EFFORT),
             jobs,
-            _goal(objective, limits),
-            _core.Effort(**_EFFORT),
             threads=threads,
             progress=None if progress is None else (lambda done, total: progress(done, total, "mapping")),
         )
@@ -474,7 +481,12 @@ def _jobs(
             except DataflowError as error:
                 refusals.append(str(error))
                 continue
-            jobs.append(Job(lower_problem(problem), lower_rules(rules, problem), zeros))
+            described = [
+                describe_problem(problem),
+                describe_rules(rules, problem),
+                describe_density(density, chip, problem),
+            ]
+            jobs.append(Job(lower_problem(problem), lower_rules(rules, problem), zeros, described))
             owners.append((task, variant))
     return jobs, owners, refusals
 
