@@ -13,10 +13,20 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dnnaccel import _core
-from dnnaccel._lower import leakage_per_cycle, lift_mapping, lower_chip, lower_problem, lower_rules
-from dnnaccel._search_run import Answer, Job, StoppedError, run
+from dnnaccel._lower import (
+    describe_chip,
+    describe_problem,
+    describe_rules,
+    leakage_per_cycle,
+    lift_mapping,
+    lower_chip,
+    lower_problem,
+    lower_rules,
+)
+from dnnaccel._search_cache import Answer
+from dnnaccel._search_run import Job, Setting, StoppedError, run
 from dnnaccel._text import DEFAULT_WIDTH
-from dnnaccel._zeros import lower_density
+from dnnaccel._zeros import describe_density, lower_density
 from dnnaccel.cost import LayerReport, describe_misfit, evaluate
 from dnnaccel.dataflow import Dataflow, get
 from dnnaccel.errors import (
@@ -419,15 +429,17 @@ def search_problems(
     return [explored.found[task] for task in problems]
 
 
-def _goal(objective: str, limits: _Limits, units: int) -> _core.Goal:
-    """Return the core's goal for one of `SEARCHES`; at least so many MAC units are to work."""
-    least = "energy" if objective == "pareto" else objective
-    return _core.Goal(
-        getattr(_core.Objective, least),
-        max_energy=limits.energy * (1 + _ROUNDING),
-        max_cycles=limits.cycles,
-        min_units=units,
-    )
+def _goal(objective: str, limits: _Limits, units: int) -> dict[str, Any]:
+    """Return what makes the core's goal for one of `SEARCHES`; its objective is named.
+
+    At least so many MAC `units` are to work.
+    """
+    return {
+        "objective": "energy" if objective == "pareto" else objective,
+        "max_energy": limits.energy * (1 + _ROUNDING),
+        "max_cycles": limits.cycles,
+        "min_units": units,
+    }
 
 
 def _explore(
@@ -456,10 +468,8 @@ def _explore(
     answers: Sequence[Answer | None]
     try:
         answers = run(
-            lower_chip(chip),
+            Setting(lower_chip(chip), describe_chip(chip), _goal(objective, limits, units), _EFFORT),
             jobs,
-            _goal(objective, limits, units),
-            _core.Effort(**_EFFORT),
             threads=threads,
             progress=None if progress is None else (lambda done, total: progress(done, total, "mapping")),
         )
@@ -539,7 +549,12 @@ def _jobs(
             except DataflowError as error:
                 refusals.setdefault(task, []).append(str(error))
                 continue
-            jobs.append(Job(lower_problem(problem), lower_rules(rules, problem), zeros))
+            described = [
+                describe_problem(problem),
+                describe_rules(rules, problem),
+                describe_density(density, chip, problem),
+            ]
+            jobs.append(Job(lower_problem(problem), lower_rules(rules, problem), zeros, described))
             owners.append((task, variant))
     return jobs, owners, refusals
 
