@@ -171,6 +171,19 @@ def test_a_part_is_the_decimal_that_is_written() -> None:
     assert required_units(free(min_utilization=0.07), chip) == 7
 
 
+def test_an_answer_on_disk_is_one_for_the_same_constraints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DNNACCEL_CACHE", str(tmp_path))
+    chip = arch.load("example")
+    flows = [free(min_utilization=part) for part in (0, 0.5, 0.9)]
+    first = [da.search(FC, chip, flow) for flow in flows]
+    assert any(tmp_path.iterdir())
+    assert [da.search(FC, chip, flow) for flow in flows] == first
+    for flow, found_ in zip(flows, first, strict=True):
+        holds(flow, found_.mapping, FC, chip)
+
+
 # ------------------------------------------------------------------------------------------------------------
 # They only take mappings away
 
