@@ -30,7 +30,7 @@ MAX_ENTRY_BYTES = 256 * 1024
 """Largest answer that is stored or read: a front of about a thousand mappings."""
 
 MAX_ENTRIES = 8192
-MAX_BYTES = 256 * 1024 * 1024
+MAX_BYTES = 256 * 10**6
 """What the cache holds at most; the oldest answers go first."""
 
 _KEPT = 0.9  # after a clean-up, so that the next one is some time away

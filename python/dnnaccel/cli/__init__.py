@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import click
 
 from dnnaccel import __version__
+from dnnaccel.cli._cache import cache
 from dnnaccel.cli._group import Commands
 from dnnaccel.cli._jobs import compare, simulate
 from dnnaccel.cli._lists import archs, datasets, draw, networks, schema, show
@@ -83,3 +84,4 @@ def cli(ctx: click.Context) -> None:
 # Adding a command: a function in one of this package's files, and its name here.
 for _command in (simulate, compare, networks, archs, datasets, draw, schema, show, reproduce):
     cli.add_command(_command)
+cli.add_command(cache)
