@@ -28,7 +28,7 @@ CHIP = tiny_chip(ram_bytes_per_cycle=1, rows=2, columns=2)
 def front() -> tuple[mapper.ParetoPoint, ...]:
     found = da.search(LAYER, CHIP, "free", "pareto")
     assert found.optimal
-    assert len(found.pareto) > 2
+    assert len(found.pareto) > 1
     return found.pareto
 
 
@@ -143,7 +143,7 @@ def test_gates_count_towards_limits_and_bounds(quick: bool, leaking: bool) -> No
         assert (again.cost.energy, again.cost.cycles) == (free.cost.energy, free.cost.cycles)
     least = da.search(layer, chip, "free", "energy").cost.energy
     fewest = da.search(layer, chip, "free", "latency").cost.cycles
-    with pytest.raises(da.MappingError, match=re.escape(f"the least energy is {least:.10g} pJ")):
+    with pytest.raises(da.MappingError, match=rf"the least energy( found)? is {least:.10g} pJ"):
         da.search(layer, chip, "free", max_energy=least * 0.999)
-    with pytest.raises(da.MappingError, match=f"the least is {fewest} cycles"):
+    with pytest.raises(da.MappingError, match=f"the least( found)? is {fewest} cycles"):
         da.search(layer, chip, "free", max_cycles=fewest - 1)

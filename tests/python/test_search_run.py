@@ -181,7 +181,7 @@ def test_an_interrupted_look_for_what_is_least_gives_nothing_beyond_the_limits(
         if runs and done < total:  # the second search has begun
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(mapper, "_EFFORT", {"exhaustive_limit": 0, "starts": 3, "proposals": 20_000})
+    monkeypatch.setattr(mapper, "_EFFORT", {"exhaustive_limit": 0, "starts": 40, "proposals": 20_000})
     with pytest.raises(KeyboardInterrupt) as caught:
         da.search(
             da.zoo.load("alexnet")["conv3"],
