@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -150,6 +151,7 @@ def test_an_interrupted_search_gives_the_best_so_far(place: Path, monkeypatch: p
     assert result.evaluated > 0
     assert da.evaluate(layer, chip, result.mapping) == result.cost
     assert repr(result) in str(caught.value)
+    assert pickle.loads(pickle.dumps(caught.value)).result == result
     assert not place.exists()  # what was cut short is not kept
 
 
