@@ -542,7 +542,7 @@ LONG_JOBS = {
     ),
     "enumerating": (
         "mapper._EFFORT.update(exhaustive_limit=10**15)",
-        "da.search(da.zoo.load('lenet5')['fc4'], arch.load('eyeriss_isca16_rs'), 'free')",
+        "da.search(da.zoo.load('alexnet')['conv2'], arch.load('eyeriss_isca16_rs'), 'ws')",
     ),
 }
 
