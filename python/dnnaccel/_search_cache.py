@@ -30,7 +30,7 @@ MAX_ENTRY_BYTES = 256 * 1024
 """Largest answer that is stored or read: a front of about a thousand mappings."""
 
 MAX_ENTRIES = 8192
-MAX_BYTES = 256 * 1024 * 1024
+MAX_BYTES = 256 * 10**6
 """What the cache holds at most; the oldest answers go first."""
 
 _KEPT = 0.9  # after a clean-up, so that the next one is some time away
@@ -254,11 +254,17 @@ def _restored(
         Point(_real(energy), _natural(cycles), best if levels == entry["best"] else _mapping(levels))
         for energy, cycles, levels in _sequence(entry["pareto"])
     )
-    for point in points:
-        found = _core.evaluate(problem, architecture, point.mapping, sparsity)
-        if found.misfit is not None or (found.cost.energy, found.cost.cycles) != (point.energy, point.cycles):
-            raise ValueError("a mapping does not cost what it is said to")
-    if not any(point.mapping is best for point in points):
+
+    def cost(mapping: _core.Mapping) -> tuple[float, int]:
+        found = _core.evaluate(problem, architecture, mapping, sparsity)
+        if found.misfit is not None:
+            raise ValueError("a mapping does not fit")
+        return found.cost.energy, found.cost.cycles
+
+    stated = {(point.energy, point.cycles): point.mapping for point in points}
+    if any(cost(mapping) != figures for figures, mapping in stated.items()):
+        raise ValueError("a mapping does not cost what it is said to")
+    if not any(mapping is best for mapping in stated.values()) and cost(best) not in stated:
         raise ValueError("the best mapping is not on the front")
     for before, after in itertools.pairwise(points):
         if not (before.energy < after.energy and before.cycles > after.cycles):

@@ -82,8 +82,11 @@ class SearchInterrupted(KeyboardInterrupt):
     """Ctrl-C while one layer was searched; `result` is the best found until then, and proves nothing."""
 
     def __init__(self, result: SearchResult) -> None:
-        super().__init__(f"the search was interrupted; best so far: {result!r}")
+        super().__init__(result)
         self.result = result
+
+    def __str__(self) -> str:
+        return f"the search was interrupted; best so far: {self.result!r}"
 
 
 def unknown_name(kind: str, name: object, valid: Iterable[str]) -> UnknownNameError:

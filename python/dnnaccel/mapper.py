@@ -194,7 +194,7 @@ class _Limits:
 
     def without_vector_work(self, layer: Layer, chip: Chip) -> _Limits:
         """Return what is left for the MACs of a layer; its vector operations run beside them."""
-        energy = self.energy - layer.ops * chip.vector.op_energy
+        energy = max(0.0, self.energy - layer.ops * chip.vector.op_energy)
         return _Limits(energy, self.cycles if _vector_cycles(layer, chip) <= self.cycles else 0.0)
 
 

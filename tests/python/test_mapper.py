@@ -502,9 +502,8 @@ def test_progress_grows_to_its_total(threads: int, monkeypatch: pytest.MonkeyPat
     )
     done = [call[0] for call in calls]
     assert done == sorted(done)
-    assert len(set(done)) > 2
-    assert {call[1] for call in calls} == {12}
-    assert done[-1] == 12
+    assert len({call[1] for call in calls}) == 1
+    assert done[-1] == calls[-1][1] > 0
     assert all(isinstance(what, str) and what for _, _, what in calls)
 
 
@@ -543,7 +542,7 @@ LONG_JOBS = {
     ),
     "enumerating": (
         "mapper._EFFORT.update(exhaustive_limit=10**15)",
-        "da.search(da.zoo.load('lenet5')['fc4'], arch.load('eyeriss_isca16_rs'), 'ws')",
+        "da.search(da.zoo.load('alexnet')['conv2'], arch.load('eyeriss_isca16_rs'), 'ws')",
     ),
 }
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import click
 
 from dnnaccel import __version__
+from dnnaccel.cli._cache import cache
 from dnnaccel.cli._group import Commands
 from dnnaccel.cli._jobs import compare, simulate
 from dnnaccel.cli._lists import archs, datasets, draw, networks, schema, show
@@ -87,3 +88,4 @@ _JOBS = (simulate, compare, search, evaluate, reproduce)
 _LISTS = (networks, archs, datasets, draw, schema, show)
 for _command in (*_JOBS, *_LISTS):
     cli.add_command(_command)
+cli.add_command(cache)
