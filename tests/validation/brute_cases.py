@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from brute_force import Mapspace
+
 from dnnaccel import _core
 from dnnaccel._lower import lower_chip, lower_problem, lower_rules
 from dnnaccel._zeros import lower_density
@@ -82,7 +83,9 @@ def _draw(choices: Choices) -> Case | None:
 
 
 def _problem(choices: Choices) -> Problem:
-    kind = choices.pick(["convolution", "convolution", "convolution", "depthwise", "product", "linear", "steps"])
+    kind = choices.pick(
+        ["convolution", "convolution", "convolution", "depthwise", "product", "linear", "steps"]
+    )
     if kind == "product":
         g, p, m, c = _sizes(choices, 4, 12)
         return matmul(batch=g, rows=p, columns=m, inner=c)
@@ -189,7 +192,7 @@ def _memory(choices: Choices, name: str, decimal: bool, *, outermost: bool) -> M
         buffering=choices.pick(["single", "double", "stream"]),
         read_energy=read,
         write_energy=read if alike else _energy(choices, most, decimal),
-        formats={role: "bitmask" for role in keeps} if choices.chance(20) else {},
+        formats=dict.fromkeys(keeps, "bitmask") if choices.chance(20) else {},
         gated_by=tuple(choices.some(ROLES[:2], 20)),
         **ports,
     )
@@ -255,9 +258,7 @@ def _axis_constraint(choices: Choices, problem: Problem, dims: list[str], room: 
     return LevelConstraint(dims=tuple(choices.some(dims, 50)), tiles=tiles)
 
 
-def _memory_constraint(
-    choices: Choices, problem: Problem, dims: list[str], level: Memory
-) -> LevelConstraint:
+def _memory_constraint(choices: Choices, problem: Problem, dims: list[str], level: Memory) -> LevelConstraint:
     outermost = level.name == "ram"
     split = None if outermost or choices.chance(40) else tuple(choices.some(dims, 60))
     keeps = tuple(choices.some(level.keeps, 70)) if not outermost and choices.chance(20) else None

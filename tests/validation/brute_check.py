@@ -8,13 +8,23 @@ from dataclasses import dataclass, field
 
 from brute_cases import Case
 from brute_force import Point, cost_all
-from dnnaccel import _core
+
+from dnnaccel import _core, mapper
 from nests_random import Choices
 
 OBJECTIVES = ("energy", "latency", "edp")
 # Sums of energies differ in their last digits with the order in which they are added.
 EXACT = 1e-12
 LONGEST_FRONT = 64  # points; a search thins longer ones
+
+
+def _effort(exhaustive_limit: int) -> _core.Effort:
+    wanted = {"exhaustive_limit": exhaustive_limit, "starts": 2, "proposals": 200}
+    return _core.Effort(**{key: wanted.get(key, value) for key, value in mapper._EFFORT.items()})
+
+
+# How a mapspace is searched: point by point, or by bounds alone however small it is.
+EFFORTS = {"enumerated": _effort(10_000_000), "proved": _effort(0)}
 
 
 @dataclass(frozen=True, slots=True)

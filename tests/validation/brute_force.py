@@ -1,12 +1,12 @@
 """Every point of a small mapspace, one by one: what `optimal` is held against.
 
-Written from the rule of the mapspace alone. Each dim has a place in every memory that may split it (a temporal
-one) and in the rows and the columns of every array that may (spatial ones), outermost first. A fixed tile ends
-a segment of places: those down to its own cut what is left above them into chunks of it. Within a segment of
-so many positions the spatial places, from the outside in, take a divisor of the positions left, or an even
-share of them that fills the room or an equal part of it; the temporal places factor what is left exactly.
-What all dims spread along an axis must fit it. Then come all orders of the loops that the rules allow, and all
-choices of what is kept. Nothing is skipped, and every point is costed alone, without tables.
+Written from the rule of the mapspace alone. Each dim has a place in every memory that may split it (a
+temporal one) and in the rows and the columns of every array that may (spatial ones), outermost first. A fixed
+tile ends a segment of places: those down to its own cut what is left above them into chunks of it. Within a
+segment of so many positions the spatial places, from the outside in, take a divisor of the positions left, or
+an even share of them that fills the room or an equal part of it; the temporal places factor what is left
+exactly. What all dims spread along an axis must fit it. Then come all orders of the loops that the rules
+allow, and all choices of what is kept. Nothing is skipped, and every point is costed alone, without tables.
 """
 
 from __future__ import annotations
@@ -183,10 +183,11 @@ class Mapspace:
                     for others in cut(n + 1, rest):
                         yield [(i, chain), *others]
 
+        bounds = {i: bound for i, _, bound in self.bounds}
         for chosen in cut(0, {where: room for where, room in rooms.items() if room is not None}):
             loops: list[list[LoweredLoop]] = [[] for _ in range(self.levels)]
             for i, chain in chosen:
-                extent = dict((j, bound) for j, _, bound in self.bounds)[i]
+                extent = bounds[i]
                 for place, tile in zip(self.places[i], chain.tiles, strict=True):
                     if tile < extent:
                         loops[place.level].append((i, tile, place.axis))
