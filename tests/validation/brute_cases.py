@@ -15,9 +15,10 @@ from dnnaccel.errors import ArchitectureError, DataflowError
 from dnnaccel.mapspace import LevelRule, constrain
 from dnnaccel.problem import ROLES, Problem, convolution, matmul, recurrence
 from dnnaccel.sparsity import Density
+from nests import axis_text
 from nests_random import Choices, Seeded
 
-# Points that a mapspace has at most; it has a fifth of that at least.
+# Points of a mapspace that fit the axes, at most; it has a fifth of that at least.
 SIZES = (100, 400, 1_000, 3_000, 10_000, 50_000)
 NAMED = ("ws", "osa", "osb", "osc", "is", "rs", "nlr", "free")
 
@@ -48,8 +49,11 @@ class Case:
         )
 
     def __str__(self) -> str:
-        axes = "\n".join(f"{tensor.role}: {tensor.axes}" for tensor in self.problem.tensors)
-        bounds = " ".join(f"{dim}={bound}" for dim, bound in self.problem.bounds.items() if bound > 1)
+        axes = "\n".join(
+            f"{tensor.role} [{', '.join(axis_text(axis) for axis in tensor.axes)}]"
+            for tensor in self.problem.tensors
+        )
+        bounds = " ".join(f"{dim}={bound}" for dim, bound in self.problem.bounds.items())
         parts = [bounds, axes, self.chip.to_yaml(), self.flow.to_yaml()]
         return "\n".join(parts if self.density is None else [*parts, str(self.density)])
 
@@ -60,7 +64,7 @@ def random_case(seed: int) -> Case:
     most = choices.pick(SIZES)
     while True:
         case = _draw(choices)
-        if case is not None and most / 5 <= case.space().count(most) <= most:
+        if case is not None and most / 5 <= case.space().fitting(most) <= most:
             return case
 
 

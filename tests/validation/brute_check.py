@@ -58,18 +58,30 @@ class Wish:
         return (cycles, energy) if self.objective == "latency" else (energy * cycles, energy)
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with an outcome: which kind of thing, and a sentence."""
+
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.text}"
+
+
 @dataclass(slots=True)
 class Truth:
     """A case with every point of it that fits."""
 
     case: Case
     size: int = field(init=False)
+    fitting: int = field(init=False)
     points: list[Point] = field(init=False)
 
     def __post_init__(self) -> None:
         problem, architecture, _, sparsity = self.case.lowered()
         space = self.case.space()
-        self.size = space.count()
+        self.size, self.fitting = space.count(), space.fitting()
         self.points = cost_all(problem, architecture, space, sparsity)
 
     def wishes(self, choices: Choices) -> Iterator[Wish]:
@@ -103,51 +115,51 @@ class Truth:
         )
         return outcome
 
-    def faults(self, wish: Wish, outcome: _core.Outcome, *, ties: bool = True) -> list[str]:
-        """Say what is wrong with an outcome; with `ties`, also where a tie was not broken by the rule."""
-        return list(self._faults(wish, outcome, ties))
+    def faults(self, wish: Wish, outcome: _core.Outcome) -> list[Fault]:
+        """Say what is wrong with an outcome."""
+        return list(self._faults(wish, outcome))
 
-    def _faults(self, wish: Wish, outcome: _core.Outcome, ties: bool) -> Iterator[str]:
+    def _faults(self, wish: Wish, outcome: _core.Outcome) -> Iterator[Fault]:
         if outcome.mapspace != self.size:
-            yield f"counts {outcome.mapspace} points, and there are {self.size}"
+            yield Fault("count", f"counts {outcome.mapspace} points, and there are {self.size}")
         allowed = [point for point in self.points if wish.allows(point)]
         if not allowed:
             if outcome.best is not None:
-                yield "found a mapping where none is within the limits"
+                yield Fault("limits", "found a mapping where none is within the limits")
             return
         best = min(wish.score(point.energy, point.cycles) for point in allowed)
         if above(outcome.bound, best[0]):
-            yield f"bound {outcome.bound!r} is above the optimum {best[0]!r}"
+            yield Fault("bound", f"bound {outcome.bound!r} is above the optimum {best[0]!r}")
         if outcome.best is None:
             if outcome.optimal:
-                yield "claims a proof and has no mapping"
+                yield Fault("proof", "claims a proof and has no mapping")
             return
         found = self._cost(outcome.best)
         if found is None or not wish.allows(_loosened(found)):
-            yield f"its best mapping does not fit, or breaks a limit: {found}"
+            yield Fault("limits", f"its best mapping does not fit, or breaks a limit: {found}")
             return
         claimed = min((wish.score(point.energy, point.cycles) for point in outcome.pareto), default=None)
         score = wish.score(found.energy, found.cycles)
         if claimed is None or differ(claimed[0], score[0]):
-            yield f"its best mapping costs {score[0]!r}, and the best of its front {claimed}"
+            yield Fault("claim", f"its best mapping costs {score[0]!r}, and the best of its front {claimed}")
         if above(best[0], score[0]):
-            yield f"found {score[0]!r}, better than all points, whose best is {best[0]!r}"
+            yield Fault("stranger", f"found {score[0]!r}, better than all points, whose best is {best[0]!r}")
         elif not self._has(found):
-            yield "its best mapping is no point of the mapspace"
+            yield Fault("stranger", "its best mapping is no point of the mapspace")
         for point in outcome.pareto:
             cost = self._cost(point.mapping)
             if cost is None or differ(cost.energy, point.energy) or cost.cycles != point.cycles:
-                yield f"a point of its front at {(point.energy, point.cycles)} costs {cost}"
+                yield Fault("claim", f"a point of its front at {(point.energy, point.cycles)} costs {cost}")
         if not outcome.optimal:
             return
         if above(score[0], best[0]):
-            yield f"claims that {score[0]!r} is the optimum, which is {best[0]!r}"
-        elif ties and (wish.objective == "latency" or self._whole()) and above(score[1], best[1]):
-            yield f"of equals, it takes one with {score[1]!r}, not {best[1]!r}"
+            yield Fault("optimum", f"claims that {score[0]!r} is the optimum, which is {best[0]!r}")
+        elif (wish.objective == "latency" or self._whole()) and above(score[1], best[1]):
+            yield Fault("tie", f"of equals, it takes one with {score[1]!r}, not {best[1]!r}")
         found_front = front([(point.energy, point.cycles) for point in outcome.pareto])
         true_front = front([(point.energy, point.cycles) for point in allowed])
         if len(true_front) < LONGEST_FRONT and not same(found_front, true_front):
-            yield f"its front is {found_front}, and the true one {true_front}"
+            yield Fault("front", f"its front is {found_front}, and the true one {true_front}")
 
     def _cost(self, mapping: _core.Mapping) -> Point | None:
         problem, architecture, _, sparsity = self.case.lowered()

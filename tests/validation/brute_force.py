@@ -5,14 +5,17 @@ temporal one) and in the rows and the columns of every array that may (spatial o
 tile ends a segment of places: those down to its own cut what is left above them into chunks of it. Within a
 segment of so many positions the spatial places, from the outside in, take a divisor of the positions left, or
 an even share of them that fills the room or an equal part of it; the temporal places factor what is left
-exactly. What all dims spread along an axis must fit it. Then come all orders of the loops that the rules
-allow, and all choices of what is kept. Nothing is skipped, and every point is costed alone, without tables.
+exactly. The tile of a place is the product of the factors inside it in its segment, times the fixed tile
+there, or all that is left if that is less; factors that mean the same tiles are one chain. What all dims
+spread along an axis has to fit it. Then come all orders of the loops that the rules allow, and all choices of
+what is kept. Nothing is skipped, and each point is costed alone, without tables.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +26,7 @@ from dnnaccel.problem import ROLES, Problem
 
 LoweredLoop = tuple[int, int, int]  # number of the dim, tile, axis
 LoweredLevel = tuple[list[LoweredLoop], int]  # loops, and a bit for each role kept
+Chain = tuple[int, ...]  # the tile that each place of a dim leaves, outermost first
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +37,6 @@ class Place:
     axis: int
     room: int | None
     fixed: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """How one dim is cut: the tiles and the factors at its places."""
-
-    tiles: tuple[int, ...]
-    factors: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +109,25 @@ def chains_of(bound: int, places: Sequence[Place]) -> list[Chain]:
         segments[-1].append(place)
         if place.fixed is not None:
             segments.append([])
-    chains = [Chain((), ())]
+    chains: list[Chain] = [()]
     extent = bound
     for segment in segments:
-        fixed = segment[-1].fixed if segment else None
-        tile = 1 if fixed is None else min(fixed, extent)
         if not segment:  # the last place has a fixed tile
             return chains if extent == 1 else []
-        longer = []
+        fixed = segment[-1].fixed
+        tile = 1 if fixed is None else min(fixed, extent)
+        cuts = set()
         for factors in segment_factors(math.ceil(extent / tile), [place.room for place in segment]):
-            inside = [math.prod(factors[i + 1 :]) * tile for i in range(len(factors))]
-            tiles = tuple(min(extent, t) for t in inside)
-            longer += [Chain(chain.tiles + tiles, chain.factors + factors) for chain in chains]
-        chains, extent = longer, tile
+            inside = (math.prod(factors[i + 1 :]) * tile for i in range(len(factors)))
+            cuts.add(tuple(min(extent, product) for product in inside))
+        chains = [chain + cut for chain in chains for cut in sorted(cuts)]
+        extent = tile
     return chains
+
+
+def trips(bound: int, chain: Chain) -> list[int]:
+    """Return how often each loop of a chain goes round, at most."""
+    return [math.ceil(extent / tile) for extent, tile in zip((bound, *chain), chain, strict=False)]
 
 
 class Mapspace:
@@ -134,7 +135,6 @@ class Mapspace:
 
     def __init__(self, problem: Problem, chip: Chip, rules: Sequence[LevelRule]) -> None:
         self.rules = rules
-        self.levels = len(chip.levels)
         self.bounds = [(i, dim, bound) for i, (dim, bound) in enumerate(problem.bounds.items()) if bound > 1]
         self.places = {i: places_of(dim, chip, rules) for i, dim, _ in self.bounds}
         self.chains = {i: chains_of(bound, self.places[i]) for i, _, bound in self.bounds}
@@ -169,29 +169,26 @@ class Mapspace:
             if place.room is not None
         }
 
-        def cut(n: int, left: dict[tuple[int, int], int]) -> Iterator[list[tuple[int, Chain]]]:
+        def cut(n: int, left: dict[tuple[int, int], int]) -> Iterator[list[tuple[int, int, Chain]]]:
             if n == len(self.bounds):
                 yield []
                 return
-            i = self.bounds[n][0]
+            i, _, bound = self.bounds[n]
             for chain in self.chains[i]:
                 rest = dict(left)
-                for place, factor in zip(self.places[i], chain.factors, strict=True):
+                for place, count in zip(self.places[i], trips(bound, chain), strict=True):
                     if place.room is not None:
-                        rest[place.level, place.axis] //= factor
+                        rest[place.level, place.axis] //= count
                 if all(rest.values()):
                     for others in cut(n + 1, rest):
-                        yield [(i, chain), *others]
+                        yield [(i, bound, chain), *others]
 
-        bounds = {i: bound for i, _, bound in self.bounds}
-        for chosen in cut(0, {where: room for where, room in rooms.items() if room is not None}):
-            loops: list[list[LoweredLoop]] = [[] for _ in range(self.levels)]
-            for i, chain in chosen:
-                extent = bounds[i]
-                for place, tile in zip(self.places[i], chain.tiles, strict=True):
-                    if tile < extent:
+        for chosen in cut(0, rooms):
+            loops: list[list[LoweredLoop]] = [[] for _ in self.rules]
+            for i, bound, chain in chosen:
+                for place, tile, count in zip(self.places[i], chain, trips(bound, chain), strict=True):
+                    if count > 1:
                         loops[place.level].append((i, tile, place.axis))
-                        extent = tile
             yield loops
 
     def orders(self, level: int, loops: list[LoweredLoop]) -> list[list[LoweredLoop]]:
@@ -204,18 +201,32 @@ class Mapspace:
         by_rank = [itertools.permutations(groups[rank]) for rank in sorted(groups)]
         return [list(itertools.chain.from_iterable(parts)) for parts in itertools.product(*by_rank)]
 
-    def __len__(self) -> int:
-        """Return the number of points."""
-        return self.count()
-
-    def count(self, limit: float = math.inf) -> int:
-        """Return the number of points, or one that is larger than the limit if there are more."""
+    def fitting(self, limit: float = math.inf) -> int:
+        """Return how many points fit the axes, or a number above the limit if more do."""
         points = 0
         for loops in self.tilings():
             points += math.prod(len(self.orders(n, level)) for n, level in enumerate(loops)) * len(self.keeps)
             if points > limit:
                 break
         return points
+
+    def count(self) -> int:
+        """Return the number of points, those that want more instances than an axis has among them."""
+        # Chains with loops in the same memories have as many orders.
+        kinds = []
+        for i, _, bound in self.bounds:
+            here: Counter[tuple[int, ...]] = Counter()
+            for chain in self.chains[i]:
+                steps = zip(self.places[i], trips(bound, chain), strict=True)
+                here[tuple(p.level for p, count in steps if p.room is None and count > 1)] += 1
+            kinds.append([(i, levels, chains) for levels, chains in here.items()])
+        points = 0
+        for chosen in itertools.product(*kinds):
+            loops: Counter[tuple[int, int]] = Counter()  # by level and group
+            loops.update((level, self.ranks[level][i]) for i, levels, _ in chosen for level in levels)
+            orders = math.prod(map(math.factorial, loops.values()))
+            points += orders * math.prod(chains for _, _, chains in chosen)
+        return points * len(self.keeps)
 
     def mappings(self) -> Iterator[list[LoweredLevel]]:
         """Every point, lowered."""

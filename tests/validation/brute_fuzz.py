@@ -11,15 +11,16 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from brute_cases import Case, random_case
-from brute_check import EFFORTS, Truth, Wish
+from brute_check import EFFORTS, Fault, Truth, Wish
 
 from dnnaccel import _core
 from dnnaccel._lower import lift_mapping
@@ -29,85 +30,99 @@ from dnnaccel.errors import ArchitectureError, DataflowError, LayerError
 from dnnaccel.problem import Problem
 from nests_random import Seeded
 
-Wrong = tuple[str, Wish, _core.Outcome, str]  # how it was searched, for what, and what is wrong
+KINDS = ("count", "bound", "limits", "proof", "claim", "stranger", "optimum", "tie", "front")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A search: how and for what, what came out, and what is wrong with that."""
+
+    way: str
+    wish: Wish
+    outcome: _core.Outcome
+    faults: list[Fault]
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.way}: {self.wish}", *map(str, self.faults)])
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seeds", default="1000:1100", help="first:end, the end left out")
     parser.add_argument("--only", choices=tuple(EFFORTS), help="how to search; both ways if left out")
+    parser.add_argument("--ignore", choices=KINDS, action="append", default=[], help="faults not to look for")
     parser.add_argument("--whole", action="store_true", help="do not make failing mapspaces smaller")
     options = parser.parse_args()
     first, end = map(int, options.seeds.split(":"))
     ways = (options.only,) if options.only else tuple(EFFORTS)
-    failed, proved, searched, began = 0, 0, 0, time.monotonic()
+    failed, proofs, began = 0, Counter[tuple[str, str, bool]](), time.monotonic()
     for seed in range(first, end):
         truth = Truth(random_case(seed))
-        for way, wish, outcome, fault in look(truth, seed, ways):
-            searched += 1
-            proved += outcome.optimal
-            if not fault:
-                continue
-            failed += 1
-            print(f"\n== seed {seed}, {way}: {wish}\n{fault}")
-            describe(truth.case, seed, (way,), whole=options.whole)
-            break
-    took = time.monotonic() - began
-    print(
-        f"\n{end - first} mapspaces, {searched} searches, {proved} of them proved, in {took:.0f} s: "
-        f"{failed} mapspaces with something wrong"
-    )
+        wrong: dict[tuple[str, str], Found] = {}
+        for found in look(truth, seed, ways, options.ignore):
+            proofs[found.way, found.wish.objective, found.outcome.optimal] += 1
+            for fault in found.faults:
+                wrong.setdefault((found.way, fault.kind), found)
+        failed += bool(wrong)
+        for (way, kind), found in wrong.items():
+            print(f"\n== seed {seed}, {kind}; {found}")
+            if not options.whole:
+                describe(shrink(truth, seed, way, kind), seed, way, kind)
+    for way, objective in dict.fromkeys(key[:2] for key in proofs):
+        proved, not_proved = (proofs[way, objective, optimal] for optimal in (True, False))
+        print(f"{way}, {objective}: {proved} of {proved + not_proved} searches proved")
+    print(f"{failed} of {end - first} mapspaces failed, in {time.monotonic() - began:.0f} s")
     return 1 if failed else 0
 
 
-def look(truth: Truth, seed: int, ways: tuple[str, ...]) -> Iterator[Wrong]:
-    """Search a mapspace in every way and for every wish; each with what is wrong, or nothing."""
+def look(truth: Truth, seed: int, ways: Sequence[str], ignore: Sequence[str]) -> Iterator[Found]:
+    """Search a mapspace in every way and for every wish."""
     for way in ways:
         for wish in truth.wishes(Seeded(seed)):
             outcome = truth.search(wish, EFFORTS[way])
-            yield way, wish, outcome, "; ".join(truth.faults(wish, outcome))
+            faults = [fault for fault in truth.faults(wish, outcome) if fault.kind not in ignore]
+            yield Found(way, wish, outcome, faults)
 
 
-def describe(case: Case, seed: int, ways: tuple[str, ...], *, whole: bool) -> None:
-    """Print the smallest mapspace near a failing one that still fails."""
-    most = Truth(case).size
+def fails(truth: Truth, seed: int, way: str, kind: str) -> Found | None:
+    """Return a search of one way that is wrong in one kind of thing, if there is one."""
+    ignore = [other for other in KINDS if other != kind]
+    return next((found for found in look(truth, seed, (way,), ignore) if found.faults), None)
 
-    def wrong(candidate: Case) -> Wrong | None:
-        if candidate.space().count(most) > most:
-            return None
-        return next((found for found in look(Truth(candidate), seed, ways) if found[3]), None)
 
-    small = case if whole else shrink(case, wrong)
-    found = wrong(small)
+def describe(truth: Truth, seed: int, way: str, kind: str) -> None:
+    """Print a mapspace with the best mapping of it and the one that was found."""
+    found = fails(truth, seed, way, kind)
     assert found is not None
-    way, wish, outcome, fault = found
-    print(f"-- its smallest neighbour\n{small}\n{way}: {wish}\n{fault}")
-    truth = Truth(small)
-    allowed = [point for point in truth.points if wish.allows(point)]
+    case, outcome = truth.case, found.outcome
+    print(f"-- its smallest neighbour\n{case}\n{found}")
+    allowed = [point for point in truth.points if found.wish.allows(point)]
     if allowed:
-        best = min(allowed, key=lambda point: wish.score(point.energy, point.cycles))
+        best = min(allowed, key=lambda point: found.wish.score(point.energy, point.cycles))
         print(f"-- true best, energy {best.energy!r}, {best.cycles} cycles, {best.units} units")
-        print(lift_mapping(best.mapping, small.chip, small.problem))
+        print(lift_mapping(best.mapping, case.chip, case.problem))
     if outcome.best is not None:
         print(f"-- found, optimal {outcome.optimal}, bound {outcome.bound!r}")
-        print(lift_mapping(outcome.best, small.chip, small.problem))
+        print(lift_mapping(outcome.best, case.chip, case.problem))
 
 
-def shrink(case: Case, wrong: Callable[[Case], Wrong | None]) -> Case:
-    """Return a case that is wrong and of which no simpler neighbour is."""
+def shrink(truth: Truth, seed: int, way: str, kind: str) -> Truth:
+    """Return a mapspace that fails in the same way and of which no simpler neighbour does."""
+    most = truth.fitting
     simpler = True
     while simpler:
         simpler = False
-        for candidate in neighbours(case):
+        for case in neighbours(truth.case):
             try:
-                candidate.rules()
-                if candidate == case or wrong(candidate) is None:
+                if case == truth.case or case.space().fitting(most) > most:
                     continue
             except (ArchitectureError, DataflowError, LayerError):
                 continue
-            case, simpler = candidate, True
-            break
-    return case
+            candidate = Truth(case)
+            if fails(candidate, seed, way, kind) is not None:
+                truth, simpler = candidate, True
+                break
+    return truth
 
 
 def neighbours(case: Case) -> Iterator[Case]:
