@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from brute_cases import Case
-from brute_force import Point, cost_all
+from brute_force import Cost, cost_all, cost_one
 
 from dnnaccel import _core, mapper
 from nests_random import Choices
@@ -44,11 +44,9 @@ class Wish:
             min_units=self.min_units,
         )
 
-    def allows(self, point: Point) -> bool:
+    def allows(self, cost: Cost) -> bool:
         return (
-            point.energy <= self.max_energy
-            and point.cycles <= self.max_cycles
-            and point.units >= self.min_units
+            cost.energy <= self.max_energy and cost.cycles <= self.max_cycles and cost.units >= self.min_units
         )
 
     def score(self, energy: float, cycles: int) -> tuple[float, float]:
@@ -56,6 +54,15 @@ class Wish:
         if self.objective == "energy":
             return energy, cycles
         return (cycles, energy) if self.objective == "latency" else (energy * cycles, energy)
+
+
+def search(case: Case, wish: Wish, effort: _core.Effort, threads: int = 1) -> _core.Outcome:
+    """Search the mapspace of a case."""
+    problem, architecture, space, sparsity = case.lowered()
+    (outcome,) = _core.search(
+        architecture, [problem], [space], wish.goal(), effort, threads, None, [sparsity]
+    )
+    return outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +76,13 @@ class Fault:
         return f"{self.kind}: {self.text}"
 
 
-@dataclass(slots=True)
 class Truth:
-    """A case with every point of it that fits."""
+    """A case, what each point of it that fits costs, and how many points there are."""
 
-    case: Case
-    size: int = field(init=False)
-    fitting: int = field(init=False)
-    points: list[Point] = field(init=False)
-
-    def __post_init__(self) -> None:
-        problem, architecture, _, sparsity = self.case.lowered()
-        space = self.case.space()
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        problem, architecture, _, sparsity = case.lowered()
+        space = case.space()
         self.size, self.fitting = space.count(), space.fitting()
         self.points = cost_all(problem, architecture, space, sparsity)
 
@@ -90,9 +92,9 @@ class Truth:
             yield Wish(objective)
         if not self.points:
             return
-        cycles = sorted({point.cycles for point in self.points})
-        energies = sorted({point.energy for point in self.points})
-        units = sorted({point.units for point in self.points})
+        cycles = sorted({cost.cycles for cost in self.points})
+        energies = sorted({cost.energy for cost in self.points})
+        units = sorted({cost.units for cost in self.points})
 
         def low(values: Sequence[float]) -> float:
             return values[choices.integer(0, choices.integer(0, len(values) - 1))]
@@ -108,12 +110,8 @@ class Truth:
         yield Wish(choices.pick(OBJECTIVES), budget(), low(cycles), choices.pick(units))
         yield Wish(choices.pick(OBJECTIVES), max_cycles=cycles[0] - 1)
 
-    def search(self, wish: Wish, effort: _core.Effort, threads: int = 1) -> _core.Outcome:
-        problem, architecture, space, sparsity = self.case.lowered()
-        (outcome,) = _core.search(
-            architecture, [problem], [space], wish.goal(), effort, threads, None, [sparsity]
-        )
-        return outcome
+    def search(self, wish: Wish, effort: _core.Effort) -> _core.Outcome:
+        return search(self.case, wish, effort)
 
     def faults(self, wish: Wish, outcome: _core.Outcome) -> list[Fault]:
         """Say what is wrong with an outcome."""
@@ -122,12 +120,12 @@ class Truth:
     def _faults(self, wish: Wish, outcome: _core.Outcome) -> Iterator[Fault]:
         if outcome.mapspace != self.size:
             yield Fault("count", f"counts {outcome.mapspace} points, and there are {self.size}")
-        allowed = [point for point in self.points if wish.allows(point)]
+        allowed = [cost for cost in self.points if wish.allows(cost)]
         if not allowed:
             if outcome.best is not None:
                 yield Fault("limits", "found a mapping where none is within the limits")
             return
-        best = min(wish.score(point.energy, point.cycles) for point in allowed)
+        best = min(wish.score(cost.energy, cost.cycles) for cost in allowed)
         if above(outcome.bound, best[0]):
             yield Fault("bound", f"bound {outcome.bound!r} is above the optimum {best[0]!r}")
         if outcome.best is None:
@@ -144,7 +142,7 @@ class Truth:
             yield Fault("claim", f"its best mapping costs {score[0]!r}, and the best of its front {claimed}")
         if above(best[0], score[0]):
             yield Fault("stranger", f"found {score[0]!r}, better than all points, whose best is {best[0]!r}")
-        elif not self._has(found):
+        elif not self._has(outcome.best, found):
             yield Fault("stranger", "its best mapping is no point of the mapspace")
         for point in outcome.pareto:
             cost = self._cost(point.mapping)
@@ -157,27 +155,27 @@ class Truth:
         elif (wish.objective == "latency" or self._whole()) and above(score[1], best[1]):
             yield Fault("tie", f"of equals, it takes one with {score[1]!r}, not {best[1]!r}")
         found_front = front([(point.energy, point.cycles) for point in outcome.pareto])
-        true_front = front([(point.energy, point.cycles) for point in allowed])
+        true_front = front([(cost.energy, cost.cycles) for cost in allowed])
         if len(true_front) < LONGEST_FRONT and not same(found_front, true_front):
             yield Fault("front", f"its front is {found_front}, and the true one {true_front}")
 
-    def _cost(self, mapping: _core.Mapping) -> Point | None:
+    def _cost(self, mapping: _core.Mapping) -> Cost | None:
         problem, architecture, _, sparsity = self.case.lowered()
-        found = _core.evaluate(problem, architecture, mapping, sparsity)
-        if found.misfit is not None:
-            return None
-        return Point(found.cost.energy, found.cost.cycles, found.counts.active_macs, mapping)
+        return cost_one(problem, architecture, mapping, sparsity)
 
-    def _has(self, found: Point) -> bool:
-        alike = (point for point in self.points if point.cycles == found.cycles)
-        levels = found.mapping.levels
+    def _has(self, mapping: _core.Mapping, cost: Cost) -> bool:
+        """Whether a mapping that costs this is one of the points."""
+        levels = mapping.levels
         return any(
-            point.mapping.levels == levels for point in alike if not differ(point.energy, found.energy)
+            point.levels == levels
+            for other, mappings in self.points.items()
+            if other[1:] == cost[1:] and not differ(other.energy, cost.energy)
+            for point in mappings
         )
 
     def _whole(self) -> bool:
         """Whether every energy is a whole number, so that all sums are exact."""
-        return all(point.energy.is_integer() for point in self.points)
+        return all(cost.energy.is_integer() for cost in self.points)
 
 
 def front(points: Sequence[tuple[float, int]]) -> list[tuple[float, int]]:
@@ -205,5 +203,5 @@ def differ(one: float, other: float) -> bool:
     return not math.isclose(one, other, rel_tol=EXACT)
 
 
-def _loosened(point: Point) -> Point:
-    return Point(point.energy * (1 - EXACT), point.cycles, point.units, point.mapping)
+def _loosened(cost: Cost) -> Cost:
+    return cost._replace(energy=cost.energy * (1 - EXACT))

@@ -18,6 +18,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dnnaccel import _core
 from dnnaccel.arch import Array, Chip, Memory
@@ -39,14 +40,12 @@ class Place:
     fixed: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A point that fits: what it costs, and the MAC units that are at work."""
+class Cost(NamedTuple):
+    """What a point costs, and how many MAC units are ever at work."""
 
     energy: float
     cycles: int
     units: int
-    mapping: _core.Mapping
 
 
 def places_of(dim: str, chip: Chip, rules: Sequence[LevelRule]) -> list[Place]:
@@ -236,17 +235,30 @@ class Mapspace:
                     yield list(zip(ordered, keeps, strict=True))
 
 
+def cost_one(
+    problem: _core.Problem,
+    architecture: _core.Architecture,
+    mapping: _core.Mapping,
+    sparsity: _core.Sparsity | None = None,
+) -> Cost | None:
+    """Return what a mapping costs, or None if it does not fit a memory."""
+    found = _core.evaluate(problem, architecture, mapping, sparsity)
+    if found.misfit is not None:
+        return None
+    return Cost(found.cost.energy, found.cost.cycles, found.counts.active_macs)
+
+
 def cost_all(
     problem: _core.Problem,
     architecture: _core.Architecture,
     space: Mapspace,
     sparsity: _core.Sparsity | None = None,
-) -> list[Point]:
-    """Cost every point of a mapspace; those that do not fit a memory are left out."""
-    points = []
+) -> dict[Cost, list[_core.Mapping]]:
+    """Cost every point of a mapspace: those that fit, by what they cost."""
+    points: dict[Cost, list[_core.Mapping]] = {}
     for levels in space.mappings():
         mapping = _core.Mapping(levels)
-        found = _core.evaluate(problem, architecture, mapping, sparsity)
-        if found.misfit is None:
-            points.append(Point(found.cost.energy, found.cost.cycles, found.counts.active_macs, mapping))
+        cost = cost_one(problem, architecture, mapping, sparsity)
+        if cost is not None:
+            points.setdefault(cost, []).append(mapping)
     return points

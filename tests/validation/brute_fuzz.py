@@ -96,11 +96,11 @@ def describe(truth: Truth, seed: int, way: str, kind: str) -> None:
     assert found is not None
     case, outcome = truth.case, found.outcome
     print(f"-- its smallest neighbour\n{case}\n{found}")
-    allowed = [point for point in truth.points if found.wish.allows(point)]
+    allowed = [cost for cost in truth.points if found.wish.allows(cost)]
     if allowed:
-        best = min(allowed, key=lambda point: found.wish.score(point.energy, point.cycles))
-        print(f"-- true best, energy {best.energy!r}, {best.cycles} cycles, {best.units} units")
-        print(lift_mapping(best.mapping, case.chip, case.problem))
+        best = min(allowed, key=lambda cost: found.wish.score(cost.energy, cost.cycles))
+        print(f"-- true best, {best}")
+        print(lift_mapping(truth.points[best][0], case.chip, case.problem))
     if outcome.best is not None:
         print(f"-- found, optimal {outcome.optimal}, bound {outcome.bound!r}")
         print(lift_mapping(outcome.best, case.chip, case.problem))
