@@ -135,6 +135,7 @@ void register_mapper(py::module_& module) {
       .def_readonly("pruned", &mapper::Outcome::pruned)
       .def_readonly("mapspace", &mapper::Outcome::mapspace)
       .def_readonly("bound", &mapper::Outcome::bound)
+      .def_readonly("over_limits", &mapper::Outcome::over_limits)
       .def_readonly("pareto", &mapper::Outcome::pareto)
       .def_readonly("misfit", &mapper::Outcome::misfit)
       .def_readonly("refused", &mapper::Outcome::refused);

@@ -1,9 +1,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <deque>
+#include <numeric>
+#include <unordered_map>
 
 #include "base/math.hpp"
+#include "base/number_map.hpp"
 #include "mapper/candidate.hpp"
+#include "mapping/chains.hpp"
 
 namespace dnnaccel::mapper {
 
@@ -20,8 +25,49 @@ constexpr double kCold = 0.002;
 // alone.
 constexpr std::array<double, 4> kTieWeights = {0.002, 0.02, 0.1, 0.4};
 
+// Weight of what is outside the limits: no gain in what is minimised makes up for it, and yet a way
+// across is open while it is hot.
+constexpr double kOverWeight = 4;
+
 constexpr int kStartCandidates = 48;
 constexpr int kSpreadAttempts = 24;
+
+/// What is worked out once for a number, and asked for again and again.
+template <typename Make>
+class Remembered {
+ public:
+  explicit Remembered(Make make) : make_(make) {}
+
+  const std::vector<std::int64_t>& operator()(std::int64_t number, std::int64_t other = 0) {
+    const std::uint64_t key =
+        base::mix(static_cast<std::uint64_t>(number), static_cast<std::uint64_t>(other));
+    std::uint32_t found =
+        ids_.find(key, [&](std::uint32_t id) { return asked_[id] == std::pair(number, other); });
+    if (found == base::NumberMap::kNone) {
+      found = static_cast<std::uint32_t>(asked_.size());
+      ids_.insert(key, found);
+      asked_.emplace_back(number, other);
+      answers_.push_back(make_(number, other));
+    }
+    return answers_[found];
+  }
+
+ private:
+  Make make_;
+  base::NumberMap ids_;
+  std::vector<std::pair<std::int64_t, std::int64_t>> asked_;
+  std::deque<std::vector<std::int64_t>> answers_;  // which stay where they are
+};
+
+/// The prime factors of a number, each as often as it divides it.
+std::vector<std::int64_t> prime_factors(std::int64_t number, std::int64_t) {
+  std::vector<std::int64_t> primes;
+  for (std::int64_t prime = 2; prime * prime <= number; ++prime) {
+    for (; number % prime == 0; number /= prime) primes.push_back(prime);
+  }
+  if (number > 1) primes.push_back(number);
+  return primes;
+}
 
 class Annealer {
  public:
@@ -32,16 +78,27 @@ class Annealer {
         judge_(judge),
         random_(seed),
         tie_weight_(kTieWeights[seed % kTieWeights.size()]) {
+    places_.resize(layout_.slots().size());
     for (int d = 0; d < problem_.dims(); ++d) {
-      if (layout_.slots_of(d).size() > 1) splittable_.push_back(d);
+      segments_[at(d)] = mapping::segments(problem_, layout_, d);
+      for (mapping::Segment& segment : segments_[at(d)]) {
+        if (segment.positions() == 1) continue;
+        if (segment.end - segment.first > 1) movable_.push_back({d, &segment});
+        for (std::size_t i : segment.spatial) {
+          places_[at(layout_.slots_of(d)[i])].push_back({d, &segment, i});
+        }
+      }
     }
     for (int s = 0; s < static_cast<int>(layout_.slots().size()); ++s) {
-      (layout_.slots()[at(s)].spatial ? spatial_ : temporal_).push_back(s);
+      if (!layout_.slots()[at(s)].spatial) temporal_.push_back(s);
+      if (!places_[at(s)].empty()) spatial_.push_back(s);
     }
   }
 
   void run(int proposals, const std::atomic<bool>& stop) {
-    current_ = start();
+    std::optional<Candidate> smallest = smallest_tiles(problem_, layout_);
+    if (!smallest) return;
+    current_ = start(*smallest);
     Score score = judge_.judge(current_);
     if (!score.fits()) return;
     Candidate best = current_;
@@ -74,21 +131,17 @@ class Annealer {
   /// Whether to go from one score to another, after a part `done` of the proposals.
   bool accepts(const Score& from, const Score& to, double done) {
     const double chance = random_.unit();
-    const double worsening =
-        std::log(to.first / from.first) + tie_weight_ * std::log(to.second / from.second);
+    const double worsening = std::log(to.first / from.first) +
+                             tie_weight_ * std::log(to.second / from.second) +
+                             kOverWeight * (to.over - from.over);
     if (worsening <= 0) return true;
     const double temperature = kHot * std::pow(kCold / kHot, done);
     return worsening <= -temperature * std::log(chance);
   }
 
-  [[nodiscard]] bool fixed(int dim, std::size_t i) const {
-    return layout_.fixed_tile(layout_.slots_of(dim)[i], dim) > 0;
-  }
-
   /// The best of some random spreads, since most good mappings spread what they can; where none
   /// fits, the smallest tiles.
-  Candidate start() {
-    const Candidate smallest = smallest_tiles(problem_, layout_);
+  Candidate start(const Candidate& smallest) {
     Candidate best = smallest;
     Score best_score;
     for (int i = 0; i < kStartCandidates; ++i) {
@@ -107,16 +160,9 @@ class Annealer {
       if (random_.below(4) != 0) candidate.mapping.kept |= 1U << i;
     }
     for (std::size_t t = 0; t < temporal_.size(); ++t) shuffle(candidate, t);
-    for (int attempt = 0; attempt < kSpreadAttempts && !splittable_.empty(); ++attempt) {
-      const int dim = splittable_[random_.below(splittable_.size())];
-      const std::vector<int>& slots = layout_.slots_of(dim);
-      const std::size_t to = 1 + random_.below(slots.size() - 1);
-      if (!layout_.slots()[at(slots[to])].spatial) continue;
-      Candidate wider = candidate;
-      const std::int64_t trips = trips_of(wider, dim, 0);
-      if (trips < 2) continue;
-      if (move(wider, dim, 0, to, pick_factor(trips)) && judge_.spread_fits(wider))
-        candidate = wider;
+    for (int attempt = 0; attempt < kSpreadAttempts && !spatial_.empty(); ++attempt) {
+      const auto& places = places_[at(spatial_[random_.below(spatial_.size())])];
+      respread(candidate, places[random_.below(places.size())], Way::more);
     }
     return candidate;
   }
@@ -138,107 +184,191 @@ class Annealer {
 
   bool change(Candidate& candidate) {
     const std::size_t kind = random_.below(100);
-    if (kind < 55 || splittable_.size() < 2) {
-      if (kind >= 90 && reorder(candidate)) return true;
-      return move_randomly(candidate);
-    }
-    if (kind < 70) return move_randomly(candidate) && move_randomly(candidate);
-    if (kind < 77) return set_tile(candidate);
-    if (kind < 85) return respread(candidate);
-    if (kind < 96 || layout_.options().empty()) return reorder(candidate);
+    if (movable_.empty() || (kind >= 85 && kind < 96)) return reorder(candidate);
+    if (kind < 55) return move(candidate);
+    if (kind < 70) return move(candidate) && move(candidate);
+    if (kind < 77) return deal_anew(candidate);
+    if (kind < 85) return refill(candidate);
+    if (layout_.options().empty()) return reorder(candidate);
     candidate.mapping.kept ^= 1U << random_.below(layout_.options().size());
     return true;
   }
 
-  bool move_randomly(Candidate& candidate) {
-    if (splittable_.empty()) return false;
-    const int dim = splittable_[random_.below(splittable_.size())];
-    const std::size_t slots = layout_.slots_of(dim).size();
-    const std::size_t from = random_.below(slots);
-    const std::size_t to = random_.below(slots);
-    const std::int64_t trips = trips_of(candidate, dim, from);
-    return from != to && trips > 1 && move(candidate, dim, from, to, pick_factor(trips));
+  /// Where a dim may be spread over an axis: its segment, and the slot among those of the dim.
+  struct Place {
+    int dim = 0;
+    const mapping::Segment* segment = nullptr;
+    std::size_t slot = 0;
+  };
+
+  /// What a change of a spatial factor is to do.
+  enum class Way : std::uint8_t { less, more, most };
+
+  /// Move a factor from one slot of a dim to another.
+  bool move(Candidate& candidate) {
+    const auto& [dim, segment] = movable_[random_.below(movable_.size())];
+    const std::size_t slots = segment->end - segment->first;
+    const std::size_t from = segment->first + random_.below(slots);
+    const std::size_t to = segment->first + random_.below(slots);
+    mapping::Chain& factors = candidate.factors[at(dim)];
+    if (from == to || factors[from] == 1) return false;
+    const bool gathers = is_spatial(dim, from);
+    const bool spreads = is_spatial(dim, to);
+    if (gathers && spreads) {
+      return respread(candidate, {dim, segment, from}, Way::less) &&
+             respread(candidate, {dim, segment, to}, Way::more);
+    }
+    if (gathers) return respread(candidate, {dim, segment, from}, Way::less, to);
+    if (spreads) return respread(candidate, {dim, segment, to}, Way::more, from);
+    const std::int64_t factor = pick_factor(factors[from]);
+    factors[from] /= factor;
+    factors[to] *= factor;
+    mapping::write_tiles(*segment, factors, candidate.change(dim));
+    return true;
   }
 
-  [[nodiscard]] std::int64_t trips_of(const Candidate& candidate, int dim, std::size_t i) const {
-    const Candidate::Chain& chain = candidate.tiles[at(dim)];
-    const std::int64_t outer = i == 0 ? problem_.bounds[at(dim)] : chain[i - 1];
-    return base::ceil_div(outer, chain[i]);
+  /// Deal the factors of two temporal slots of a dim to them anew.
+  bool deal_anew(Candidate& candidate) {
+    const auto& [dim, segment] = movable_[random_.below(movable_.size())];
+    const std::vector<std::size_t>& slots = segment->temporal;
+    if (slots.size() < 2) return false;
+    const std::size_t one = slots[random_.below(slots.size())];
+    const std::size_t other = slots[random_.below(slots.size())];
+    mapping::Chain& factors = candidate.factors[at(dim)];
+    const std::int64_t both = factors[one] * factors[other];
+    if (one == other || both == 1) return false;
+    factors[one] = some_of(primes_(both));
+    factors[other] = both / factors[one];
+    mapping::write_tiles(*segment, factors, candidate.change(dim));
+    return true;
   }
 
   /// Empty one axis of an array and fill it anew, with as much of a few dims as fits.
-  bool respread(Candidate& candidate) {
+  bool refill(Candidate& candidate) {
     if (spatial_.empty()) return false;
-    const int slot = spatial_[random_.below(spatial_.size())];
-    std::vector<std::pair<int, std::size_t>> places;
-    for (int dim : splittable_) {
-      const std::vector<int>& slots = layout_.slots_of(dim);
-      for (std::size_t i = 0; i < slots.size(); ++i) {
-        if (slots[i] == slot) places.emplace_back(dim, i);
-      }
+    const auto& places = places_[at(spatial_[random_.below(spatial_.size())])];
+    for (const Place& place : places) {
+      if (!place.segment->temporal.empty()) set_spatial(candidate, place, 1, any_temporal(place));
     }
-    if (places.empty()) return false;
-    for (const auto& [dim, i] : places) {
-      const std::size_t to = random_.below(layout_.slots_of(dim).size());
-      const std::int64_t trips = trips_of(candidate, dim, i);
-      if (to != i && trips > 1) move(candidate, dim, i, to, trips);
-    }
-    std::int64_t room = layout_.slots()[at(slot)].size;
-    for (int attempt = 0; attempt < 3 && room > 1; ++attempt) {
-      const auto& [dim, i] = places[random_.below(places.size())];
-      const std::size_t from = random_.below(layout_.slots_of(dim).size());
-      const std::int64_t factor = std::min(room, trips_of(candidate, dim, from));
-      if (from != i && factor > 1 && move(candidate, dim, from, i, factor)) room /= factor;
+    for (int attempt = 0; attempt < 3; ++attempt) {
+      respread(candidate, places[random_.below(places.size())], Way::most);
     }
     return true;
   }
 
-  /// Take a factor from the loop of a dim in one slot and give it to its loop in another.
-  bool move(Candidate& candidate, int dim, std::size_t from, std::size_t to, std::int64_t factor) {
-    Candidate::Chain& chain = candidate.change(dim);
-    for (std::size_t i = std::min(from, to); i < std::max(from, to); ++i) {
-      if (fixed(dim, i)) return false;
+  bool respread(Candidate& candidate, const Place& place, Way way) {
+    if (place.segment->temporal.empty()) return respread_forced(candidate, place);
+    return respread(candidate, place, way, any_temporal(place));
+  }
+
+  /// Spread a dim over fewer or more instances of an axis, and let `taker`, a temporal slot of it,
+  /// make up for that.
+  bool respread(Candidate& candidate, const Place& place, Way way, std::size_t taker) {
+    const auto& [dim, segment, slot] = place;
+    const mapping::Chain& factors = candidate.factors[at(dim)];
+    std::int64_t positions = segment->positions();
+    for (std::size_t i : segment->spatial) {
+      if (i < slot) positions = base::ceil_div(positions, factors[i]);
     }
-    if (from < to) {
-      // The tiles between grow; none may outgrow what it is cut from.
-      std::int64_t limit = from == 0 ? problem_.bounds[at(dim)] : chain[from - 1];
-      for (std::size_t i = from; i < to; ++i) {
-        chain[i] = limit = std::min(limit, chain[i] * factor);
-      }
-    } else {
-      for (std::size_t i = to; i < from; ++i) {
-        chain[i] = std::max(chain[from], base::ceil_div(chain[i], factor));
-      }
+    const std::int64_t now = factors[slot];
+    const std::vector<std::int64_t>& choice = choices_(positions, size_of(dim, slot));
+    const auto here = std::lower_bound(choice.begin(), choice.end(), now);
+    if (way == Way::less) {
+      const auto fewer = static_cast<std::size_t>(here - choice.begin());
+      return fewer > 0 && set_spatial(candidate, place, choice[random_.below(fewer)], taker);
     }
+    const auto end = std::upper_bound(here, choice.end(), room_for(candidate, place));
+    const auto more = end - here - 1;
+    if (more <= 0) return false;
+    const auto by =
+        way == Way::most
+            ? more
+            : 1 + static_cast<std::ptrdiff_t>(random_.below(static_cast<std::size_t>(more)));
+    return set_spatial(candidate, place, here[by], taker);
+  }
+
+  /// Set a spatial factor. Those inside it in its segment shrink to what is left, the temporal ones
+  /// keep what still divides that, innermost ones first, and `taker` takes the rest.
+  bool set_spatial(Candidate& candidate, const Place& place, std::int64_t factor,
+                   std::size_t taker) {
+    const auto& [dim, segment, slot] = place;
+    mapping::Chain& factors = candidate.factors[at(dim)];
+    std::int64_t rest = segment->positions();
+    for (std::size_t i : segment->spatial) {
+      if (i == slot) {
+        factors[i] = factor;
+      } else if (i > slot) {
+        const std::vector<std::int64_t>& choice = choices_(rest, size_of(dim, i));
+        factors[i] = *(std::upper_bound(choice.begin(), choice.end(), factors[i]) - 1);
+      }
+      rest = base::ceil_div(rest, factors[i]);
+    }
+    for (std::size_t n = segment->temporal.size(); n-- > 0;) {
+      const std::size_t i = segment->temporal[n];
+      if (i == taker) continue;
+      factors[i] = std::gcd(factors[i], rest);
+      rest /= factors[i];
+    }
+    factors[taker] = rest;
+    mapping::write_tiles(*segment, factors, candidate.change(dim));
     return true;
   }
 
-  /// A small factor of a trip count mostly, all of it or any number now and then: bounds are often
-  /// prime or odd.
-  std::int64_t pick_factor(std::int64_t trips) {
+  /// Spread anew what only arrays can split.
+  bool respread_forced(Candidate& candidate, const Place& place) {
+    const auto& [dim, segment, slot] = place;
+    auto& spreads = forced_[segment];
+    if (spreads.empty()) spreads = mapping::spreads(layout_, dim, *segment);
+    const mapping::Spread& spread = spreads[random_.below(spreads.size())];
+    mapping::Chain factors = candidate.factors[at(dim)];
+    for (std::size_t i = 0; i < segment->spatial.size(); ++i) {
+      const std::size_t to = segment->spatial[i];
+      if (spread.factors[i] > room_for(candidate, {dim, segment, to})) return false;
+      factors[to] = spread.factors[i];
+    }
+    candidate.factors[at(dim)] = factors;
+    mapping::write_tiles(*segment, factors, candidate.change(dim));
+    return true;
+  }
+
+  [[nodiscard]] bool is_spatial(int dim, std::size_t slot) const {
+    return layout_.slots()[at(layout_.slots_of(dim)[slot])].spatial;
+  }
+
+  [[nodiscard]] std::int64_t size_of(int dim, std::size_t slot) const {
+    return layout_.slots()[at(layout_.slots_of(dim)[slot])].size;
+  }
+
+  /// Instances of an axis that the other dims leave to a place.
+  [[nodiscard]] std::int64_t room_for(const Candidate& candidate, const Place& place) const {
+    std::int64_t room = size_of(place.dim, place.slot);
+    for (const Place& other : places_[at(layout_.slots_of(place.dim)[place.slot])]) {
+      const bool same = other.dim == place.dim;
+      if (!same) room /= candidate.factors[at(other.dim)][other.slot];
+    }
+    return room;
+  }
+
+  std::size_t any_temporal(const Place& place) {
+    const std::vector<std::size_t>& slots = place.segment->temporal;
+    return slots[random_.below(slots.size())];
+  }
+
+  /// A prime factor of a number mostly, all of it or any part now and then.
+  std::int64_t pick_factor(std::int64_t number) {
     const std::size_t kind = random_.below(8);
-    if (kind == 0) return trips;
-    if (kind == 1)
-      return 2 + static_cast<std::int64_t>(random_.below(static_cast<std::size_t>(trips - 1)));
-    for (std::int64_t factor : {2, 3, 5, 7, 11, 13}) {
-      if (trips % factor == 0 && (random_.below(2) == 0 || factor * factor > trips)) return factor;
-    }
-    return trips < 64 ? trips : 2;
+    if (kind == 0) return number;
+    const std::vector<std::int64_t>& primes = primes_(number);
+    return kind == 1 ? some_of(primes) : primes[random_.below(primes.size())];
   }
 
-  bool set_tile(Candidate& candidate) {
-    const int dim = splittable_[random_.below(splittable_.size())];
-    Candidate::Chain& chain = candidate.change(dim);
-    const std::size_t i = random_.below(chain.size() - 1);
-    if (fixed(dim, i)) return false;
-    const std::int64_t outer = i == 0 ? problem_.bounds[at(dim)] : chain[i - 1];
-    const std::int64_t inner = chain[i + 1];
-    const auto most = static_cast<std::size_t>(base::ceil_div(outer, inner));
-    const auto parts = static_cast<std::int64_t>(1 + random_.below(most));
-    // Either an even share of what is outside, or a multiple of what is inside.
-    chain[i] = random_.below(2) == 0 ? std::max(inner, base::ceil_div(outer, parts))
-                                     : std::min(outer, inner * parts);
-    return true;
+  std::int64_t some_of(const std::vector<std::int64_t>& primes) {
+    std::int64_t product = 1;
+    const std::uint64_t taken = random_.next();  // a bound has no more than 64 prime factors
+    for (std::size_t i = 0; i < primes.size(); ++i) {
+      if ((taken >> i & 1U) != 0) product *= primes[i];
+    }
+    return product;
   }
 
   bool reorder(Candidate& candidate) {
@@ -262,9 +392,15 @@ class Annealer {
   Judge& judge_;
   base::Random random_;
   double tie_weight_;
-  std::vector<int> splittable_;
-  std::vector<int> temporal_;  ///< slots
-  std::vector<int> spatial_;
+  std::array<std::vector<mapping::Segment>, problem::kMaxDims> segments_;
+  /// Segments, with their dims, that can be factored in more than one way.
+  std::vector<std::pair<int, const mapping::Segment*>> movable_;
+  std::vector<std::vector<Place>> places_;  ///< by slot, for spatial ones
+  std::vector<int> temporal_;               ///< slots
+  std::vector<int> spatial_;                ///< slots with places
+  std::unordered_map<const mapping::Segment*, std::vector<mapping::Spread>> forced_;
+  Remembered<decltype(&mapping::spatial_factors)> choices_{&mapping::spatial_factors};
+  Remembered<decltype(&prime_factors)> primes_{&prime_factors};
   Candidate current_;
 };
 

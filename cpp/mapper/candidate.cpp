@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "base/math.hpp"
+#include "mapping/chains.hpp"
 
 namespace dnnaccel::mapper {
 
@@ -13,15 +14,15 @@ constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
 constexpr std::size_t kMaxFront = 64;
 constexpr std::size_t kMaxTables = 1U << 14;  // up to 200 MB for a chip of Eyeriss' depth
 
-Score score_of(Objective objective, const cost::Price& cost) {
+Score score_of(Objective objective, double over, const cost::Price& cost) {
   const auto cycles = static_cast<double>(cost.cycles);
   switch (objective) {
     case Objective::energy:
-      return {cost.energy, cycles};
+      return {over, cost.energy, cycles};
     case Objective::latency:
-      return {cycles, cost.energy};
+      return {over, cycles, cost.energy};
     case Objective::edp:
-      return {cost.energy * cycles, cost.energy};
+      return {over, cost.energy * cycles, cost.energy};
   }
   return {};
 }
@@ -51,6 +52,7 @@ void Candidate::follow(const Candidate& other, std::uint32_t dims, std::uint32_t
   for (; dims != 0; dims &= dims - 1) {
     const auto d = static_cast<std::size_t>(std::countr_zero(dims));
     tiles[d] = other.tiles[d];
+    factors[d] = other.factors[d];
   }
   for (; orders != 0; orders &= orders - 1) {
     const auto t = static_cast<std::size_t>(std::countr_zero(orders));
@@ -158,8 +160,9 @@ Score Judge::judge(Candidate& candidate) {
   }
   const cost::Price cost = pricer_.total(counts_);
   ++evaluated_;
-  if (!goal_.within(cost.energy, cost.cycles, counts_.active_macs)) return {};
-  const Score score = score_of(goal_.objective, cost);
+  const double over = goal_.excess(cost.energy, cost.cycles, counts_.active_macs);
+  const Score score = score_of(goal_.objective, over, cost);
+  if (over > 0) return score;
   if (improves(front_, cost.energy, cost.cycles)) {
     add_to_front(front_, {cost.energy, cost.cycles, to_mapping(candidate)});
   }
@@ -189,34 +192,74 @@ void Judge::merge_into(Outcome& outcome, Score& outcome_score) const {
   }
 }
 
-Candidate smallest_tiles(const problem::Problem& problem, const mapping::Layout& layout) {
+namespace {
+
+/// Chooses the spreads of what only arrays can split, one segment after the other, so that all fit.
+class ForcedSpreads {
+ public:
+  ForcedSpreads(const problem::Problem& problem, const mapping::Layout& layout) : layout_(layout) {
+    room_.fill(0);
+    for (std::size_t s = 0; s < layout.slots().size(); ++s) room_[s] = layout.slots()[s].size;
+    for (int d = 0; d < problem.dims(); ++d) {
+      for (mapping::Segment& segment : mapping::segments(problem, layout, d)) {
+        if (!segment.temporal.empty() || segment.positions() == 1) continue;
+        std::vector<mapping::Spread> spreads = mapping::spreads(layout, d, segment);
+        forced_.push_back({d, std::move(segment), std::move(spreads)});
+      }
+    }
+  }
+
+  /// Write them into the factors of all dims; false if they do not fit together.
+  bool choose(std::array<mapping::Chain, problem::kMaxDims>& factors, std::size_t n = 0) {
+    if (n == forced_.size()) return true;
+    const auto& [dim, segment, spreads] = forced_[n];
+    const std::vector<int>& slots = layout_.slots_of(dim);
+    for (const mapping::Spread& spread : spreads) {
+      const auto before = room_;
+      bool fits = true;
+      for (std::size_t i = 0; i < segment.spatial.size(); ++i) {
+        const std::size_t place = segment.spatial[i];
+        std::int64_t& room = room_[at(slots[place])];
+        factors[at(dim)][place] = spread.factors[i];
+        fits = fits && spread.factors[i] <= room;
+        room /= spread.factors[i];
+      }
+      if (fits && choose(factors, n + 1)) return true;
+      room_ = before;
+    }
+    return false;
+  }
+
+ private:
+  struct Forced {
+    int dim = 0;
+    mapping::Segment segment;
+    std::vector<mapping::Spread> spreads;
+  };
+
+  const mapping::Layout& layout_;
+  std::vector<Forced> forced_;
+  std::array<std::int64_t, cost::kMaxSlots> room_;
+};
+
+}  // namespace
+
+std::optional<Candidate> smallest_tiles(const problem::Problem& problem,
+                                        const mapping::Layout& layout) {
   Candidate candidate;
   for (int d = 0; d < problem.dims(); ++d) {
-    Candidate::Chain& chain = candidate.change(d);
-    const std::int64_t bound = problem.bounds[at(d)];
-    const std::vector<int>& slots = layout.slots_of(d);
-    std::int64_t extent = bound;
-    for (std::size_t i = 0; i < slots.size(); ++i) {
-      const auto inside = slots.begin() + static_cast<std::ptrdiff_t>(i) + 1;
-      // A fixed tile further in needs those outside it to be at least as large.
-      std::int64_t needed = 1;
-      for (auto slot = inside; slot != slots.end(); ++slot) {
-        needed = std::max(needed, std::min(bound, layout.fixed_tile(*slot, d)));
-      }
-      const std::int64_t fixed = layout.fixed_tile(slots[i], d);
-      const mapping::Slot& slot = layout.slots()[at(slots[i])];
-      if (fixed > 0) {
-        extent = std::min(extent, fixed);
-      } else if (!slot.spatial) {
-        extent = needed;
-      } else if (std::all_of(inside, slots.end(),
-                             [&](int s) { return layout.slots()[at(s)].spatial; })) {
-        // Nothing but arrays can split what is left here: fill them from the outside in.
-        extent = std::max(needed, base::ceil_div(extent, slot.size));
-      }
-      chain.push_back(extent);
+    mapping::Chain& factors = candidate.factors[at(d)];
+    for (std::size_t i = 0; i < layout.slots_of(d).size(); ++i) factors.push_back(1);
+    candidate.change(d) = factors;
+    for (const mapping::Segment& segment : mapping::segments(problem, layout, d)) {
+      if (!segment.temporal.empty()) factors[segment.temporal.front()] = segment.positions();
     }
-    if (!chain.empty()) chain.back() = 1;
+  }
+  if (!ForcedSpreads(problem, layout).choose(candidate.factors)) return std::nullopt;
+  for (int d = 0; d < problem.dims(); ++d) {
+    for (const mapping::Segment& segment : mapping::segments(problem, layout, d)) {
+      mapping::write_tiles(segment, candidate.factors[at(d)], candidate.change(d));
+    }
   }
   std::size_t temporal = 0;
   for (int s = 0; s < static_cast<int>(layout.slots().size()); ++s) {

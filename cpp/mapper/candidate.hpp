@@ -10,15 +10,18 @@
 #include "cost/counter.hpp"
 #include "cost/tables.hpp"
 #include "mapper/search.hpp"
+#include "mapping/chains.hpp"
 
 namespace dnnaccel::mapper {
 
 /// A point of a mapspace: see mapping::Layout.
 struct Candidate {
-  using Chain = base::SmallVector<std::int64_t, cost::kMaxSlots>;
+  using Chain = mapping::Chain;
 
   /// tiles[dim][i] belongs to slot layout.slots_of(dim)[i].
   std::array<Chain, problem::kMaxDims> tiles;
+  /// What the tiles come from, where it is an annealer that moves them.
+  std::array<Chain, problem::kMaxDims> factors;
   /// Orders and what is kept; its chains are numbered when it is judged.
   cost::ChainedMapping mapping;
   std::uint32_t changed = ~0U;   ///< dims whose chain has no number yet
@@ -44,8 +47,10 @@ struct Candidate {
   void follow(const Candidate& other, std::uint32_t dims, std::uint32_t orders);
 };
 
-/// What is minimised, and what breaks ties: cycles under energy, energy under the others.
+/// What is minimised, and what breaks ties: cycles under energy, energy under the others. Outside
+/// the limits, however far, is worse than within.
 struct Score {
+  double over = std::numeric_limits<double>::infinity();  ///< Goal::excess
   double first = std::numeric_limits<double>::infinity();
   double second = std::numeric_limits<double>::infinity();
   auto operator<=>(const Score&) const = default;
@@ -59,7 +64,7 @@ class Judge {
   Judge(const problem::Problem& problem, const arch::Architecture& architecture,
         const mapping::Layout& layout, const cost::Sparsity& sparsity, const Goal& goal);
 
-  /// Score of a candidate, lower is better; infinite if it does not fit.
+  /// Score of a candidate, lower is better; infinite if it does not fit the memories.
   Score judge(Candidate& candidate);
   /// Whether the spatial splits fit their axes; `judge` asks this first.
   [[nodiscard]] bool spread_fits(const Candidate& candidate) const;
@@ -99,12 +104,10 @@ class Judge {
   std::uint64_t pruned_ = 0;
 };
 
-/// Everything in the outermost loops, arrays left idle: the smallest tiles that the mapspace has.
-Candidate smallest_tiles(const problem::Problem& problem, const mapping::Layout& layout);
-
-/// Number of points of the mapspace, or `limit` + 1 if there are more.
-std::uint64_t count_points(const problem::Problem& problem, const mapping::Layout& layout,
-                           std::uint64_t limit);
+/// Everything in the outermost loops, arrays left idle where loops can do without: the smallest
+/// tiles of the memories outside. None if the loops that only arrays may have fit no array.
+std::optional<Candidate> smallest_tiles(const problem::Problem& problem,
+                                        const mapping::Layout& layout);
 
 /// Visit every point. Stops early when `stop` is set; returns whether it saw all.
 bool enumerate(const problem::Problem& problem, const mapping::Layout& layout, Judge& judge,

@@ -1,6 +1,7 @@
 #include "mapper/search.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <stdexcept>
 
@@ -24,7 +25,17 @@ struct Task {
   int start = 0;
 };
 
+/// Logarithm of a ratio, if it is above 1; no more than 100, even where the limit allows nothing.
+double log_excess(double much, double limit) {
+  return much <= limit ? 0 : std::min(100.0, std::log(much / limit));
+}
+
 }  // namespace
+
+double Goal::excess(double energy, std::uint64_t cycles, std::uint64_t units) const {
+  return log_excess(energy, max_energy) + log_excess(static_cast<double>(cycles), max_cycles) +
+         log_excess(static_cast<double>(min_units), static_cast<double>(units));
+}
 
 std::vector<Outcome> search(const arch::Architecture& architecture, const std::vector<Job>& jobs,
                             const Goal& goal, const Effort& effort, unsigned threads,
@@ -41,8 +52,8 @@ std::vector<Outcome> search(const arch::Architecture& architecture, const std::v
       outcomes[j].refused = error.what();
       continue;
     }
-    plan.small = count_points(*jobs[j].problem, *plan.layout, effort.exhaustive_limit) <=
-                 effort.exhaustive_limit;
+    outcomes[j].mapspace = mapping::count_points(*jobs[j].problem, *plan.layout);
+    plan.small = outcomes[j].mapspace <= static_cast<double>(effort.exhaustive_limit);
     const int starts = plan.small ? 1 : effort.starts;
     plan.judges.resize(static_cast<std::size_t>(starts));
     for (int start = 0; start < starts; ++start) tasks.push_back({j, start});
@@ -53,8 +64,8 @@ std::vector<Outcome> search(const arch::Architecture& architecture, const std::v
     const Task& task = tasks[t];
     const problem::Problem& problem = *jobs[task.job].problem;
     Plan& plan = plans[task.job];
-    auto judge = std::make_unique<Judge>(problem, architecture, *plan.layout,
-                                         jobs[task.job].sparsity, goal);
+    auto judge =
+        std::make_unique<Judge>(problem, architecture, *plan.layout, jobs[task.job].sparsity, goal);
     if (plan.small) {
       plan.saw_all = enumerate(problem, *plan.layout, *judge, stop);
     } else {
@@ -74,10 +85,12 @@ std::vector<Outcome> search(const arch::Architecture& architecture, const std::v
       if (judge) judge->merge_into(outcomes[j], score);
     }
     outcomes[j].optimal = plans[j].saw_all && outcomes[j].best.has_value();
-    if (!outcomes[j].best && !plans[j].judges.empty() && plans[j].judges.front()) {
-      const Judge& judge = *plans[j].judges.front();
-      const Candidate smallest = smallest_tiles(*jobs[j].problem, *plans[j].layout);
-      if (judge.spread_fits(smallest)) outcomes[j].misfit = judge.misfit(smallest);
+    if (outcomes[j].optimal) outcomes[j].bound = score.first;
+    outcomes[j].over_limits = !outcomes[j].best && outcomes[j].evaluated > 0;
+    if (outcomes[j].best || outcomes[j].evaluated > 0) continue;
+    if (plans[j].judges.empty() || !plans[j].judges.front()) continue;
+    if (const auto smallest = smallest_tiles(*jobs[j].problem, *plans[j].layout)) {
+      outcomes[j].misfit = plans[j].judges.front()->misfit(*smallest);
     }
   }
   return outcomes;

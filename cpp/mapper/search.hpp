@@ -26,9 +26,9 @@ struct Goal {
   double max_cycles = std::numeric_limits<double>::infinity();
   std::uint64_t min_units = 0;  ///< MAC units that must ever work
 
-  [[nodiscard]] bool within(double energy, std::uint64_t cycles, std::uint64_t units) const {
-    return energy <= max_energy && static_cast<double>(cycles) <= max_cycles && units >= min_units;
-  }
+  /// How far a mapping is outside the limits: 0 within, and else the logarithms of the ratios, so
+  /// that halving the cycles is worth as much however many there are.
+  [[nodiscard]] double excess(double energy, std::uint64_t cycles, std::uint64_t units) const;
 };
 
 struct Effort {
@@ -57,6 +57,7 @@ struct Outcome {
   std::uint64_t pruned = 0;     ///< mappings dropped because a tile or a spread does not fit
   double mapspace = 0;          ///< points of the mapspace; a real number, since it may be huge
   double bound = 0;             ///< no mapping within the limits has less of the objective
+  bool over_limits = false;     ///< some mapping fits the memories, and none seen is within limits
   std::vector<Point>
       pareto;  ///< of those evaluated, none better in both energy and cycles; by energy
   std::optional<cost::Misfit> misfit;  ///< if nothing fits: where the smallest tiles fail

@@ -35,8 +35,8 @@ struct Slot {
 
 /// A mapspace laid out for a search: per dim the slots that may split it, outermost first.
 ///
-/// A point of it is, for each dim, a tile for each of its slots, never growing inwards and 1 at the
-/// last; the order of the loops in each temporal slot; and the set of optional tensors kept.
+/// A point of it is, for each dim, a tile for each of its slots (see chains.hpp); the order of the
+/// loops in each temporal slot; and the set of optional tensors kept.
 class Layout {
  public:
   /// Throws std::invalid_argument if a dim of more than one position has no slot, naming it.
