@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from brute_force import Mapspace
 
@@ -72,7 +72,7 @@ def _draw(choices: Choices) -> Case | None:
     """Return a case, or None if its parts do not meet."""
     problem = _problem(choices)
     try:
-        chip = _chip(choices)
+        chip = random_chip(choices)
         flow = get(choices.pick(NAMED)) if choices.chance(40) else _flow(choices, problem, chip)
         zeros = Density(**{role: choices.integer(1, 100) / 100 for role in ROLES})
         case = Case(problem, chip, flow, zeros if choices.chance(20) else None)
@@ -143,11 +143,15 @@ def _convolve(
 # Chips
 
 
-def _chip(choices: Choices) -> Chip:
-    """Two to four memories, and up to two arrays among them."""
+def random_chip(choices: Choices) -> Chip:
+    """Return a chip of two to four memories, and up to two arrays among them.
+
+    Raises `ArchitectureError` if its parts do not make one.
+    """
     decimal = choices.chance(50)
     kinds = ["memory"] * choices.integer(1, 3) + ["array"] * choices.pick([0, 1, 1, 1, 2])
-    levels: list[Memory | Array] = [_memory(choices, "ram", decimal, outermost=True)]
+    ram = _memory(choices, "ram", decimal, outermost=True)
+    levels: list[Memory | Array] = []
     for n, kind in enumerate(choices.shuffled(kinds)):
         levels.append(
             _array(choices, f"array{n}", decimal)
@@ -157,13 +161,16 @@ def _chip(choices: Choices) -> Chip:
     leaks = choices.chance(20)
     operands = choices.pick([(), ("inputs",), ("weights",), ("inputs", "weights")])
     skips = choices.chance(50)
+    if (operands and skips) or ram.gated_by:
+        # What is never computed is never written, and then a format has nothing to make smaller.
+        ram = replace(ram, formats={role: form for role, form in ram.formats.items() if role != "outputs"})
     return Chip(
         name="drawn",
         word_bits=8,
         energy_unit="pJ",
         clock_mhz=100.0 if leaks else None,
         rest_leakage_mw=_energy(choices, 10, decimal) if leaks else None,
-        levels=tuple(levels),
+        levels=(ram, *levels),
         mac=Mac(
             energy=_energy(choices, 9, decimal),
             gates=() if skips else operands,

@@ -8,6 +8,7 @@ front, that nothing is below its bound, how many points there are, and which of 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -16,15 +17,19 @@ from typing import Any
 
 import brute_check
 import pytest
-from brute_cases import SIZES, Case, random_case
+from brute_cases import SIZES, Case, random_case, random_chip
 from brute_check import EFFORTS, Truth, Wish, differ, front, same, search
 from brute_force import Mapspace, Place, chains_of, factorisations, spreads
 
-from dnnaccel import _core
+import dnnaccel as da
+from dnnaccel import _core, dataflow
 from dnnaccel.arch import Array, Chip, Mac, Memory, Vector
+from dnnaccel.dataflow import Dataflow
+from dnnaccel.errors import ArchitectureError, DataflowError
+from dnnaccel.layers import Conv2d, Layer, Linear
 from dnnaccel.mapspace import LevelRule
 from dnnaccel.problem import ROLES, matmul
-from nests_random import Seeded
+from nests_random import Choices, Seeded
 
 BLOCK = 30  # mapspaces that one test looks at
 BLOCKS = 10  # by default
@@ -61,6 +66,61 @@ def test_what_is_called_optimal_is_the_optimum(seeds: range) -> None:
         proved, hoped = (proofs["proved", "energy", optimal] for optimal in (True, False))
         print(f"{proved} of {proved + hoped} energy searches proved by bounds alone")
         assert proved >= PROVED_SHARE * (proved + hoped)
+
+
+@pytest.mark.parametrize("objective", brute_check.OBJECTIVES)
+def test_what_people_ask_for_is_the_optimum_of_all_variants(objective: str) -> None:
+    looked_at = 0
+    for seed in itertools.count():
+        choices = Seeded(seed)
+        layer = random_layer(choices)
+        try:
+            chip = random_chip(choices)
+            flow = dataflow.get(choices.pick(["os", "os", "ws", "free"]))
+            truths = [truth for truth in variants(layer, chip, flow) if truth.points]
+        except (ArchitectureError, DataflowError):
+            continue
+        costs = [cost for truth in truths for cost in truth.points]
+        if not costs:
+            continue
+        wish = Wish(objective)
+        best = min(wish.score(cost.energy, cost.cycles) for cost in costs)
+        found = da.search(layer, chip, flow, objective)
+        assert found.optimal, f"seed {seed}"
+        score = wish.score(found.cost.energy, found.cost.cycles)
+        assert not differ(score[0], best[0]), f"seed {seed}: {score} instead of {best}"
+        looked_at += 1
+        if looked_at == 25:
+            break
+
+
+def random_layer(choices: Choices) -> Layer:
+    a, b, c = (choices.integer(1, most) for most in (4, 8, 6))
+    if choices.chance(50):
+        return Linear(name="layer", input_shapes=((a, b),), out_features=c)
+    kernel = choices.integer(1, 3)
+    return Conv2d(
+        name="layer",
+        input_shapes=((1, a, b + kernel, 1),),
+        out_channels=c,
+        kernel=(kernel, 1),
+        stride=(choices.integer(1, 2), 1),
+        padding=(choices.integer(0, kernel // 2), 0),
+    )
+
+
+def variants(layer: Layer, chip: Chip, flow: Dataflow) -> Iterator[Truth]:
+    """Every variant of a dataflow that the chip can run, with all points; raises if one has too many."""
+    assert layer.problem is not None
+    for variant in flow.expand():
+        case = Case(layer.problem, chip, variant)
+        try:
+            space = case.space()
+        except DataflowError:
+            continue
+        if space.fitting(3_000) > 3_000:
+            raise DataflowError("too large a mapspace to cost one by one here")
+        yield Truth(case)
 
 
 @pytest.mark.parametrize("way", EFFORTS)
