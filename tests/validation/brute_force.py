@@ -194,17 +194,22 @@ class Mapspace:
         """Every order of a level's loops that its rule allows; those of an array have none."""
         if level not in self.memories:
             return [sorted(loops, key=lambda loop: loop[2])]
+        by_rank = [itertools.permutations(group) for group in self._groups(level, loops)]
+        return [list(itertools.chain.from_iterable(parts)) for parts in itertools.product(*by_rank)]
+
+    def _groups(self, level: int, loops: list[LoweredLoop]) -> list[list[LoweredLoop]]:
+        """Return a memory's loops, those together that may stand in any order, outermost first."""
         groups: dict[int, list[LoweredLoop]] = {}
         for loop in loops:
             groups.setdefault(self.ranks[level][loop[0]], []).append(loop)
-        by_rank = [itertools.permutations(groups[rank]) for rank in sorted(groups)]
-        return [list(itertools.chain.from_iterable(parts)) for parts in itertools.product(*by_rank)]
+        return [groups[rank] for rank in sorted(groups)]
 
     def fitting(self, limit: float = math.inf) -> int:
         """Return how many points fit the axes, or a number above the limit if more do."""
         points = 0
         for loops in self.tilings():
-            points += math.prod(len(self.orders(n, level)) for n, level in enumerate(loops)) * len(self.keeps)
+            groups = (group for n in self.memories for group in self._groups(n, loops[n]))
+            points += math.prod(math.factorial(len(group)) for group in groups) * len(self.keeps)
             if points > limit:
                 break
         return points
