@@ -34,9 +34,11 @@ from nests_random import Choices, Seeded
 BLOCK = 30  # mapspaces that one test looks at
 BLOCKS = 10  # by default
 SLOW_BLOCKS = 40
-# Off until the search proves by bounds: then the share of all energy searches that it has to prove so.
-PROVES = False
-PROVED_SHARE = 0.5
+# The share of searches for the least of each that bounds alone have to prove; what cannot be proved so yet is
+# not named.
+PROVED_SHARE: dict[str, float] = {}
+# Kinds of faults (see `brute_check`) that are not held against a way of searching yet.
+NOT_HELD: dict[str, frozenset[str]] = {"enumerated": frozenset(), "proved": frozenset()}
 
 
 def blocks() -> Iterator[Any]:
@@ -55,17 +57,21 @@ def test_what_is_called_optimal_is_the_optimum(seeds: range) -> None:
         for way, effort in EFFORTS.items():
             for wish in truth.wishes(Seeded(seed)):
                 outcome = truth.search(wish, effort)
-                failures += [f"seed {seed}, {way}, {wish}: {fault}" for fault in truth.faults(wish, outcome)]
+                failures += [
+                    f"seed {seed}, {way}, {wish}: {fault}"
+                    for fault in truth.faults(wish, outcome)
+                    if fault.kind not in NOT_HELD[way]
+                ]
                 if any(wish.allows(cost) for cost in truth.points):
                     proofs[way, wish.objective, outcome.optimal] += 1
     assert not failures, "\n".join(failures[:10])
     for objective in brute_check.OBJECTIVES:
         assert not proofs["enumerated", objective, False]
         assert proofs["enumerated", objective, True]
-    if PROVES:
-        proved, hoped = (proofs["proved", "energy", optimal] for optimal in (True, False))
-        print(f"{proved} of {proved + hoped} energy searches proved by bounds alone")
-        assert proved >= PROVED_SHARE * (proved + hoped)
+    for objective, share in PROVED_SHARE.items():
+        proved, hoped = (proofs["proved", objective, optimal] for optimal in (True, False))
+        print(f"{objective}: {proved} of {proved + hoped} searches proved by bounds alone")
+        assert proved >= share * (proved + hoped)
 
 
 @pytest.mark.parametrize("objective", brute_check.OBJECTIVES)
