@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from brute_force import Mapspace
 
-from dnnaccel import _core
+from dnnaccel import _core, arch
 from dnnaccel._lower import lower_chip, lower_problem, lower_rules
 from dnnaccel._zeros import lower_density
 from dnnaccel.arch import Array, Chip, Mac, Memory, Vector
@@ -72,14 +72,24 @@ def _draw(choices: Choices) -> Case | None:
     """Return a case, or None if its parts do not meet."""
     problem = _problem(choices)
     try:
-        chip = random_chip(choices)
-        flow = get(choices.pick(NAMED)) if choices.chance(40) else _flow(choices, problem, chip)
-        zeros = Density(**{role: choices.integer(1, 100) / 100 for role in ROLES})
-        case = Case(problem, chip, flow, zeros if choices.chance(20) else None)
+        chip = _shrunken_preset(choices) if choices.chance(20) else random_chip(choices)
+        flow = _flow(choices, problem, chip)
+        if choices.chance(40):
+            flow = get(choices.pick(NAMED))
+        case = Case(problem, chip, flow, _density(choices, chip) if choices.chance(20) else None)
         case.rules()
     except (ArchitectureError, DataflowError):
         return None
     return case
+
+
+def _density(choices: Choices, chip: Chip) -> Density | None:
+    top = chip.levels[0]
+    assert isinstance(top, Memory)
+    if "outputs" in top.formats and (chip.mac.skips or top.gated_by):
+        # What is never computed is never written, and then a format has nothing to make smaller.
+        return None
+    return Density(**{role: choices.integer(1, 100) / 100 for role in ROLES})
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -102,6 +112,9 @@ def _problem(choices: Choices) -> Problem:
     if kind == "depthwise":
         g, p, q, r, s = _sizes(choices, 5, 7)
         return _convolve(choices, 1, g, 1, 1, (p, q), (min(r, 3), min(s, 3)))
+    if kind == "window":
+        q, s, (m, c) = choices.integer(2, 9), choices.integer(2, 4), _sizes(choices, 2, 4)
+        return _convolve(choices, 1, 1, m, c, (1, q), (1, s))
     n, g, m, c, p, q, r, s = _sizes(choices, 8, 9)
     return _convolve(choices, min(n, 3), min(g, 3), m, c, (p, q), (min(r, 4), min(s, 4)))
 
@@ -144,33 +157,32 @@ def _convolve(
 
 
 def random_chip(choices: Choices) -> Chip:
-    """Return a chip of two to four memories, and up to two arrays among them.
+    """Return a chip of a few memories, and up to two arrays among them.
 
     Raises `ArchitectureError` if its parts do not make one.
     """
     decimal = choices.chance(50)
     kinds = ["memory"] * choices.integer(1, 3) + ["array"] * choices.pick([0, 1, 1, 1, 2])
-    ram = _memory(choices, "ram", decimal, outermost=True)
     levels: list[Memory | Array] = []
     for n, kind in enumerate(choices.shuffled(kinds)):
-        levels.append(
-            _array(choices, f"array{n}", decimal)
-            if kind == "array"
-            else _memory(choices, f"memory{n}", decimal, outermost=False)
-        )
+        if kind == "array":
+            levels.append(_array(choices, f"array{n}", decimal))
+        elif choices.chance(15):  # a memory of its own for each tensor, one beside the other
+            for role in choices.shuffled(ROLES)[: choices.integer(2, 3)]:
+                level = _memory(choices, f"memory{n}_{role}", decimal, outermost=False)
+                levels.append(replace(level, keeps=(role,), may_bypass=(), formats={}))
+        else:
+            levels.append(_memory(choices, f"memory{n}", decimal, outermost=False))
     leaks = choices.chance(20)
     operands = choices.pick([(), ("inputs",), ("weights",), ("inputs", "weights")])
     skips = choices.chance(50)
-    if (operands and skips) or ram.gated_by:
-        # What is never computed is never written, and then a format has nothing to make smaller.
-        ram = replace(ram, formats={role: form for role, form in ram.formats.items() if role != "outputs"})
     return Chip(
         name="drawn",
         word_bits=8,
         energy_unit="pJ",
         clock_mhz=100.0 if leaks else None,
         rest_leakage_mw=_energy(choices, 10, decimal) if leaks else None,
-        levels=(ram, *levels),
+        levels=(_memory(choices, "ram", decimal, outermost=True), *levels),
         mac=Mac(
             energy=_energy(choices, 9, decimal),
             gates=() if skips else operands,
@@ -178,6 +190,21 @@ def random_chip(choices: Choices) -> Chip:
         ),
         vector=Vector(lanes=1, op_energy=1, memory="ram"),
     )
+
+
+def _shrunken_preset(choices: Choices) -> Chip:
+    """Return a chip of the package with a handful of PEs, and memories of a few words."""
+    chip = arch.load(choices.pick(arch.names()))
+    changes: dict[str, object] = {}
+    for level in chip.levels:
+        if isinstance(level, Array):
+            for axis in ("rows", "columns"):
+                changes[f"{level.name}.{axis}"] = min(getattr(level, axis), choices.integer(1, 4))
+        elif level.size_bytes is not None:
+            words = choices.pick([2, 4, 8, 20, 60, 200])
+            size = -(-words * level.word_bits // 8)
+            changes[f"{level.name}.size_bytes"] = min(level.size_bytes, size)
+    return chip.override(changes)
 
 
 def _energy(choices: Choices, most: int, decimal: bool) -> float:
@@ -279,3 +306,41 @@ def _memory_constraint(choices: Choices, problem: Problem, dims: list[str], leve
         tiles=_tiles(choices, problem, dims, 15),
         keeps=keeps,
     )
+
+
+# ------------------------------------------------------------------------------------------------------------
+# What a search got wrong once
+
+
+def _found_cases() -> dict[str, Case]:
+    memory = Memory(
+        name="buffer", size_bytes=8, word_bits=8, buffering="stream", read_energy=0, write_energy=1
+    )
+    two_arrays = Chip(
+        name="found",
+        word_bits=8,
+        energy_unit="pJ",
+        levels=(
+            Memory(name="ram", buffering="stream", read_energy=397, write_energy=0),
+            Array(name="outer", rows=2, reduce="all", energy=0),
+            memory,
+            Array(name="inner", rows=4, columns=3, reduce="all", energy=0),
+        ),
+        mac=Mac(energy=0),
+        vector=Vector(lanes=1, op_energy=1, memory="ram"),
+    )
+    padded = convolution(
+        batch=1,
+        groups=1,
+        out_channels=1,
+        in_channels=1,
+        out_size=(1, 3),
+        in_size=(2, 18),
+        kernel=(1, 4),
+        stride=(1, 3),
+        padding=(0, 2),
+    )
+    return {"windows beside padding, and a short last chunk": Case(padded, two_arrays, get("free"))}
+
+
+FOUND = _found_cases()

@@ -17,7 +17,7 @@ from typing import Any
 
 import brute_check
 import pytest
-from brute_cases import SIZES, Case, random_case, random_chip
+from brute_cases import FOUND, SIZES, Case, random_case, random_chip
 from brute_check import EFFORTS, Truth, Wish, differ, front, same, search
 from brute_force import Mapspace, Place, chains_of, factorisations, spreads
 
@@ -53,17 +53,7 @@ def test_what_is_called_optimal_is_the_optimum(seeds: range) -> None:
     failures: list[str] = []
     proofs: Counter[tuple[str, str, bool]] = Counter()
     for seed in seeds:
-        truth = Truth(random_case(seed))
-        for way, effort in EFFORTS.items():
-            for wish in truth.wishes(Seeded(seed)):
-                outcome = truth.search(wish, effort)
-                failures += [
-                    f"seed {seed}, {way}, {wish}: {fault}"
-                    for fault in truth.faults(wish, outcome)
-                    if fault.kind not in NOT_HELD[way]
-                ]
-                if any(wish.allows(cost) for cost in truth.points):
-                    proofs[way, wish.objective, outcome.optimal] += 1
+        failures += [f"seed {seed}, {fault}" for fault in look(Truth(random_case(seed)), seed, proofs)]
     assert not failures, "\n".join(failures[:10])
     for objective in brute_check.OBJECTIVES:
         assert not proofs["enumerated", objective, False]
@@ -72,6 +62,26 @@ def test_what_is_called_optimal_is_the_optimum(seeds: range) -> None:
         proved, hoped = (proofs["proved", objective, optimal] for optimal in (True, False))
         print(f"{objective}: {proved} of {proved + hoped} searches proved by bounds alone")
         assert proved >= share * (proved + hoped)
+
+
+@pytest.mark.parametrize("case", FOUND.values(), ids=FOUND)
+def test_what_was_wrong_once_is_right(case: Case) -> None:
+    truth = Truth(case)
+    for seed in range(5):  # of limits
+        assert not look(truth, seed, Counter())
+
+
+def look(truth: Truth, seed: int, proofs: Counter[tuple[str, str, bool]]) -> list[str]:
+    """Return what is wrong in searches of a mapspace, both ways and for all wishes; counts what is proved."""
+    failures = []
+    for way, effort in EFFORTS.items():
+        for wish in truth.wishes(Seeded(seed)):
+            outcome = truth.search(wish, effort)
+            faults = [fault for fault in truth.faults(wish, outcome) if fault.kind not in NOT_HELD[way]]
+            failures += [f"{way}, {wish}: {fault}" for fault in faults]
+            if any(wish.allows(cost) for cost in truth.points):
+                proofs[way, wish.objective, outcome.optimal] += 1
+    return failures
 
 
 @pytest.mark.parametrize("objective", brute_check.OBJECTIVES)
