@@ -113,7 +113,7 @@ def _problem(choices: Choices) -> Problem:
         g, p, q, r, s = _sizes(choices, 5, 7)
         return _convolve(choices, 1, g, 1, 1, (p, q), (min(r, 3), min(s, 3)))
     if kind == "window":
-        q, s, (m, c) = choices.integer(2, 9), choices.integer(2, 4), _sizes(choices, 2, 4)
+        q, s, (m, c) = choices.integer(2, 9), choices.integer(2, 4), _sizes(choices, 2, 3)
         return _convolve(choices, 1, 1, m, c, (1, q), (1, s))
     n, g, m, c, p, q, r, s = _sizes(choices, 8, 9)
     return _convolve(choices, min(n, 3), min(g, 3), m, c, (p, q), (min(r, 4), min(s, 4)))
