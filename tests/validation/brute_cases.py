@@ -97,9 +97,7 @@ def _density(choices: Choices, chip: Chip) -> Density | None:
 
 
 def _problem(choices: Choices) -> Problem:
-    kind = choices.pick(
-        ["convolution", "convolution", "convolution", "depthwise", "product", "linear", "steps"]
-    )
+    kind = choices.pick([*["convolution", "window"] * 2, "depthwise", "product", "linear", "steps"])
     if kind == "product":
         g, p, m, c = _sizes(choices, 4, 12)
         return matmul(batch=g, rows=p, columns=m, inner=c)

@@ -18,13 +18,12 @@ EXACT = 1e-12
 LONGEST_FRONT = 64  # points; a search thins longer ones
 
 
-def _effort(exhaustive_limit: int) -> _core.Effort:
-    wanted = {"exhaustive_limit": exhaustive_limit, "starts": 2, "proposals": 200}
-    return _core.Effort(**{key: wanted.get(key, value) for key, value in mapper._EFFORT.items()})
-
-
 # How a mapspace is searched: point by point, or by bounds alone however small it is.
-EFFORTS = {"enumerated": _effort(10_000_000), "proved": _effort(0)}
+_LITTLE = {"starts": 2, "proposals": 200, "proof": 1_000_000}
+EFFORTS = {
+    way: _core.Effort(**(mapper._EFFORT | _LITTLE | {"exhaustive_limit": limit}))
+    for way, limit in {"enumerated": 10_000_000, "proved": 0}.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
