@@ -310,24 +310,21 @@ def _memory_constraint(choices: Choices, problem: Problem, dims: list[str], leve
 # What a search got wrong once
 
 
-def _found_cases() -> dict[str, Case]:
-    memory = Memory(
-        name="buffer", size_bytes=8, word_bits=8, buffering="stream", read_energy=0, write_energy=1
-    )
-    two_arrays = Chip(
+def _free_chip(*levels: Memory | Array) -> Chip:
+    """Return a chip of which nothing costs energy but what its levels say."""
+    ram = Memory(name="ram", buffering="stream", read_energy=397, write_energy=0)
+    return Chip(
         name="found",
         word_bits=8,
         energy_unit="pJ",
-        levels=(
-            Memory(name="ram", buffering="stream", read_energy=397, write_energy=0),
-            Array(name="outer", rows=2, reduce="all", energy=0),
-            memory,
-            Array(name="inner", rows=4, columns=3, reduce="all", energy=0),
-        ),
+        levels=(ram, *levels),
         mac=Mac(energy=0),
         vector=Vector(lanes=1, op_energy=1, memory="ram"),
     )
-    padded = convolution(
+
+
+def _padded_windows() -> Case:
+    problem = convolution(
         batch=1,
         groups=1,
         out_channels=1,
@@ -338,7 +335,25 @@ def _found_cases() -> dict[str, Case]:
         stride=(1, 3),
         padding=(0, 2),
     )
-    return {"windows beside padding, and a short last chunk": Case(padded, two_arrays, get("free"))}
+    chip = _free_chip(
+        Array(name="outer", rows=2, reduce="all", energy=0),
+        Memory(name="buffer", size_bytes=8, buffering="stream", read_energy=0, write_energy=1),
+        Array(name="inner", rows=4, columns=3, reduce="all", energy=0),
+    )
+    return Case(problem, chip, get("free"))
 
 
-FOUND = _found_cases()
+def _fixed_rows() -> Case:
+    charge = {"weights": "hop", "outputs": "delivery"}
+    chip = _free_chip(
+        Array(name="outer", rows=2, columns=2, reduce="all", charge=charge, energy=8.5),
+        Array(name="inner", rows=1, columns=2, reduce="all", energy=0),
+    )
+    flow = Dataflow(name="fixed", levels={"outer.rows": LevelConstraint(tiles={"C": 3})})
+    return Case(matmul(batch=1, rows=1, columns=1, inner=4), chip, flow)
+
+
+FOUND = {
+    "windows beside padding, and a short last chunk": _padded_windows(),
+    "a fixed tile on rows, and columns that fill up with less": _fixed_rows(),
+}
