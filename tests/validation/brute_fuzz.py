@@ -68,6 +68,7 @@ def main() -> int:
             print(f"\n== seed {seed}, {kind}; {found}")
             if not options.whole:
                 describe(shrink(truth, seed, way, kind), seed, way, kind)
+        sys.stdout.flush()
     for way, objective in dict.fromkeys(key[:2] for key in proofs):
         proved, not_proved = (proofs[way, objective, optimal] for optimal in (True, False))
         print(f"{way}, {objective}: {proved} of {proved + not_proved} searches proved")
