@@ -6,6 +6,7 @@ The optimum is found here a second time, by costing every mapping of a tiny chip
 from __future__ import annotations
 
 import itertools
+import math
 import signal
 import subprocess
 import sys
@@ -132,18 +133,49 @@ def linear(inner: int, out: int, batch: int = 1) -> Linear:
 # The brute force
 
 
-def chains(extent: int, slots: int) -> Iterator[tuple[int, ...]]:
-    """Every way to cut an extent at `slots` places, outermost first: tiles that never grow and end at 1."""
-    if slots == 1:
-        yield (1,)
+def shares(positions: int, room: int) -> set[int]:
+    """Over how many instances of an axis positions may be spread: evenly, or so that it, or a part, is full."""
+    exact = {n for n in range(1, min(positions, room) + 1) if positions % n == 0}
+    passes = {-(-positions // (room // part)) for part in range(1, room + 1)}
+    return exact | {-(-positions // n) for n in passes}
+
+
+def products(number: int, count: int) -> Iterator[tuple[int, ...]]:
+    """Every way to write a number as a product of `count` factors, in order."""
+    if count == 0:
+        if number == 1:
+            yield ()
         return
-    for tile in range(1, extent + 1):
-        for rest in chains(tile, slots - 1):
-            yield (tile, *rest)
+    for factor in range(1, number + 1):
+        if number % factor == 0:
+            for rest in products(number // factor, count - 1):
+                yield (factor, *rest)
+
+
+def factors(positions: int, sizes: Sequence[int | None]) -> Iterator[tuple[int, ...]]:
+    """Every choice of a factor for each slot, outermost first: shares of axes, and for the rest exact ones."""
+    axes = [i for i, size in enumerate(sizes) if size is not None]
+    spreads = [((), positions)]
+    for i in axes:
+        room = sizes[i] or 1
+        spreads = [((*taken, n), -(-left // n)) for taken, left in spreads for n in shares(left, room)]
+    for taken, left in spreads:
+        for loops in products(left, len(sizes) - len(axes)):
+            spatial, temporal = iter(taken), iter(loops)
+            yield tuple(next(spatial if size is not None else temporal) for size in sizes)
+
+
+def chains(extent: int, sizes: Sequence[int | None]) -> list[tuple[int, ...]]:
+    """Every way to cut an extent in slots, outermost first, of axes with a size and of memories (None)."""
+    tiles = set()
+    for choice in factors(extent, sizes):
+        inside = [math.prod(choice[i + 1 :]) for i in range(len(choice))]
+        tiles.add(tuple(min(extent, tile) for tile in inside))
+    return sorted(tiles)
 
 
 def every_mapping(layer: Layer, chip: Chip) -> Iterator[Mapping]:
-    """Every loop nest of the layer on the chip: any tile sizes, loop orders and allowed bypasses."""
+    """Every loop nest of the mapspace of a layer on a chip: its chains, loop orders and allowed bypasses."""
     assert layer.problem is not None
     bounds = {dim: bound for dim, bound in layer.problem.bounds.items() if bound > 1}
     slots: list[tuple[str, int | None]] = []
@@ -159,7 +191,8 @@ def every_mapping(layer: Layer, chip: Chip) -> Iterator[Mapping]:
         for memory in chip.memories
         for role in (memory.keeps if memory.name == "rf" and memory.may_bypass else memory.may_bypass)
     ]
-    for tiles in itertools.product(*(chains(bound, len(slots)) for bound in bounds.values())):
+    sizes = [size for _, size in slots]
+    for tiles in itertools.product(*(chains(bound, sizes) for bound in bounds.values())):
         loops: dict[str, list[Loop]] = {name: [] for name, _ in slots}
         spread = {name: 1 for name, _ in slots}
         for (dim, bound), chain in zip(bounds.items(), tiles, strict=True):
