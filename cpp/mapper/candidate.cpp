@@ -180,16 +180,11 @@ void Judge::forget_verdicts() {
   evaluated_ = pruned_ = 0;
 }
 
-void Judge::merge_into(Outcome& outcome, Score& outcome_score) const {
-  outcome.evaluated += evaluated_;
-  outcome.pruned += pruned_;
-  for (const Point& point : front_) {
-    if (improves(outcome.pareto, point.energy, point.cycles)) add_to_front(outcome.pareto, point);
-  }
-  if (best_ && (!outcome.best || best_score_ < outcome_score)) {
-    outcome.best = best_;
-    outcome_score = best_score_;
-  }
+void Judge::report(Outcome& outcome) const {
+  outcome.evaluated = evaluated_;
+  outcome.pruned = pruned_;
+  outcome.pareto = front_;
+  outcome.best = best_;
 }
 
 namespace {

@@ -70,17 +70,16 @@ class Judge {
   [[nodiscard]] bool spread_fits(const Candidate& candidate) const;
   [[nodiscard]] mapping::Mapping to_mapping(const Candidate& candidate) const;
 
-  /// Let go of the tables, which are large: this judge will judge no more.
-  void rest() { tables_.reset(); }
+  /// Of the best candidate judged; infinite if none fits.
+  [[nodiscard]] const Score& best_score() const { return best_score_; }
 
   /// Forget every candidate judged; only the tables remain.
   void forget_verdicts();
   [[nodiscard]] std::uint64_t evaluated() const { return evaluated_; }
   [[nodiscard]] std::uint64_t pruned() const { return pruned_; }
 
-  /// Add what this judge saw to an outcome; starts are merged in order, so that ties go to the
-  /// earlier one.
-  void merge_into(Outcome& outcome, Score& outcome_score) const;
+  /// Enter what this judge saw into an outcome.
+  void report(Outcome& outcome) const;
 
   /// Which memory is too small for a candidate, if one is.
   [[nodiscard]] std::optional<cost::Misfit> misfit(const Candidate& candidate) const;

@@ -35,6 +35,7 @@ struct Effort {
   std::uint64_t exhaustive_limit = 20000;  ///< mapspaces of at most so many points are enumerated
   int starts = 12;
   int proposals = 1500;  ///< per start
+  std::uint64_t proof = 0;  ///< mappings that may be costed to prove the best of large mapspaces
 };
 
 /// One layer to be mapped. All refer to the same architecture.

@@ -1,0 +1,636 @@
+#include "mapper/frontier.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <set>
+
+namespace dnnaccel::mapper {
+
+namespace {
+
+constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
+constexpr double kInfinite = std::numeric_limits<double>::infinity();
+constexpr int kInputs = problem::index(problem::Role::inputs);
+constexpr int kOutputs = problem::index(problem::Role::outputs);
+
+void scale(double& part, double by) {
+  // What is gained by having more instances begin anew is not lost again.
+  if (part > 0) part *= by;
+}
+
+}  // namespace
+
+double Frontier::Outside::of(const Pending& nest) const {
+  double sum = constant + nest.settled + drains * nest.drains;
+  for (int i = 0; i < Pending::kParts; ++i) {
+    const double part = nest.parts[at(i)];
+    sum += part > 0 ? part * weights[at(i)] : part;
+  }
+  return sum;
+}
+
+Frontier::Frontier(const problem::Problem& problem, const arch::Architecture& architecture,
+                   const std::vector<DimGraph>& graphs, const Relaxation& relaxation)
+    : problem_(problem), architecture_(architecture), graphs_(graphs), relaxation_(relaxation) {
+  const int levels = architecture.size();
+  for (int d = 0; d < problem.dims(); ++d) {
+    std::uint64_t most = 1;
+    for (const auto& nodes : graphs[at(d)].nodes) most = std::max<std::uint64_t>(most, nodes.size());
+    radix_[at(d)] = most;
+  }
+  layers_.resize(at(levels) + 1);
+  arrays_.resize(at(levels));
+  reversed_.resize(at(levels));
+  for (int level = 0; level < levels; ++level) {
+    if (architecture.array(level) != nullptr) plan_array(level);
+    reversed_[at(level)].resize(at(problem.dims()));
+    for (int d = 0; d < problem.dims(); ++d) {
+      auto& back = reversed_[at(level)][at(d)];
+      back.resize(graphs[at(d)].nodes[at(level)].size());
+      const auto& edges = graphs[at(d)].edges[at(level)];
+      for (std::size_t n = 0; n < edges.size(); ++n) {
+        for (std::size_t e = 0; e < edges[n].size(); ++e) {
+          back[at(edges[n][e].to)].emplace_back(static_cast<std::uint16_t>(n), static_cast<std::uint16_t>(e));
+        }
+      }
+    }
+  }
+}
+
+std::uint64_t Frontier::key(const Tiles& nodes) const {
+  std::uint64_t key = 0;
+  for (int d = problem_.dims() - 1; d >= 0; --d) key = key * radix_[at(d)] + nodes[at(d)];
+  return key;
+}
+
+Tiles Frontier::values(int level, const Tiles& nodes) const {
+  Tiles out{};
+  for (int d = 0; d < problem_.dims(); ++d) {
+    out[at(d)] = static_cast<std::uint16_t>(graphs_[at(d)].nodes[at(level)][nodes[at(d)]].value);
+  }
+  return out;
+}
+
+/// All ways to spread the dims over an array that fit its axes; of those that differ only in what
+/// runs along which axis, the first.
+void Frontier::plan_array(int level) {
+  ArrayPlan& plan = arrays_[at(level)];
+  const arch::Array& array = *architecture_.array(level);
+  const int dims = problem_.dims();
+  plan.factors.resize(at(dims));
+  std::vector<std::set<std::array<std::int64_t, 3>>> splits(at(dims));  // factor, rows, columns
+  for (int d = 0; d < dims; ++d) {
+    const auto& edges = graphs_[at(d)].edges[at(level)];
+    for (const auto& from : edges) {
+      for (const ChainEdge& edge : from) splits[at(d)].insert({edge.factor, edge.rows, edge.columns});
+    }
+    for (const auto& split : splits[at(d)]) {
+      if (plan.factors[at(d)].empty() || plan.factors[at(d)].back() != split[0]) {
+        plan.factors[at(d)].push_back(split[0]);
+      }
+    }
+  }
+  std::set<std::array<std::uint16_t, problem::kMaxDims>> seen;
+  struct Partial {
+    Spread spread;
+    std::array<std::array<std::int64_t, 2>, problem::kMaxDims> axes{};
+  };
+  Partial partial;
+  const auto choose = [&](auto& self, int d, std::int64_t rows, std::int64_t columns) -> void {
+    if (d == dims) {
+      if (!seen.insert(partial.spread.factor).second) return;
+      partial.spread.axes = partial.axes;
+      plan.spreads.push_back(partial.spread);
+      return;
+    }
+    for (const auto& [factor, down, across] : splits[at(d)]) {
+      if (rows * down > array.rows || columns * across > array.columns) continue;
+      const auto& factors = plan.factors[at(d)];
+      partial.spread.factor[at(d)] = static_cast<std::uint16_t>(
+          std::lower_bound(factors.begin(), factors.end(), factor) - factors.begin());
+      partial.axes[at(d)] = {down, across};
+      self(self, d + 1, rows * down, columns * across);
+    }
+  };
+  choose(choose, 0, 1, 1);
+}
+
+/// The number of the edge with which a dim takes part in a spread, or -1.
+int Frontier::edge_of(int level, const Spread& spread, int dim, std::uint16_t node) const {
+  const auto& edges = graphs_[at(dim)].edges[at(level)][node];
+  for (std::size_t e = 0; e < edges.size(); ++e) {
+    if (edges[e].rows == spread.axes[at(dim)][0] && edges[e].columns == spread.axes[at(dim)][1]) {
+      return static_cast<int>(e);
+    }
+  }
+  return -1;
+}
+
+/// For every combination of tiles at a level, a bound of what the memories outside it cost.
+void Frontier::plan_outside(std::size_t most) {
+  const int levels = architecture_.size();
+  const int dims = problem_.dims();
+  for (int level = 0; level <= levels; ++level) {
+    Layer& layer = layers_[at(level)];
+    std::uint64_t size = 1;
+    for (int d = 0; d < dims; ++d) {
+      layer.strides[at(d)] = size;
+      size *= graphs_[at(d)].nodes[at(level)].size();
+      if (size > most) return;
+    }
+    if (level == 0) {
+      layer.outside.assign(size, 0);
+      continue;
+    }
+    // What the level outside adds for each of its states, then the least along each dim.
+    const Layer& above = layers_[at(level) - 1];
+    std::vector<double> costs = above.outside;
+    Tiles nodes{};
+    std::vector<std::uint64_t> sizes(at(dims));
+    for (int d = 0; d < dims; ++d) sizes[at(d)] = graphs_[at(d)].nodes[at(level) - 1].size();
+    for (std::size_t i = 0; i < costs.size(); ++i) {
+      const Tiles tiles = values(level - 1, nodes);
+      if (costs[i] < kInfinite) {
+        if (!relaxation_.fits(level - 1, tiles)) {
+          costs[i] = kInfinite;
+        } else {
+          Pending entering;
+          relaxation_.enter_outside(level - 1, tiles, entering);
+          costs[i] += std::max(0.0, relaxation_.left(tiles, entering));
+        }
+      }
+      for (int d = 0; d < dims; ++d) {
+        if (++nodes[at(d)] < sizes[at(d)]) break;
+        nodes[at(d)] = 0;
+      }
+    }
+    std::uint64_t inner = 1;
+    for (int d = 0; d < dims; ++d) {
+      const auto& edges = graphs_[at(d)].edges[at(level) - 1];
+      const std::uint64_t from_size = sizes[at(d)];
+      const std::uint64_t to_size = edges.size();
+      const std::uint64_t outer = costs.size() / (inner * from_size);
+      bool same = from_size == to_size;
+      for (std::size_t n = 0; same && n < edges.size(); ++n) {
+        same = edges[n].size() == 1 && edges[n].front().to == static_cast<int>(n);
+      }
+      if (!same) {
+        std::vector<double> least(inner * to_size * outer, kInfinite);
+        for (std::uint64_t o = 0; o < outer; ++o) {
+          for (std::uint64_t n = 0; n < to_size; ++n) {
+            double* into = &least[(o * to_size + n) * inner];
+            for (const ChainEdge& edge : edges[n]) {
+              const double* costs_there = &costs[(o * from_size + at(edge.to)) * inner];
+              for (std::uint64_t i = 0; i < inner; ++i) into[i] = std::min(into[i], costs_there[i]);
+            }
+          }
+        }
+        costs = std::move(least);
+      }
+      inner *= to_size;
+    }
+    layer.outside = std::move(costs);
+  }
+}
+
+double Frontier::outside(int level, const Tiles& nodes) const {
+  const Layer& layer = layers_[at(level)];
+  if (layer.outside.empty()) return 0;
+  std::uint64_t place = 0;
+  for (int d = 0; d < problem_.dims(); ++d) place += layer.strides[at(d)] * nodes[at(d)];
+  return layer.outside[place];
+}
+
+std::uint32_t Frontier::state_of(Layer& layer, std::uint64_t key, const Tiles& nodes) {
+  std::uint32_t number = layer.numbers.find(key);
+  if (number == base::NumberMap::kNone) {
+    number = static_cast<std::uint32_t>(layer.states.size());
+    layer.numbers.insert(key, number);
+    layer.states.push_back({.nodes = nodes});
+  }
+  return number;
+}
+
+/// Whether a nest costs no more than another in the same state, whatever stands outside.
+bool Frontier::beats(const Pending& nest, const Pending& other) {
+  if ((nest.open & ~other.open) != 0 || (nest.fixed & ~other.fixed) != 0) return false;
+  if (nest.drains < other.drains) return false;
+  double worse = nest.settled - other.settled;
+  for (int i = 0; i < Pending::kParts; ++i) {
+    worse += std::max(0.0, nest.parts[at(i)] - other.parts[at(i)]);
+  }
+  return worse <= 0;
+}
+
+void Frontier::insert(std::vector<Pending>& nests, const Pending& nest) {
+  for (const Pending& there : nests) {
+    if (beats(there, nest)) return;
+  }
+  std::erase_if(nests, [&](const Pending& there) { return beats(nest, there); });
+  nests.push_back(nest);
+}
+
+std::vector<int> Frontier::dims_at(int level, int first) const {
+  std::vector<int> dims;
+  for (int d = 0; d < problem_.dims(); ++d) {
+    const auto& edges = graphs_[at(d)].edges[at(level)];
+    const bool loops = std::any_of(edges.begin(), edges.end(), [](const auto& from) {
+      return from.size() > 1 || from.front().factor > 1;
+    });
+    if (loops || graphs_[at(d)].nodes[at(level)].size() != edges.size()) dims.push_back(d);
+  }
+  const auto slide = std::find(dims.begin(), dims.end(), first);
+  if (slide != dims.end()) std::rotate(dims.begin(), slide, slide + 1);
+  return dims;
+}
+
+/// Take a loop into a level's nest; loops of one trip change nothing.
+void Frontier::take_loop(const OrderClass& order, int dim, const Tiles& tiles, std::uint16_t from,
+                         std::uint16_t to, Passing& passing) const {
+  const bool innermost = (relaxation_.absent(order.role) >> dim & 1U) != 0;
+  const double spared = relaxation_.spared(dim, from, to);
+  Pending& nest = passing.nest;
+  for (int role = 0; role < problem::kRoles; ++role) {
+    if (role == kInputs && order.slide.dim == dim) {
+      const double once = relaxation_.words().slid(order.slide, tiles, to, false);
+      const double apart = relaxation_.words().slid(order.slide, tiles, to, true);
+      double& sent = nest.parts[Pending::kInputs];
+      double& delivered = nest.parts[Pending::kDelivered];
+      passing.extra = sent * (apart - once);
+      sent *= once;
+      if ((nest.fixed >> dim & 1U) == 0) {
+        passing.extra += delivered * (apart - once);
+        delivered *= once;
+      }
+      passing.outside = static_cast<std::uint8_t>(passing.outside | 1U << role);
+      continue;
+    }
+    if (!innermost || (relaxation_.absent(role) >> dim & 1U) == 0) {
+      passing.outside = static_cast<std::uint8_t>(passing.outside | 1U << role);
+      continue;
+    }
+    scale(nest.parts[at(role)], spared);
+    if (role == kInputs) {
+      scale(nest.parts[Pending::kDelivered], spared);
+      passing.extra *= spared;
+    }
+    if (role == kOutputs && (nest.open >> role & 1U) != 0) nest.drains *= spared;
+  }
+  passing.plain = passing.plain || (relaxation_.plain_inputs() >> dim & 1U) != 0;
+}
+
+/// Settle what loops further out than the innermost ones move.
+Pending Frontier::arrive(const Passing& passing) {
+  Pending nest = passing.nest;
+  for (int role = 0; role < problem::kRoles; ++role) {
+    if ((passing.outside >> role & 1U) == 0) continue;
+    nest.settled += nest.parts[at(role)];
+    nest.parts[at(role)] = 0;
+    if (role == kInputs) {
+      nest.settled += nest.parts[Pending::kDelivered];
+      nest.parts[Pending::kDelivered] = 0;
+      if (passing.plain) nest.settled += passing.extra;
+    }
+    nest.open = static_cast<std::uint8_t>(nest.open & ~(1U << role));
+  }
+  return nest;
+}
+
+/// Take all loops of a memory into all nests inside it, dim after dim, the innermost being of one
+/// class.
+void Frontier::pass_class(int level, const OrderClass& order, Layer& out) const {
+  const std::vector<int> dims = dims_at(level, order.slide.dim);
+  if (order.slide.dim >= 0 && (dims.empty() || dims.front() != order.slide.dim)) return;
+  struct Stage {
+    base::NumberMap numbers;
+    std::vector<PassingState> states;
+  };
+  Stage stage;
+  for (const State& state : layers_[at(level) + 1].states) {
+    if (state.nests.empty()) continue;
+    PassingState start{.nodes = state.nodes, .tiles = state.values};
+    for (const Pending& nest : state.nests) start.nests.push_back({.nest = nest});
+    stage.states.push_back(std::move(start));
+  }
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    const int d = dims[i];
+    const DimGraph& graph = graphs_[at(d)];
+    Stage next;
+    for (const PassingState& state : stage.states) {
+      for (const ChainEdge& edge : graph.edges[at(level)][state.nodes[at(d)]]) {
+        if (order.slide.dim == d && edge.factor == 1) continue;
+        const std::uint16_t from = state.tiles[at(d)];
+        const auto to = static_cast<std::uint16_t>(graph.nodes[at(level)][at(edge.to)].value);
+        Tiles nodes = state.nodes;
+        nodes[at(d)] = static_cast<std::uint16_t>(edge.to);
+        const std::uint64_t where = key(nodes);
+        std::uint32_t number = next.numbers.find(where);
+        if (number == base::NumberMap::kNone) {
+          number = static_cast<std::uint32_t>(next.states.size());
+          next.numbers.insert(where, number);
+          PassingState added{.nodes = nodes, .tiles = state.tiles};
+          added.tiles[at(d)] = to;
+          next.states.push_back(std::move(added));
+        }
+        std::vector<Passing>& nests = next.states[number].nests;
+        for (const Passing& passing : state.nests) {
+          Passing longer = passing;
+          if (edge.factor > 1) take_loop(order, d, state.tiles, from, to, longer);
+          const auto better = [](const Passing& a, const Passing& b) {
+            return a.outside == b.outside && a.plain == b.plain && a.extra <= b.extra &&
+                   beats(a.nest, b.nest);
+          };
+          if (std::any_of(nests.begin(), nests.end(),
+                          [&](const Passing& there) { return better(there, longer); })) {
+            continue;
+          }
+          std::erase_if(nests, [&](const Passing& there) { return better(longer, there); });
+          nests.push_back(longer);
+        }
+      }
+    }
+    stage = std::move(next);
+  }
+  for (const PassingState& state : stage.states) {
+    std::vector<Pending>& nests = out.states[state_of(out, key(state.nodes), state.nodes)].nests;
+    for (const Passing& passing : state.nests) insert(nests, arrive(passing));
+  }
+}
+
+bool Frontier::pass_memory(int level, double limit, std::size_t most, const std::atomic<bool>& stop) {
+  Layer& layer = layers_[at(level)];
+  const Layer& inside = layers_[at(level) + 1];
+  if (dims_at(level, -1).empty()) {
+    for (const State& state : inside.states) {
+      layer.states[state_of(layer, key(state.nodes), state.nodes)].nests = state.nests;
+    }
+  } else {
+    for (const OrderClass& order : relaxation_.classes()) {
+      if (stop.load(std::memory_order_relaxed)) return false;
+      pass_class(level, order, layer);
+      if (layer.states.size() > most) return false;
+    }
+  }
+  for (State& state : layer.states) {
+    state.values = values(level, state.nodes);
+    std::vector<Pending> nests;
+    nests.swap(state.nests);
+    if (!relaxation_.fits(level, state.values)) continue;
+    const double above = outside(level, state.nodes) + relaxation_.constant();
+    for (Pending& nest : nests) {
+      relaxation_.enter_memory(level, state.values, nest);
+      if (relaxation_.left(state.values, nest) + above <= limit) insert(state.nests, nest);
+    }
+  }
+  return true;
+}
+
+bool Frontier::pass_array(int level, double limit, std::size_t most, const std::atomic<bool>& stop) {
+  Layer& layer = layers_[at(level)];
+  const Layer& inside = layers_[at(level) + 1];
+  const ArrayPlan& plan = arrays_[at(level)];
+  for (std::uint32_t from = 0; from < inside.states.size(); ++from) {
+    const State& state = inside.states[from];
+    if (state.nests.empty()) continue;
+    if (stop.load(std::memory_order_relaxed) || layer.links.size() > 16 * most) return false;
+    for (std::uint32_t s = 0; s < plan.spreads.size(); ++s) {
+      Tiles nodes{};
+      bool possible = true;
+      for (int d = 0; d < problem_.dims() && possible; ++d) {
+        const int edge = edge_of(level, plan.spreads[s], d, state.nodes[at(d)]);
+        possible = edge >= 0;
+        if (possible) {
+          nodes[at(d)] = static_cast<std::uint16_t>(
+              graphs_[at(d)].edges[at(level)][state.nodes[at(d)]][at(edge)].to);
+        }
+      }
+      if (!possible) continue;
+      const double above = outside(level, nodes) + relaxation_.constant();
+      if (above > limit) continue;
+      const Tiles tiles = values(level, nodes);
+      std::uint32_t to = base::NumberMap::kNone;
+      for (const Pending& nest : state.nests) {
+        Pending crossed = nest;
+        relaxation_.cross_array(level, state.values, tiles, crossed);
+        if (relaxation_.left(tiles, crossed) + above > limit) continue;
+        if (to == base::NumberMap::kNone) {
+          to = state_of(layer, key(nodes), nodes);
+          layer.states[to].values = tiles;
+          layer.links.push_back({to, from, s});
+        }
+        insert(layer.states[to].nests, crossed);
+      }
+    }
+  }
+  std::stable_sort(layer.links.begin(), layer.links.end(),
+                   [](const Link& a, const Link& b) { return a.to < b.to; });
+  return layer.states.size() <= most;
+}
+
+bool Frontier::build(double limit, std::size_t most, const std::atomic<bool>& stop) {
+  const int levels = architecture_.size();
+  least_ = kInfinite;
+  plan_outside(most);
+  Layer& innermost = layers_.back();
+  Tiles start{};
+  innermost.states.push_back({.nodes = start, .values = values(levels, start), .nests = {Pending{}}});
+  innermost.numbers.insert(key(start), 0);
+  for (int level = levels - 1; level >= 0; --level) {
+    const bool whole = architecture_.array(level) != nullptr ? pass_array(level, limit, most, stop)
+                                                             : pass_memory(level, limit, most, stop);
+    if (!whole) return false;
+  }
+  for (const State& state : layers_.front().states) {
+    for (const Pending& nest : state.nests) {
+      least_ = std::min(least_, nest.total() + relaxation_.constant());
+    }
+  }
+  return true;
+}
+
+bool Frontier::visit(const std::function<double()>& limit, const Visitor& visitor) const {
+  Walk walk{.limit = limit, .visitor = visitor, .path = {}};
+  walk.path.levels.resize(at(architecture_.size()));
+  for (std::uint32_t s = 0; s < layers_.front().states.size(); ++s) {
+    Outside all{.constant = relaxation_.constant()};
+    if (!this->walk(0, s, all, walk)) return false;
+  }
+  return true;
+}
+
+/// Go through a level, from the state at it to all states inside that may belong to a mapping
+/// within the limit.
+bool Frontier::walk(int level, std::uint32_t state, const Outside& outside, Walk& walk) const {
+  if (level == architecture_.size()) {
+    walk.path.bound = outside.of(Pending{});
+    return walk.path.bound > walk.limit() || walk.visitor(walk.path);
+  }
+  std::vector<Way> ways;
+  if (architecture_.array(level) != nullptr) {
+    ways_through_array(level, state, outside, walk.limit(), ways);
+  } else {
+    ways_through_memory(level, state, outside, walk.limit(), ways);
+  }
+  std::stable_sort(ways.begin(), ways.end(), [](const Way& a, const Way& b) { return a.least < b.least; });
+  for (const Way& way : ways) {
+    if (way.least > walk.limit()) break;
+    walk.path.levels[at(level)] = way.level;
+    if (!this->walk(level + 1, way.from, way.outside, walk)) return false;
+  }
+  return true;
+}
+
+void Frontier::ways_through_array(int level, std::uint32_t state, const Outside& outside,
+                                  double limit, std::vector<Way>& ways) const {
+  const Layer& layer = layers_[at(level)];
+  const Layer& inside = layers_[at(level) + 1];
+  const State& here = layer.states[state];
+  auto link = std::lower_bound(layer.links.begin(), layer.links.end(), state,
+                               [](const Link& l, std::uint32_t to) { return l.to < to; });
+  for (; link != layer.links.end() && link->to == state; ++link) {
+    const State& from = inside.states[link->from];
+    std::uint32_t seen = 0;  // sets of open roles
+    for (const Pending& nest : from.nests) {
+      if ((seen >> nest.open & 1U) != 0) continue;
+      seen |= 1U << nest.open;
+      // The crossing is linear in what is pending: its weights are read off one part at a time.
+      Way way{.from = link->from};
+      const auto crossed = [&](int part) {
+        Pending probe{.open = nest.open};
+        if (part >= 0 && part < Pending::kParts) probe.parts[at(part)] = 1;
+        if (part == Pending::kParts) probe.drains = 1;
+        relaxation_.cross_array(level, from.values, here.values, probe);
+        double sum = probe.settled + outside.drains * probe.drains;
+        for (int i = 0; i < Pending::kParts; ++i) sum += outside.weights[at(i)] * probe.parts[at(i)];
+        return sum;
+      };
+      const double nothing = crossed(-1);
+      way.outside.constant = outside.constant + nothing;
+      for (int i = 0; i < Pending::kParts; ++i) way.outside.weights[at(i)] = crossed(i) - nothing;
+      way.outside.drains = crossed(Pending::kParts) - nothing;
+      way.least = kInfinite;
+      for (const Pending& other : from.nests) {
+        if (other.open == nest.open) way.least = std::min(way.least, way.outside.of(other));
+      }
+      if (way.least > limit) continue;
+      way.level.nodes = from.nodes;
+      for (int d = 0; d < problem_.dims(); ++d) {
+        way.level.edges[at(d)] = static_cast<std::uint16_t>(
+            edge_of(level, arrays_[at(level)].spreads[link->spread], d, from.nodes[at(d)]));
+      }
+      ways.push_back(way);
+    }
+  }
+}
+
+void Frontier::ways_through_memory(int level, std::uint32_t state, const Outside& outside,
+                                   double limit, std::vector<Way>& ways) const {
+  const State& here = layers_[at(level)].states[state];
+  const Layer& inside = layers_[at(level) + 1];
+  Pending entering;
+  relaxation_.enter_memory(level, here.values, entering);
+  Outside stored = outside;
+  for (int i = 0; i < Pending::kParts; ++i) {
+    stored.constant += outside.weights[at(i)] * entering.parts[at(i)];
+  }
+  if ((relaxation_.keeps(level) >> kOutputs & 1U) != 0) {
+    stored.constant += outside.drains * entering.drains;
+    stored.drains = 0;
+  }
+  const std::vector<int> dims = dims_at(level, -1);
+  Path::Level through{.nodes = here.nodes, .edges = {}, .order = {}};
+  const auto arrive_at = [&](std::uint32_t from) {
+    const State& start = inside.states[from];
+    if (start.nests.empty()) return;
+    for (const OrderClass& order : relaxation_.classes()) {
+      // The weights of the loops are read off a nest with one of everything.
+      Passing probe;
+      probe.nest.parts.fill(1);
+      probe.nest.drains = 1;
+      probe.nest.open = problem::kAllRoles;
+      bool slides = order.slide.dim < 0;
+      const std::vector<int> ordered = dims_at(level, order.slide.dim);
+      double extra_sent = 0;
+      double extra_delivered = 0;
+      double delivered_moving = 1;
+      for (int d : ordered) {
+        const ChainEdge& edge = graphs_[at(d)].edges[at(level)][start.nodes[at(d)]][through.edges[at(d)]];
+        if (edge.factor == 1) continue;
+        const std::uint16_t to = here.values[at(d)];
+        if (d == order.slide.dim) {
+          slides = true;
+          const double once = relaxation_.words().slid(order.slide, start.values, to, false);
+          const double apart = relaxation_.words().slid(order.slide, start.values, to, true);
+          extra_sent = extra_delivered = apart - once;
+          delivered_moving = once;
+          probe.nest.parts[Pending::kInputs] *= once;
+          probe.outside = static_cast<std::uint8_t>(probe.outside | 1U << kInputs);
+          // The rest of what the loop does, without the slide.
+          Passing rest = probe;
+          take_loop({.role = order.role, .slide = {}}, d, start.values, start.values[at(d)], to, rest);
+          rest.nest.parts[Pending::kInputs] = probe.nest.parts[Pending::kInputs];
+          rest.nest.parts[Pending::kDelivered] = probe.nest.parts[Pending::kDelivered];
+          probe = rest;
+          continue;
+        }
+        const double before = probe.nest.parts[Pending::kInputs];
+        take_loop({.role = order.role, .slide = {}}, d, start.values, start.values[at(d)], to, probe);
+        const double spared = before > 0 ? probe.nest.parts[Pending::kInputs] / before : 1;
+        extra_sent *= spared;
+        extra_delivered *= spared;
+      }
+      if (!slides) continue;
+      Way way{.from = from, .outside = stored, .level = through};
+      way.level.order = order;
+      const auto weight = [&](int part, int role) {
+        const double base = probe.nest.parts[at(part)];
+        return base * ((probe.outside >> role & 1U) != 0 ? 1 : stored.weights[at(part)]);
+      };
+      way.outside.weights[Pending::kInputs] =
+          weight(Pending::kInputs, kInputs) + (probe.plain ? extra_sent : 0);
+      way.outside.weights[Pending::kWeights] = weight(Pending::kWeights, 1);
+      way.outside.weights[Pending::kOutputs] = weight(Pending::kOutputs, kOutputs);
+      way.outside.drains = stored.drains * probe.nest.drains;
+      const double still = weight(Pending::kDelivered, kInputs);
+      const double moving = still * delivered_moving + (probe.plain ? extra_delivered : 0);
+      // Nests whose delivered inputs cannot slide weigh otherwise.
+      for (const bool fixed : {false, true}) {
+        if (fixed && order.slide.dim < 0) break;
+        way.outside.weights[Pending::kDelivered] = fixed ? still : moving;
+        way.least = kInfinite;
+        for (const Pending& nest : start.nests) {
+          const bool is_fixed = order.slide.dim >= 0 && (nest.fixed >> order.slide.dim & 1U) != 0;
+          if (is_fixed == fixed) way.least = std::min(way.least, way.outside.of(nest));
+        }
+        if (way.least <= limit) ways.push_back(way);
+      }
+    }
+  };
+  if (dims.empty()) {
+    const std::uint32_t from = inside.numbers.find(key(here.nodes));
+    Way way{.from = from, .outside = stored, .level = through};
+    way.least = kInfinite;
+    for (const Pending& nest : inside.states[from].nests) {
+      way.least = std::min(way.least, way.outside.of(nest));
+    }
+    if (way.least <= limit) ways.push_back(way);
+    return;
+  }
+  const auto choose = [&](auto& self, std::size_t i) -> void {
+    if (i == dims.size()) {
+      const std::uint32_t from = inside.numbers.find(key(through.nodes));
+      if (from != base::NumberMap::kNone) arrive_at(from);
+      return;
+    }
+    const int d = dims[i];
+    for (const auto& [node, edge] : reversed_[at(level)][at(d)][here.nodes[at(d)]]) {
+      through.nodes[at(d)] = node;
+      through.edges[at(d)] = edge;
+      self(self, i + 1);
+    }
+  };
+  choose(choose, 0);
+}
+
+}  // namespace dnnaccel::mapper

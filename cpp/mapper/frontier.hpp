@@ -1,0 +1,150 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <vector>
+
+#include "base/number_map.hpp"
+#include "mapper/relaxation.hpp"
+
+namespace dnnaccel::mapper {
+
+/// A path through the dims' graphs: the chains of a mapping, and which loops are innermost where.
+struct Path {
+  struct Level {
+    Tiles nodes{};  ///< of the graphs, inside the level
+    std::array<std::uint16_t, problem::kMaxDims> edges{};  ///< that the level takes from them
+    OrderClass order;                                      ///< of a memory
+  };
+  std::vector<Level> levels;
+  double bound = 0;  ///< of the energy, whatever the order of the other loops
+};
+
+/// The least relaxed energies of all nests, by dynamic programming from the inside out.
+///
+/// At each level there is a state for every combination of tiles, and of the nests inside it only
+/// those are kept that no other beats whatever stands outside: settled and pending energy,
+/// compared part by part. A nest is dropped, too, if what must come on top exceeds `limit`.
+class Frontier {
+ public:
+  Frontier(const problem::Problem& problem, const arch::Architecture& architecture,
+           const std::vector<DimGraph>& graphs, const Relaxation& relaxation);
+
+  /// Build all levels; false if there are more than `most` states at some level, or it was stopped.
+  bool build(double limit, std::size_t most, const std::atomic<bool>& stop);
+
+  /// The least relaxed energy of all mappings; infinite if it is above the limit.
+  [[nodiscard]] double least() const { return least_; }
+
+  using Visitor = std::function<bool(const Path&)>;
+
+  /// Visit the path of every mapping whose relaxed energy is at most `limit()`, which may shrink
+  /// meanwhile, the lowest first as far as a search in depth finds them. `visitor` returns whether
+  /// to go on; returns whether all were visited.
+  bool visit(const std::function<double()>& limit, const Visitor& visitor) const;
+
+ private:
+  struct State {
+    Tiles nodes{};   ///< of the graphs, at the level
+    Tiles values{};  ///< their tiles
+    std::vector<Pending> nests;
+  };
+
+  /// From which state, by which spread, a state outside an array is reached.
+  struct Link {
+    std::uint32_t to = 0;
+    std::uint32_t from = 0;
+    std::uint32_t spread = 0;
+  };
+
+  /// All states at a level.
+  struct Layer {
+    base::NumberMap numbers;
+    std::vector<State> states;
+    std::vector<double> outside;  ///< by combination of nodes: least cost of the memories outside
+    std::array<std::uint64_t, problem::kMaxDims> strides{};
+    std::vector<Link> links;  ///< of an array, by state outside
+  };
+
+  /// One way to spread all dims over an array.
+  struct Spread {
+    std::array<std::uint16_t, problem::kMaxDims> factor{};  ///< number among the dim's
+    /// Along rows and columns.
+    std::array<std::array<std::int64_t, 2>, problem::kMaxDims> axes{};
+  };
+
+  struct ArrayPlan {
+    std::vector<std::vector<std::int64_t>> factors;  ///< by dim
+    std::vector<Spread> spreads;
+  };
+
+  /// Energy of a whole mapping as a function of the nest inside some level.
+  struct Outside {
+    double constant = 0;
+    std::array<double, Pending::kParts> weights{1, 1, 1, 1};
+    double drains = 0;  ///< weight of Pending::drains
+    [[nodiscard]] double of(const Pending& nest) const;
+  };
+
+  /// One step of a walk from the outside in.
+  struct Way {
+    double least = 0;
+    std::uint32_t from = 0;
+    Outside outside;
+    Path::Level level;
+  };
+
+  struct Walk {
+    const std::function<double()>& limit;
+    const Visitor& visitor;
+    Path path;
+  };
+
+  /// A nest on its way through the loops of a level.
+  struct Passing {
+    Pending nest;
+    double extra = 0;           ///< settles too if a loop moves the inputs along another axis
+    std::uint8_t outside = 0;   ///< roles that a loop outside the innermost ones stands between
+    bool plain = false;         ///< such a loop has been seen
+  };
+  struct PassingState {
+    Tiles nodes{};  ///< at the level for dims whose loop is taken in, inside it for others
+    Tiles tiles{};
+    std::vector<Passing> nests;
+  };
+
+  void plan_outside(std::size_t most);
+  void plan_array(int level);
+  [[nodiscard]] int edge_of(int level, const Spread& spread, int dim, std::uint16_t node) const;
+  [[nodiscard]] double outside(int level, const Tiles& nodes) const;
+  [[nodiscard]] Tiles values(int level, const Tiles& nodes) const;
+  [[nodiscard]] std::uint64_t key(const Tiles& nodes) const;
+  [[nodiscard]] std::vector<int> dims_at(int level, int first) const;
+  static bool beats(const Pending& nest, const Pending& other);
+  static void insert(std::vector<Pending>& nests, const Pending& nest);
+  static std::uint32_t state_of(Layer& layer, std::uint64_t key, const Tiles& nodes);
+  bool pass_array(int level, double limit, std::size_t most, const std::atomic<bool>& stop);
+  void pass_class(int level, const OrderClass& order, Layer& out) const;
+  bool pass_memory(int level, double limit, std::size_t most, const std::atomic<bool>& stop);
+  void take_loop(const OrderClass& order, int dim, const Tiles& tiles, std::uint16_t from,
+                 std::uint16_t to, Passing& passing) const;
+  static Pending arrive(const Passing& passing);
+  bool walk(int level, std::uint32_t state, const Outside& outside, Walk& walk) const;
+  void ways_through_array(int level, std::uint32_t state, const Outside& outside, double limit,
+                          std::vector<Way>& ways) const;
+  void ways_through_memory(int level, std::uint32_t state, const Outside& outside, double limit,
+                           std::vector<Way>& ways) const;
+
+  const problem::Problem& problem_;
+  const arch::Architecture& architecture_;
+  const std::vector<DimGraph>& graphs_;
+  const Relaxation& relaxation_;
+  std::vector<Layer> layers_;
+  std::vector<ArrayPlan> arrays_;  ///< by level
+  /// reversed[level][dim][node]: (node inside, edge) pairs that lead to it.
+  std::vector<std::vector<std::vector<std::vector<std::pair<std::uint16_t, std::uint16_t>>>>> reversed_;
+  std::array<std::uint64_t, problem::kMaxDims> radix_{};
+  double least_ = 0;
+};
+
+}  // namespace dnnaccel::mapper

@@ -1,0 +1,199 @@
+#include "mapper/prove.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+
+#include "mapper/frontier.hpp"
+
+namespace dnnaccel::mapper {
+
+namespace {
+
+constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
+constexpr double kInfinite = std::numeric_limits<double>::infinity();
+constexpr std::size_t kMostStates = 1U << 21;
+constexpr int kMostOptions = 8;
+// Sums in another order differ in their last digits; two energies this close are equal.
+constexpr double kRounding = 1e-12;
+
+class Prover {
+ public:
+  Prover(const problem::Problem& problem, const arch::Architecture& architecture,
+         const mapping::Layout& layout, const cost::Sparsity& sparsity, Judge& judge,
+         std::uint64_t mappings, const std::atomic<bool>& stop)
+      : problem_(problem),
+        architecture_(architecture),
+        layout_(layout),
+        sparsity_(sparsity),
+        judge_(judge),
+        left_(mappings),
+        stop_(stop) {
+    for (int d = 0; d < problem.dims(); ++d) {
+      graphs_.push_back(chain_graph(problem, architecture, layout, d));
+    }
+    for (int s = 0; s < static_cast<int>(layout.slots().size()); ++s) {
+      if (!layout.slots()[at(s)].spatial) temporal_.push_back(s);
+    }
+  }
+
+  Proof run() {
+    Proof proof{.whole = true, .bound = kInfinite};
+    for (const DimGraph& graph : graphs_) {
+      if (graph.nodes.front().empty()) return proof;
+    }
+    const std::size_t options = layout_.options().size();
+    if (options > kMostOptions) return {};
+    const TileWords words(problem_, graphs_);
+    for (std::uint32_t i = 0; i < 1U << options; ++i) {
+      // All that may be kept first: usually the best, and then the limit for the others.
+      kept_ = ~i & ((1U << options) - 1);
+      const Relaxation relaxation(problem_, architecture_, sparsity_, words, keeps());
+      Frontier frontier(problem_, architecture_, graphs_, relaxation);
+      if (!frontier.build(limit(), kMostStates, stop_)) return {};
+      proof.bound = std::min(proof.bound, frontier.least());
+      const bool all = frontier.visit([this] { return limit(); },
+                                      [this](const Path& path) { return cost(path); });
+      proof.whole = proof.whole && all;
+    }
+    if (proof.whole) proof.bound = judge_.best_score().first;
+    return proof;
+  }
+
+ private:
+  [[nodiscard]] std::vector<std::uint32_t> keeps() const {
+    std::vector<std::uint32_t> keeps;
+    for (const mapping::LevelRule& rule : layout_.space().levels) keeps.push_back(rule.keep);
+    for (std::size_t i = 0; i < layout_.options().size(); ++i) {
+      const auto& option = layout_.options()[i];
+      if ((kept_ >> i & 1U) != 0) keeps[at(option.level)] |= option.role_bit;
+    }
+    return keeps;
+  }
+
+  [[nodiscard]] double limit() const {
+    return judge_.best_score().first * (1 - kRounding);
+  }
+
+  /// Cost a path's mapping, with all orders of its loops that could beat the best.
+  bool cost(const Path& path) {
+    Candidate candidate = candidate_of(path);
+    std::vector<std::vector<std::uint8_t>> orders;
+    for (std::size_t t = 0; t < temporal_.size(); ++t) orders.push_back(loops_of(path, t));
+    for (std::size_t t = 0; t < temporal_.size(); ++t) set_order(candidate, t, orders[t]);
+    if (!judge(candidate)) return false;
+    const auto slack = [&] { return path.bound * (1 + kRounding) < last_.first && path.bound < limit(); };
+    if (!slack()) return true;
+    return permute(path, candidate, orders, 0);
+  }
+
+  bool permute(const Path& path, Candidate& candidate, std::vector<std::vector<std::uint8_t>>& orders,
+               std::size_t t) {
+    if (t == temporal_.size()) return judge(candidate);
+    std::vector<std::uint8_t>& order = orders[t];
+    std::sort(order.begin(), order.end());
+    do {
+      if (path.bound >= limit()) return true;
+      if (!set_order(candidate, t, order)) continue;
+      if (!permute(path, candidate, orders, t + 1)) return false;
+    } while (std::next_permutation(order.begin(), order.end()));
+    return true;
+  }
+
+  bool judge(Candidate& candidate) {
+    if (left_ == 0 || stop_.load(std::memory_order_relaxed)) return false;
+    --left_;
+    last_ = judge_.judge(candidate);
+    return true;
+  }
+
+  [[nodiscard]] Candidate candidate_of(const Path& path) const {
+    Candidate candidate;
+    candidate.mapping.kept = kept_;
+    for (int d = 0; d < problem_.dims(); ++d) {
+      Candidate::Chain& chain = candidate.change(d);
+      for (int s : layout_.slots_of(d)) {
+        const mapping::Slot& slot = layout_.slots()[at(s)];
+        const Path::Level& level = path.levels[at(slot.level)];
+        const DimGraph& graph = graphs_[at(d)];
+        const std::int64_t tile =
+            graph.nodes[at(slot.level) + 1][level.nodes[at(d)]].tile;
+        const ChainEdge& edge =
+            graph.edges[at(slot.level)][level.nodes[at(d)]][level.edges[at(d)]];
+        const bool rows = slot.spatial && slot.axis == 0;
+        chain.push_back(rows ? std::min(tile * edge.columns, problem_.bounds[at(d)]) : tile);
+      }
+    }
+    return candidate;
+  }
+
+  /// The loops of a temporal slot, outermost first: those that leave the class' role alone last.
+  [[nodiscard]] std::vector<std::uint8_t> loops_of(const Path& path, std::size_t t) const {
+    const mapping::Slot& slot = layout_.slots()[at(temporal_[t])];
+    const Path::Level& level = path.levels[at(slot.level)];
+    const std::uint32_t absent = absent_of(level.order.role);
+    std::vector<std::uint8_t> outer;
+    std::vector<std::uint8_t> inner;
+    std::vector<std::uint8_t> slides;
+    for (int d = 0; d < problem_.dims(); ++d) {
+      if (!layout_.splits(temporal_[t], d)) continue;
+      const ChainEdge& edge =
+          graphs_[at(d)].edges[at(slot.level)][level.nodes[at(d)]][level.edges[at(d)]];
+      if (edge.factor == 1) continue;
+      auto& group = d == level.order.slide.dim ? slides : (absent >> d & 1U) != 0 ? inner : outer;
+      group.push_back(static_cast<std::uint8_t>(d));
+    }
+    // What moves the inputs along an axis of their own right outside: no run then goes on where
+    // another ended. The slide is innermost, but for the loops that leave the inputs alone.
+    const bool inputs = level.order.role == 0;
+    std::vector<std::uint8_t> order = outer;
+    if (inputs) {
+      order.insert(order.end(), slides.begin(), slides.end());
+      order.insert(order.end(), inner.begin(), inner.end());
+    } else {
+      order.insert(order.end(), inner.begin(), inner.end());
+      order.insert(order.end(), slides.begin(), slides.end());
+    }
+    return order;
+  }
+
+  [[nodiscard]] std::uint32_t absent_of(int role) const {
+    return ~problem_.tensors[at(role)].dims();
+  }
+
+  /// Give a temporal slot an order, as far as the mapspace's groups of loops leave it; returns
+  /// whether they left it as it was.
+  bool set_order(Candidate& candidate, std::size_t t, const std::vector<std::uint8_t>& order) const {
+    const int slot = temporal_[t];
+    auto& loops = candidate.change_order(t);
+    loops.clear();
+    for (std::uint8_t d : order) loops.push_back(d);
+    const auto before = [&](int a, int b) { return layout_.rank(slot, a) < layout_.rank(slot, b); };
+    if (std::is_sorted(loops.begin(), loops.end(), before)) return true;
+    std::stable_sort(loops.begin(), loops.end(), before);
+    return false;
+  }
+
+  const problem::Problem& problem_;
+  const arch::Architecture& architecture_;
+  const mapping::Layout& layout_;
+  const cost::Sparsity& sparsity_;
+  Judge& judge_;
+  std::uint64_t left_;
+  const std::atomic<bool>& stop_;
+  std::vector<DimGraph> graphs_;
+  std::vector<int> temporal_;
+  std::uint32_t kept_ = 0;
+  Score last_;
+};
+
+}  // namespace
+
+Proof prove_energy(const problem::Problem& problem, const arch::Architecture& architecture,
+                   const mapping::Layout& layout, const cost::Sparsity& sparsity, Judge& judge,
+                   std::uint64_t mappings, const std::atomic<bool>& stop) {
+  return Prover(problem, architecture, layout, sparsity, judge, mappings, stop).run();
+}
+
+}  // namespace dnnaccel::mapper

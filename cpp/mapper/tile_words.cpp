@@ -1,0 +1,197 @@
+#include "mapper/tile_words.hpp"
+
+#include <algorithm>
+
+#include "base/math.hpp"
+
+namespace dnnaccel::mapper {
+
+namespace {
+
+constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
+constexpr int kInputs = 0;
+
+/// Distinct coordinates of a tile of a window axis that lie in the tensor.
+std::int64_t coordinates(const cost::Window& window, std::int64_t p0, std::int64_t p,
+                         std::int64_t r0, std::int64_t r, std::vector<char>& marks) {
+  const std::int64_t step_p = window.coefficient[0];
+  const std::int64_t step_r = window.coefficient[1];
+  const std::int64_t first = p0 * step_p + r0 * step_r + window.offset;
+  const std::int64_t length = (p - 1) * step_p + (r - 1) * step_r + 1;
+  const bool whole = (r == 1 && (p == 1 || step_p == 1)) || (p == 1 && step_r == 1) ||
+                     (step_r == 1 && step_p <= r) || (step_p == 1 && step_r <= p);
+  if (whole) {
+    return std::max<std::int64_t>(0, std::min(first + length, window.size) - std::max<std::int64_t>(first, 0));
+  }
+  marks.assign(static_cast<std::size_t>(length), 0);
+  std::int64_t count = 0;
+  for (std::int64_t i = 0; i < p; ++i) {
+    for (std::int64_t j = 0; j < r; ++j) {
+      const std::int64_t there = i * step_p + j * step_r;
+      char& mark = marks[static_cast<std::size_t>(there)];
+      if (mark != 0 || first + there < 0 || first + there >= window.size) continue;
+      mark = 1;
+      ++count;
+    }
+  }
+  return count;
+}
+
+}  // namespace
+
+TileWords::TileWords(const problem::Problem& problem, const std::vector<DimGraph>& graphs)
+    : graphs_(&graphs) {
+  const cost::PerRole<cost::AxisPlan> plans = cost::axis_plans(problem);
+  for (int d = 0; d < problem.dims(); ++d) {
+    bounds_[at(d)] = problem.bounds[at(d)];
+    for (std::int64_t tile : graphs[at(d)].values) {
+      passes_[at(d)].push_back(static_cast<double>(base::ceil_div(bounds_[at(d)], tile)));
+    }
+  }
+  for (int role = 0; role < problem::kRoles; ++role) {
+    RoleTables& tables = roles_[at(role)];
+    tables.plain = plans[at(role)].plain;
+    tables.absent = plans[at(role)].absent;
+    for (int dim : tables.plain) tables.plain_words *= static_cast<double>(bounds_[at(dim)]);
+    for (int dim : tables.absent) absent_[at(role)] |= 1U << dim;
+    for (const cost::WindowAxis& axis : plans[at(role)].windows) {
+      WindowTable table{.axis = axis};
+      tabulate(table);
+      if (role == kInputs && axis.dim_r >= 0) {
+        const int number = static_cast<int>(tables.windows.size());
+        slides_.push_back({number, axis.dim_p});
+        slides_.push_back({number, axis.dim_r});
+      }
+      tables.windows.push_back(std::move(table));
+    }
+  }
+  for (const Slide& slide : slides_) tabulate_slides(slide);
+}
+
+void TileWords::tabulate_slides(const Slide& slide) {
+  WindowTable& table = roles_[at(kInputs)].windows[at(slide.axis)];
+  std::vector<double>& least = table.least_slid[slide.dim == table.axis.dim_p ? 0 : 1];
+  least.assign(table.fetched.size(), 1);
+  const auto count = [&](int dim) { return static_cast<std::uint16_t>((*graphs_)[at(dim)].values.size()); };
+  Tiles tiles{};
+  for (std::uint16_t p = 0; p < count(table.axis.dim_p); ++p) {
+    for (std::uint16_t r = 0; r < count(table.axis.dim_r); ++r) {
+      tiles[at(table.axis.dim_p)] = p;
+      tiles[at(table.axis.dim_r)] = r;
+      for (auto to = static_cast<std::uint16_t>(tiles[at(slide.dim)] + 1); to < count(slide.dim); ++to) {
+        double& part = least[cell(table, tiles)];
+        part = std::min(part, slid(slide, tiles, to, false));
+      }
+    }
+  }
+}
+
+void TileWords::tabulate(WindowTable& table) const {
+  const std::vector<std::int64_t> one{1};
+  const std::vector<std::int64_t>& ps = (*graphs_)[at(table.axis.dim_p)].values;
+  const std::vector<std::int64_t>& rs =
+      table.axis.dim_r < 0 ? one : (*graphs_)[at(table.axis.dim_r)].values;
+  const std::int64_t p_bound = bounds_[at(table.axis.dim_p)];
+  const std::int64_t r_bound = table.axis.dim_r < 0 ? 1 : bounds_[at(table.axis.dim_r)];
+  table.stride = rs.size();
+  table.fetched.assign(ps.size() * rs.size(), 0);
+  table.largest.assign(ps.size() * rs.size(), 0);
+  std::vector<char> marks;
+  for (std::size_t i = 0; i < ps.size(); ++i) {
+    for (std::size_t j = 0; j < rs.size(); ++j) {
+      std::int64_t sum = 0;
+      std::int64_t largest = 0;
+      for (std::int64_t p0 = 0; p0 < p_bound; p0 += ps[i]) {
+        for (std::int64_t r0 = 0; r0 < r_bound; r0 += rs[j]) {
+          const std::int64_t count =
+              coordinates(table.axis.window, p0, std::min(ps[i], p_bound - p0), r0,
+                          std::min(rs[j], r_bound - r0), marks);
+          sum += count;
+          largest = std::max(largest, count);
+        }
+      }
+      table.fetched[i * table.stride + j] = static_cast<double>(sum);
+      table.largest[i * table.stride + j] = static_cast<double>(largest);
+    }
+  }
+}
+
+std::size_t TileWords::cell(const WindowTable& table, const Tiles& tiles) const {
+  const std::size_t p = tiles[at(table.axis.dim_p)];
+  return table.axis.dim_r < 0 ? p : p * table.stride + tiles[at(table.axis.dim_r)];
+}
+
+double TileWords::fetched(int role, const Tiles& tiles) const {
+  const RoleTables& tables = roles_[at(role)];
+  double words = tables.plain_words;
+  for (const WindowTable& table : tables.windows) words *= table.fetched[cell(table, tiles)];
+  for (int dim : tables.absent) words *= passes_[at(dim)][tiles[at(dim)]];
+  return words;
+}
+
+double TileWords::largest(int role, const Tiles& tiles) const {
+  const RoleTables& tables = roles_[at(role)];
+  double words = 1;
+  for (int dim : tables.plain) words *= static_cast<double>(tile(dim, tiles[at(dim)]));
+  for (const WindowTable& table : tables.windows) words *= table.largest[cell(table, tiles)];
+  return words;
+}
+
+std::int64_t TileWords::span(const WindowTable& table, std::int64_t p, std::int64_t r) const {
+  return (p - 1) * table.axis.window.coefficient[0] + (r - 1) * table.axis.window.coefficient[1] + 1;
+}
+
+double TileWords::slid(const Slide& slide, const Tiles& tiles, std::uint16_t to, bool closed) const {
+  const WindowTable& table = roles_[at(kInputs)].windows[at(slide.axis)];
+  const int p = table.axis.dim_p;
+  const int r = table.axis.dim_r;
+  const bool first = slide.dim == p;
+  const int other = first ? r : p;
+  Tiles after = tiles;
+  after[at(slide.dim)] = to;
+  const double one_by_one = table.fetched[cell(table, tiles)];
+  if (one_by_one == 0) return 1;
+  const double whole = table.fetched[cell(table, after)];
+  // What the first tile of a run may share with the last of the run before it.
+  const std::int64_t tile_p = tile(p, tiles[at(p)]);
+  const std::int64_t tile_r = tile(r, tiles[at(r)]);
+  const double largest = table.largest[cell(table, tiles)];
+  const std::int64_t coefficient = table.axis.window.coefficient[first ? 0 : 1];
+  const std::int64_t step = tile(slide.dim, tiles[at(slide.dim)]) * coefficient;
+  const std::int64_t back =
+      (tile(slide.dim, to) - tile(slide.dim, tiles[at(slide.dim)])) * coefficient;
+  const std::int64_t length = span(table, tile_p, tile_r);
+  const auto shared = [&](std::int64_t shift) {
+    return std::clamp(static_cast<double>(length - shift), 0.0, largest);
+  };
+  // An edge makes the last run of a bound shorter, and its last tile nearer to the first.
+  const std::int64_t last = bounds_[at(slide.dim)] % tile(slide.dim, to);
+  const std::int64_t tiles_in_last =
+      last == 0 ? 0 : base::ceil_div(last, tile(slide.dim, tiles[at(slide.dim)]));
+  double kept = shared(back);
+  double kept_last = tiles_in_last == 0 ? kept : shared((tiles_in_last - 1) * step);
+  if (passes_[at(other)][tiles[at(other)]] > 1) kept = kept_last = largest;
+  if (!closed && passes_[at(slide.dim)][to] > 1) {
+    kept = std::max(kept, shared(step));
+    kept_last = std::max(kept_last, shared(step));
+  }
+  const double runs = passes_[at(slide.dim)][to];
+  const double others = passes_[at(other)][tiles[at(other)]];
+  const double words = whole - (kept * (runs - 1) + kept_last) * others;
+  return std::max(0.0, words) / one_by_one;
+}
+
+double TileWords::least_slid(const Slide& slide, const Tiles& tiles) const {
+  const WindowTable& table = roles_[at(kInputs)].windows[at(slide.axis)];
+  return table.least_slid[slide.dim == table.axis.dim_p ? 0 : 1][cell(table, tiles)];
+}
+
+bool TileWords::overlaps(const Slide& slide, const Tiles& tiles, std::int64_t step) const {
+  const WindowTable& table = roles_[at(kInputs)].windows[at(slide.axis)];
+  const int p = table.axis.dim_p;
+  const int r = table.axis.dim_r;
+  const std::int64_t coefficient = table.axis.window.coefficient[slide.dim == p ? 0 : 1];
+  return span(table, tile(p, tiles[at(p)]), tile(r, tiles[at(r)])) > step * coefficient;
+}
+
+}  // namespace dnnaccel::mapper
