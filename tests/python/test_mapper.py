@@ -136,7 +136,7 @@ def linear(inner: int, out: int, batch: int = 1) -> Linear:
 
 
 def shares(positions: int, room: int) -> set[int]:
-    """Over how many instances of an axis positions may be spread: evenly, or so that it, or a part, is full."""
+    """Over how many instances positions may be spread: evenly, or so that the axis, or a part, is full."""
     exact = {n for n in range(1, min(positions, room) + 1) if positions % n == 0}
     passes = {-(-positions // (room // part)) for part in range(1, room + 1)}
     return exact | {-(-positions // n) for n in passes}
@@ -155,7 +155,7 @@ def products(number: int, count: int) -> Iterator[tuple[int, ...]]:
 
 
 def factors(positions: int, sizes: Sequence[int | None]) -> Iterator[tuple[int, ...]]:
-    """Every choice of a factor for each slot, outermost first: shares of axes, and for the rest exact ones."""
+    """Every choice of a factor for each slot, outermost first: shares of axes, exact ones elsewhere."""
     axes = [i for i, size in enumerate(sizes) if size is not None]
     spreads = [((), positions)]
     for i in axes:
