@@ -186,7 +186,7 @@ class Annealer {
     const std::size_t kind = random_.below(100);
     if (movable_.empty() || (kind >= 85 && kind < 96)) return reorder(candidate);
     if (kind < 55) return move(candidate);
-    if (kind < 70) return move(candidate) && move(candidate);
+    if (kind < 70) return static_cast<int>(move(candidate)) + static_cast<int>(move(candidate)) > 0;
     if (kind < 77) return deal_anew(candidate);
     if (kind < 85) return refill(candidate);
     if (layout_.options().empty()) return reorder(candidate);
@@ -207,23 +207,32 @@ class Annealer {
   /// Move a factor from one slot of a dim to another.
   bool move(Candidate& candidate) {
     const auto& [dim, segment] = movable_[random_.below(movable_.size())];
-    const std::size_t slots = segment->end - segment->first;
-    const std::size_t from = segment->first + random_.below(slots);
-    const std::size_t to = segment->first + random_.below(slots);
-    mapping::Chain& factors = candidate.factors[at(dim)];
-    if (from == to || factors[from] == 1) return false;
+    const mapping::Chain& factors = candidate.factors[at(dim)];
+    std::array<std::size_t, 2 * arch::kMaxLevels> full;  // slots that have something to give
+    std::size_t count = 0;
+    for (std::size_t i = segment->first; i < segment->end; ++i) {
+      if (factors[i] > 1) full[count++] = i;
+    }
+    const std::size_t from = full[random_.below(count)];
+    const std::size_t to = segment->first + random_.below(segment->end - segment->first - 1);
+    return move(candidate, dim, *segment, from, to < from ? to : to + 1);
+  }
+
+  bool move(Candidate& candidate, int dim, const mapping::Segment& segment, std::size_t from,
+            std::size_t to) {
     const bool gathers = is_spatial(dim, from);
     const bool spreads = is_spatial(dim, to);
     if (gathers && spreads) {
-      return respread(candidate, {dim, segment, from}, Way::less) &&
-             respread(candidate, {dim, segment, to}, Way::more);
+      return respread(candidate, {dim, &segment, from}, Way::less) &&
+             respread(candidate, {dim, &segment, to}, Way::more);
     }
-    if (gathers) return respread(candidate, {dim, segment, from}, Way::less, to);
-    if (spreads) return respread(candidate, {dim, segment, to}, Way::more, from);
+    if (gathers) return respread(candidate, {dim, &segment, from}, Way::less, to);
+    if (spreads) return respread(candidate, {dim, &segment, to}, Way::more, from);
+    mapping::Chain& factors = candidate.factors[at(dim)];
     const std::int64_t factor = pick_factor(factors[from]);
     factors[from] /= factor;
     factors[to] *= factor;
-    mapping::write_tiles(*segment, factors, candidate.change(dim));
+    mapping::write_tiles(segment, factors, candidate.change(dim));
     return true;
   }
 

@@ -259,7 +259,7 @@ class Goal:
     ) -> None: ...
 
 class Effort:
-    def __init__(self, *, exhaustive_limit: int, starts: int, proposals: int) -> None: ...
+    def __init__(self, *, exhaustive_limit: int, starts: int, proposals: int, proof: int = 0) -> None: ...
 
 class Point:
     @property
@@ -283,6 +283,8 @@ class Outcome:
     @property
     def bound(self) -> float: ...
     @property
+    def over_limits(self) -> bool: ...
+    @property
     def pareto(self) -> list[Point]: ...
     @property
     def misfit(self) -> Misfit | None: ...
@@ -296,7 +298,7 @@ def search(
     goal: Goal | Objective,
     effort: Effort,
     threads: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], bool | None] | None = None,
     sparsities: Sequence[Sparsity] | None = None,
 ) -> list[Outcome]: ...
 

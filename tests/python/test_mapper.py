@@ -6,6 +6,7 @@ The optimum is found here a second time, by costing every mapping of a tiny chip
 from __future__ import annotations
 
 import itertools
+import math
 import signal
 import subprocess
 import sys
@@ -18,11 +19,13 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 import dnnaccel as da
-from dnnaccel import arch, mapper
+from dnnaccel import _core, arch, mapper
+from dnnaccel._lower import lower_chip, lower_problem, lower_rules
 from dnnaccel.arch import Array, Chip, Memory
 from dnnaccel.cost import LayerReport
 from dnnaccel.layers import Conv2d, Layer, Linear
 from dnnaccel.mapping import LevelMapping, Loop, Mapping
+from dnnaccel.mapspace import constrain
 from dnnaccel.problem import ROLES
 
 EXHAUSTIVE = {"exhaustive_limit": 3_000_000, "starts": 1, "proposals": 1}
@@ -132,18 +135,52 @@ def linear(inner: int, out: int, batch: int = 1) -> Linear:
 # The brute force
 
 
-def chains(extent: int, slots: int) -> Iterator[tuple[int, ...]]:
-    """Every way to cut an extent at `slots` places, outermost first: tiles that never grow and end at 1."""
-    if slots == 1:
-        yield (1,)
+def shares(positions: int, room: int) -> set[int]:
+    """Over how many instances positions may be spread: evenly, or so that the axis, or a part, is full."""
+    exact = {n for n in range(1, min(positions, room) + 1) if positions % n == 0}
+    passes = {-(-positions // (room // part)) for part in range(1, room + 1)}
+    return exact | {-(-positions // n) for n in passes}
+
+
+def products(number: int, count: int) -> Iterator[tuple[int, ...]]:
+    """Every way to write a number as a product of `count` factors, in order."""
+    if count == 0:
+        if number == 1:
+            yield ()
         return
-    for tile in range(1, extent + 1):
-        for rest in chains(tile, slots - 1):
-            yield (tile, *rest)
+    for factor in range(1, number + 1):
+        if number % factor == 0:
+            for rest in products(number // factor, count - 1):
+                yield (factor, *rest)
 
 
-def every_mapping(layer: Layer, chip: Chip) -> Iterator[Mapping]:
-    """Every loop nest of the layer on the chip: any tile sizes, loop orders and allowed bypasses."""
+def factors(positions: int, sizes: Sequence[int | None]) -> Iterator[tuple[int, ...]]:
+    """Every choice of a factor for each slot, outermost first: shares of axes, exact ones elsewhere."""
+    axes = [i for i, size in enumerate(sizes) if size is not None]
+    spreads = [((), positions)]
+    for i in axes:
+        room = sizes[i] or 1
+        spreads = [((*taken, n), -(-left // n)) for taken, left in spreads for n in shares(left, room)]
+    for taken, left in spreads:
+        for loops in products(left, len(sizes) - len(axes)):
+            spatial, temporal = iter(taken), iter(loops)
+            yield tuple(next(spatial if size is not None else temporal) for size in sizes)
+
+
+def chains(extent: int, sizes: Sequence[int | None]) -> list[tuple[int, ...]]:
+    """Every way to cut an extent in slots, outermost first, of axes with a size and of memories (None)."""
+    tiles = set()
+    for choice in factors(extent, sizes):
+        inside = [math.prod(choice[i + 1 :]) for i in range(len(choice))]
+        tiles.add(tuple(min(extent, tile) for tile in inside))
+    return sorted(tiles)
+
+
+def every_mapping(layer: Layer, chip: Chip, *, crowded: bool = False) -> Iterator[Mapping]:
+    """Every loop nest of the mapspace of a layer on a chip: its chains, loop orders and allowed bypasses.
+
+    Those that want more instances than an axis has are left out, unless `crowded`.
+    """
     assert layer.problem is not None
     bounds = {dim: bound for dim, bound in layer.problem.bounds.items() if bound > 1}
     slots: list[tuple[str, int | None]] = []
@@ -159,7 +196,8 @@ def every_mapping(layer: Layer, chip: Chip) -> Iterator[Mapping]:
         for memory in chip.memories
         for role in (memory.keeps if memory.name == "rf" and memory.may_bypass else memory.may_bypass)
     ]
-    for tiles in itertools.product(*(chains(bound, len(slots)) for bound in bounds.values())):
+    sizes = [size for _, size in slots]
+    for tiles in itertools.product(*(chains(bound, sizes) for bound in bounds.values())):
         loops: dict[str, list[Loop]] = {name: [] for name, _ in slots}
         spread = {name: 1 for name, _ in slots}
         for (dim, bound), chain in zip(bounds.items(), tiles, strict=True):
@@ -169,7 +207,7 @@ def every_mapping(layer: Layer, chip: Chip) -> Iterator[Mapping]:
                     loops[name].append(Loop(dim, tile))
                     spread[name] *= -(-extent // tile)
                 extent = tile
-        if any(size is not None and spread[name] > size for name, size in slots):
+        if not crowded and any(size is not None and spread[name] > size for name, size in slots):
             continue
         for orders in itertools.product(*(itertools.permutations(loops[name]) for name in names)):
             ordered = dict(zip(names, orders, strict=True))
@@ -185,6 +223,20 @@ def every_mapping(layer: Layer, chip: Chip) -> Iterator[Mapping]:
                         for name, size in slots
                     )
                 )
+
+
+def count_points(layer: Layer, chip: Chip) -> float:
+    """How many points the mapspace has, by the core, crowded ones included."""
+    assert layer.problem is not None
+    space = lower_rules(constrain(anything(chip), chip, layer.problem), layer.problem)
+    (outcome,) = _core.search(
+        lower_chip(chip),
+        [lower_problem(layer.problem)],
+        [space],
+        _core.Objective.energy,
+        _core.Effort(exhaustive_limit=0, starts=0, proposals=0),
+    )
+    return outcome.mapspace
 
 
 def anything(chip: Chip) -> da.Dataflow:
@@ -247,8 +299,8 @@ def compare_with_brute_force(layer: Layer, chip: Chip) -> None:
 
 TINY = {
     "pixels and filter columns": (conv(columns=6, kernel=(1, 2)), tiny_chip(buffer_words=9)),
-    # Best is C cut into 3 + 1, so that the three rows are full once; 2 + 2 never fills them.
-    "uneven tiles win": (linear(4, 3), tiny_chip(multicast="none", rows=3, buffering="stream")),
+    # Best is C cut into 3 + 3 + 1, so that the three rows are full twice; no divisor of 7 spreads it.
+    "uneven tiles win": (linear(7, 2), tiny_chip(multicast="none", rows=3, buffering="stream")),
     "one row, one word of sums": (conv(columns=7), tiny_chip(rows=3, rf_words=3)),
     "strided window": (
         conv(columns=4, kernel=(1, 3), stride=2),
@@ -301,7 +353,7 @@ def small_chips(**fixed: Any) -> st.SearchStrategy[dict[str, Any]]:
 
 # No shrinking: examples are small already, and each takes thousands of evaluations.
 @settings(CALM, max_examples=60, phases=[Phase.explicit, Phase.generate])
-@given(layer=small_layers(most=5), options=small_chips())
+@given(layer=small_layers(most=9), options=small_chips())
 def test_exhaustive_search_finds_what_brute_force_finds_on_random_chips(
     layer: Layer, options: dict[str, Any]
 ) -> None:
@@ -317,13 +369,19 @@ def test_optimal_is_claimed_only_where_everything_was_seen(monkeypatch: pytest.M
     assert found.evaluated > 0
 
 
+@pytest.mark.parametrize(("layer", "chip"), TINY.values(), ids=TINY.keys())
+def test_the_size_of_a_mapspace_is_its_number_of_mappings(layer: Layer, chip: Chip) -> None:
+    assert count_points(layer, chip) == sum(1 for _ in every_mapping(layer, chip, crowded=True))
+
+
 # ------------------------------------------------------------------------------------------------------------
 # More room is never worse
 
 GROWTHS = {
     "buffer": lambda o, n: o | {"buffer_words": o["buffer_words"] + n},
     "registers": lambda o, n: o | {"rf_words": o["rf_words"] + n},
-    "rows": lambda o, n: o | {"rows": o["rows"] + n},
+    # By a whole multiple: what filled the small axis must fill a part of the large one.
+    "rows": lambda o, n: o | {"rows": o["rows"] * (1 + n)},
     "outer bandwidth": lambda o, n: o | {"ram_bytes_per_cycle": o["ram_bytes_per_cycle"] * (1 + n / 4)},
     "inner bandwidth": lambda o, n: o | {"buffer_bytes_per_cycle": o["buffer_bytes_per_cycle"] * (1 + n / 4)},
     "bypasses": lambda o, n: o | {"may_bypass": ROLES},
@@ -502,9 +560,8 @@ def test_progress_grows_to_its_total(threads: int, monkeypatch: pytest.MonkeyPat
     )
     done = [call[0] for call in calls]
     assert done == sorted(done)
-    assert len(set(done)) > 2
-    assert {call[1] for call in calls} == {12}
-    assert done[-1] == 12
+    assert len({call[1] for call in calls}) == 1
+    assert done[-1] == calls[-1][1] > 0
     assert all(isinstance(what, str) and what for _, _, what in calls)
 
 
@@ -543,7 +600,7 @@ LONG_JOBS = {
     ),
     "enumerating": (
         "mapper._EFFORT.update(exhaustive_limit=10**15)",
-        "da.search(da.zoo.load('lenet5')['fc4'], arch.load('eyeriss_isca16_rs'), 'ws')",
+        "da.search(da.zoo.load('alexnet')['conv2'], arch.load('eyeriss_isca16_rs'), 'ws')",
     ),
 }
 
@@ -573,8 +630,13 @@ def test_ctrl_c_ends_a_long_search_within_a_second(effort: str, job: str) -> Non
         took = time.monotonic() - sent
     finally:
         process.kill()
-    assert stderr.rstrip().endswith("KeyboardInterrupt"), stderr
-    assert process.returncode in (-signal.SIGINT, 130)
+    last = stderr.rstrip().splitlines()[-1]
+    if "da.search" in job:
+        assert last.startswith("dnnaccel.errors.SearchInterrupted: "), stderr
+        assert process.returncode != 0
+    else:
+        assert last == "KeyboardInterrupt", stderr
+        assert process.returncode in (-signal.SIGINT, 130)
     assert took < 1.0, f"{took:.2f} s"
 
 

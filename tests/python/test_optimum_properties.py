@@ -156,8 +156,9 @@ def faster_port(choices: Choices, space: Space) -> Space | None:
 
 
 def larger_array(choices: Choices, space: Space) -> Space | None:
+    """Double an axis: what filled the small one must fill an equal part of the large one."""
     array, axis = some_level(choices, space, Array), choices.pick(["rows", "columns"])
-    return array and with_level(space, array.name, **{axis: getattr(array, axis) + choices.integer(1, 3)})
+    return array and with_level(space, array.name, **{axis: getattr(array, axis) * 2})
 
 
 def more_bypass(choices: Choices, space: Space) -> Space | None:
