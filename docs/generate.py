@@ -10,7 +10,7 @@ On a page:
   comment `<!-- command: NAME -->`;
 - a `yaml` block after `<!-- file: NAME -->` is saved under that name, for what follows;
 - the `text` block after `<!-- output -->` is what the last block printed; a range, as in
-  `<!-- output: 1-30, 64- -->`, picks lines of it;
+  `<!-- output: 1-30, 64- -->`, picks lines of it; the time that a search took is left out;
 - what stands between `<!-- output of: python FILE -->` and `<!-- end of output -->` is what that script of
   the repository prints, as Markdown.
 
@@ -40,6 +40,7 @@ PAGES = ["README.md", *sorted(str(page.relative_to(ROOT)) for page in (ROOT / "d
 
 FENCE = re.compile(r"^```(?P<language>\w*)$")
 MARKER = re.compile(r"^<!-- (?P<kind>command|file|output of|output)(?:: (?P<argument>.+?))? -->$")
+BY_THE_CLOCK = "search time "
 END_OF_OUTPUT = "<!-- end of output -->"
 
 
@@ -103,6 +104,7 @@ class Page:
     def shown(self, ranges: str | None) -> list[str]:
         """Return the lines of the last output that are to be shown, "..." where some are left out."""
         lines = [line.rstrip() for line in self.printed.rstrip("\n").splitlines()]
+        lines = [line for line in lines if not line.startswith(BY_THE_CLOCK)]
         if ranges is None:
             return lines
         shown: list[str] = []

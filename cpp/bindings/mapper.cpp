@@ -29,7 +29,7 @@ mapping::Mapspace make_mapspace(const std::vector<RuleTuple>& rules) {
   return space;
 }
 
-using Progress = std::optional<std::function<void(std::size_t, std::size_t)>>;
+using Progress = std::optional<std::function<py::object(std::size_t, std::size_t)>>;
 
 std::vector<mapper::Outcome> search(const arch::Architecture& architecture,
                                     const std::vector<const problem::Problem*>& problems,
@@ -48,8 +48,7 @@ std::vector<mapper::Outcome> search(const arch::Architecture& architecture,
                         [&](std::size_t done, std::size_t total) {
                           const py::gil_scoped_acquire acquire;
                           if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-                          if (progress && *progress) (*progress)(done, total);
-                          return true;
+                          return !progress || !(*progress)(done, total).is(py::bool_(false));
                         });
 }
 
@@ -141,11 +140,12 @@ void register_mapper(py::module_& module) {
       .def_readonly("pareto", &mapper::Outcome::pareto)
       .def_readonly("misfit", &mapper::Outcome::misfit)
       .def_readonly("refused", &mapper::Outcome::refused);
-  module.def("search", &search, py::arg("architecture"), py::arg("problems"), py::arg("spaces"),
-             py::arg("goal"), py::arg("effort"), py::arg("threads") = 0,
-             py::arg("progress") = py::none(), py::arg("sparsities") = py::none(),
-             "Find a good mapping for each problem. Ctrl-C stops it; progress(done, total) is "
-             "called meanwhile.");
+  module.def(
+      "search", &search, py::arg("architecture"), py::arg("problems"), py::arg("spaces"),
+      py::arg("goal"), py::arg("effort"), py::arg("threads") = 0, py::arg("progress") = py::none(),
+      py::arg("sparsities") = py::none(),
+      "Find a good mapping for each problem. Ctrl-C ends it; progress(done, total) is called "
+      "meanwhile, and if it returns False, what was found until then is returned.");
   register_rates(module);
 }
 

@@ -225,6 +225,7 @@ DimGraph chain_graph(const problem::Problem& problem, const arch::Architecture& 
             ChainEdge wider = edge;
             wider.factor *= move.factor;
             if (where.spatial) (where.axis == 0 ? wider.rows : wider.columns) *= move.factor;
+            if (where.spatial && where.axis == 0) wider.between = state.tile;
             further.emplace_back(move.to, wider);
           }
         }

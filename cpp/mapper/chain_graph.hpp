@@ -19,6 +19,7 @@ struct ChainEdge {
   std::int64_t factor = 1;
   std::int64_t rows = 1;  ///< along the axes of an array; factor = rows * columns
   std::int64_t columns = 1;
+  std::int64_t between = 1;  ///< tile inside the rows
 };
 
 /// All chains of tiles that a mapspace has for one dim (mapping/chains.hpp has the rule): a path

@@ -22,7 +22,7 @@ void scale(double& part, double by) {
 }  // namespace
 
 double Frontier::Outside::of(const Pending& nest) const {
-  double sum = constant + nest.settled + drains * nest.drains;
+  double sum = constant + nest.settled + begun * nest.begun;
   for (int i = 0; i < Pending::kParts; ++i) {
     const double part = nest.parts[at(i)];
     sum += part > 0 ? part * weights[at(i)] : part;
@@ -213,9 +213,10 @@ std::uint32_t Frontier::state_of(Layer& layer, std::uint64_t key, const Tiles& n
 }
 
 /// Whether a nest costs no more than another in the same state, whatever stands outside.
-bool Frontier::beats(const Pending& nest, const Pending& other) {
-  if ((nest.open & ~other.open) != 0 || (nest.fixed & ~other.fixed) != 0) return false;
-  if (nest.drains < other.drains) return false;
+bool Frontier::beats(const Pending& nest, const Pending& other, bool array_outside) {
+  // What an array outside adds may be spared by the loops outside it only if the role is open.
+  if ((nest.fixed & ~other.fixed) != 0 || nest.begun < other.begun) return false;
+  if (array_outside && nest.open != other.open) return false;
   double worse = nest.settled - other.settled;
   for (int i = 0; i < Pending::kParts; ++i) {
     worse += std::max(0.0, nest.parts[at(i)] - other.parts[at(i)]);
@@ -223,11 +224,11 @@ bool Frontier::beats(const Pending& nest, const Pending& other) {
   return worse <= 0;
 }
 
-void Frontier::insert(std::vector<Pending>& nests, const Pending& nest) {
+void Frontier::insert(std::vector<Pending>& nests, const Pending& nest, bool array_outside) {
   for (const Pending& there : nests) {
-    if (beats(there, nest)) return;
+    if (beats(there, nest, array_outside)) return;
   }
-  std::erase_if(nests, [&](const Pending& there) { return beats(nest, there); });
+  std::erase_if(nests, [&](const Pending& there) { return beats(nest, there, array_outside); });
   nests.push_back(nest);
 }
 
@@ -275,7 +276,7 @@ void Frontier::take_loop(const OrderClass& order, int dim, const Tiles& tiles, s
       scale(nest.parts[Pending::kDelivered], spared);
       passing.extra *= spared;
     }
-    if (role == kOutputs && (nest.open >> role & 1U) != 0) nest.drains *= spared;
+    if (role == kOutputs && (nest.open >> role & 1U) != 0) nest.begun *= spared;
   }
   passing.plain = passing.plain || (relaxation_.plain_inputs() >> dim & 1U) != 0;
 }
@@ -337,9 +338,9 @@ void Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
         for (const Passing& passing : state.nests) {
           Passing longer = passing;
           if (edge.factor > 1) take_loop(order, d, state.tiles, from, to, longer);
-          const auto better = [](const Passing& a, const Passing& b) {
+          const auto better = [&](const Passing& a, const Passing& b) {
             return a.outside == b.outside && a.plain == b.plain && a.extra <= b.extra &&
-                   beats(a.nest, b.nest);
+                   beats(a.nest, b.nest, relaxation_.array_outside(level));
           };
           if (std::any_of(nests.begin(), nests.end(),
                           [&](const Passing& there) { return better(there, longer); })) {
@@ -354,7 +355,7 @@ void Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
   }
   for (const PassingState& state : stage.states) {
     std::vector<Pending>& nests = out.states[state_of(out, key(state.nodes), state.nodes)].nests;
-    for (const Passing& passing : state.nests) insert(nests, arrive(passing));
+    for (const Passing& passing : state.nests) insert(nests, arrive(passing), relaxation_.array_outside(level));
   }
 }
 
@@ -380,7 +381,7 @@ bool Frontier::pass_memory(int level, double limit, std::size_t most, const std:
     const double above = outside(level, state.nodes) + relaxation_.constant();
     for (Pending& nest : nests) {
       relaxation_.enter_memory(level, state.values, nest);
-      if (relaxation_.left(state.values, nest) + above <= limit) insert(state.nests, nest);
+      if (relaxation_.left(state.values, nest) + above <= limit) insert(state.nests, nest, relaxation_.array_outside(level));
     }
   }
   return true;
@@ -419,7 +420,7 @@ bool Frontier::pass_array(int level, double limit, std::size_t most, const std::
           layer.states[to].values = tiles;
           layer.links.push_back({to, from, s});
         }
-        insert(layer.states[to].nests, crossed);
+        insert(layer.states[to].nests, crossed, relaxation_.array_outside(level));
       }
     }
   }
@@ -499,16 +500,16 @@ void Frontier::ways_through_array(int level, std::uint32_t state, const Outside&
       const auto crossed = [&](int part) {
         Pending probe{.open = nest.open};
         if (part >= 0 && part < Pending::kParts) probe.parts[at(part)] = 1;
-        if (part == Pending::kParts) probe.drains = 1;
+        if (part == Pending::kParts) probe.begun = 1;
         relaxation_.cross_array(level, from.values, here.values, probe);
-        double sum = probe.settled + outside.drains * probe.drains;
+        double sum = probe.settled + outside.begun * probe.begun;
         for (int i = 0; i < Pending::kParts; ++i) sum += outside.weights[at(i)] * probe.parts[at(i)];
         return sum;
       };
       const double nothing = crossed(-1);
       way.outside.constant = outside.constant + nothing;
       for (int i = 0; i < Pending::kParts; ++i) way.outside.weights[at(i)] = crossed(i) - nothing;
-      way.outside.drains = crossed(Pending::kParts) - nothing;
+      way.outside.begun = crossed(Pending::kParts) - nothing;
       way.least = kInfinite;
       for (const Pending& other : from.nests) {
         if (other.open == nest.open) way.least = std::min(way.least, way.outside.of(other));
@@ -535,8 +536,8 @@ void Frontier::ways_through_memory(int level, std::uint32_t state, const Outside
     stored.constant += outside.weights[at(i)] * entering.parts[at(i)];
   }
   if ((relaxation_.keeps(level) >> kOutputs & 1U) != 0) {
-    stored.constant += outside.drains * entering.drains;
-    stored.drains = 0;
+    stored.constant += outside.begun * entering.begun;
+    stored.begun = 0;
   }
   const std::vector<int> dims = dims_at(level, -1);
   Path::Level through{.nodes = here.nodes, .edges = {}, .order = {}};
@@ -547,7 +548,7 @@ void Frontier::ways_through_memory(int level, std::uint32_t state, const Outside
       // The weights of the loops are read off a nest with one of everything.
       Passing probe;
       probe.nest.parts.fill(1);
-      probe.nest.drains = 1;
+      probe.nest.begun = 1;
       probe.nest.open = problem::kAllRoles;
       bool slides = order.slide.dim < 0;
       const std::vector<int> ordered = dims_at(level, order.slide.dim);
@@ -591,7 +592,7 @@ void Frontier::ways_through_memory(int level, std::uint32_t state, const Outside
           weight(Pending::kInputs, kInputs) + (probe.plain ? extra_sent : 0);
       way.outside.weights[Pending::kWeights] = weight(Pending::kWeights, 1);
       way.outside.weights[Pending::kOutputs] = weight(Pending::kOutputs, kOutputs);
-      way.outside.drains = stored.drains * probe.nest.drains;
+      way.outside.begun = stored.begun * probe.nest.begun;
       const double still = weight(Pending::kDelivered, kInputs);
       const double moving = still * delivered_moving + (probe.plain ? extra_delivered : 0);
       // Nests whose delivered inputs cannot slide weigh otherwise.

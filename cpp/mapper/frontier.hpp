@@ -82,7 +82,7 @@ class Frontier {
   struct Outside {
     double constant = 0;
     std::array<double, Pending::kParts> weights{1, 1, 1, 1};
-    double drains = 0;  ///< weight of Pending::drains
+    double begun = 0;  ///< weight of Pending::begun
     [[nodiscard]] double of(const Pending& nest) const;
   };
 
@@ -120,8 +120,8 @@ class Frontier {
   [[nodiscard]] Tiles values(int level, const Tiles& nodes) const;
   [[nodiscard]] std::uint64_t key(const Tiles& nodes) const;
   [[nodiscard]] std::vector<int> dims_at(int level, int first) const;
-  static bool beats(const Pending& nest, const Pending& other);
-  static void insert(std::vector<Pending>& nests, const Pending& nest);
+  static bool beats(const Pending& nest, const Pending& other, bool array_outside);
+  static void insert(std::vector<Pending>& nests, const Pending& nest, bool array_outside);
   static std::uint32_t state_of(Layer& layer, std::uint64_t key, const Tiles& nodes);
   bool pass_array(int level, double limit, std::size_t most, const std::atomic<bool>& stop);
   void pass_class(int level, const OrderClass& order, Layer& out) const;

@@ -112,6 +112,9 @@ Relaxation::Relaxation(const problem::Problem& problem, const arch::Architecture
       if (inside || role == kInputs) classes_.push_back({.role = role, .slide = slide});
     }
   }
+  for (int d = 0; d < problem.dims(); ++d) {
+    if ((words.absent(kOutputs) >> d & 1U) != 0) idle_ *= words.idle(d);
+  }
   std::uint32_t shared_axis = words.absent(kInputs);
   for (const Slide& slide : words.slides()) shared_axis |= 1U << slide.dim;
   plain_inputs_ = ~shared_axis;
@@ -146,7 +149,7 @@ void Relaxation::enter_memory(int level, const Tiles& tiles, Pending& pending) c
         energy += memory->write_energy * here + (parent.read_energy + parent.write_energy) * there;
       }
       pending.parts[Pending::kOutputs] += energy * words;
-      pending.drains = outer_array_[at(level)] ? words : 0;
+      pending.begun = outer_array_[at(level)] ? first_visits_[at(level)] * words : 0;
     } else {
       const int delivered = role == kInputs ? Pending::kDelivered : Pending::kWeights;
       pending.parts[at(delivered)] += memory->write_energy * here * words;
@@ -243,19 +246,22 @@ void Relaxation::cross_array(int level, const Tiles& inside, const Tiles& outsid
       for (int d = 0; d < problem_.dims(); ++d) {
         if ((shared >> d & 1U) == 0) tiles[at(d)] = inside[at(d)];
       }
-      const double sure = unspread(role, inside, outside);
+      const double newly = unspread(role, inside, outside);
+      const double sure = unspread(role, Tiles{}, outside);
       delivered = words_.fetched(role, inside) * sure;
       sent = std::min(delivered, words_.fetched(role, tiles) * sure);
       once = std::min(delivered, words_.fetched(role, outside) * sure);
       const auto keep_sure = [&](double& part_of) {
-        if (part_of > 0) part_of *= sure;
+        if (part_of > 0) part_of *= newly;
       };
       keep_sure(pending.parts[at(role)]);
       if (role == kInputs) keep_sure(pending.parts[Pending::kDelivered]);
     }
     const bool settled = (pending.open >> role & 1U) == 0;
     if (settled && !way.compute) {
-      // Loops inside stand between the keeper and this array: what they multiply is not known here.
+      // Loops inside stand between the keeper and this array: what they multiply, or along which
+      // axis the inputs slide there, is not known here.
+      if (role == kInputs) once = std::min(once, words_.distinct(outside));
       delivered = once;
       sent = once;
     }
@@ -282,17 +288,20 @@ void Relaxation::cross_array(int level, const Tiles& inside, const Tiles& outsid
         leaving += parent.read_energy * there * sent;
       }
     }
-    if (role == kOutputs && !way.compute && pending.drains > 0) {
+    if (role == kOutputs && !way.compute && pending.begun > 0) {
       // Of the instances that sum the same outputs one goes on from what is there, and the others
       // begin anew, which spares what reading would take.
       double instances = 1;
       for (int d = 0; d < problem_.dims(); ++d) {
         if ((words_.absent(role) >> d & 1U) == 0) continue;
-        instances *= std::ceil(static_cast<double>(words_.tile(d, outside[at(d)])) /
-                               static_cast<double>(words_.tile(d, inside[at(d)])));
+        const double spread = std::ceil(static_cast<double>(words_.tile(d, outside[at(d)])) /
+                                        static_cast<double>(words_.tile(d, inside[at(d)])));
+        instances *= spread;
+        // At an edge some idle, and yet have sums to drain if the loops outside are spared.
+        pending.begun *= spread * words_.passes(d, outside[at(d)]) / words_.passes(d, inside[at(d)]);
       }
-      leaving -= first_visits_[at(way.child)] * pending.drains * (1 - 1 / instances);
-      pending.drains = outer_array_[at(level)] ? pending.drains / instances : 0;
+      leaving -= pending.begun * (1 - 1 / instances);
+      pending.begun = outer_array_[at(level)] ? pending.begun / instances : 0;
     }
     if (way.compute || settled) {
       pending.settled += leaving + arriving;
@@ -331,7 +340,7 @@ double Relaxation::left(const Tiles& tiles, const Pending& pending) const {
       part[Pending::kInputs] *= slid;
       if ((pending.fixed >> order.slide.dim & 1U) == 0) part[Pending::kDelivered] *= slid;
     }
-    double sum = pending.settled;
+    double sum = pending.settled - pending.begun * idle_;
     for (int i = 0; i < Pending::kParts; ++i) {
       sum += pending.parts[at(i)] * (pending.parts[at(i)] > 0 ? part[at(i)] : 1);
     }

@@ -24,7 +24,9 @@ struct Pending {
 
   double settled = 0;
   std::array<double, kParts> parts{};
-  double drains = 0;          ///< sums that the instances of the nearest memory drain, at most
+  /// What it would spare, at most, if all sums that instances of the nearest memory drain began
+  /// there: an array outside makes that true of all but one of the instances that it reduces.
+  double begun = 0;
   std::uint8_t open = 0;      ///< roles that are pending
   std::uint16_t fixed = 0;    ///< dims along which what is delivered cannot slide
 
@@ -78,6 +80,10 @@ class Relaxation {
     return words_.passes(dim, to) / words_.passes(dim, from);
   }
 
+  /// Whether an array stands outside a level.
+  [[nodiscard]] bool array_outside(int level) const {
+    return outer_array_[static_cast<std::size_t>(level)];
+  }
   [[nodiscard]] const std::vector<OrderClass>& classes() const { return classes_; }
   [[nodiscard]] const TileWords& words() const { return words_; }
   [[nodiscard]] std::uint32_t absent(int role) const { return words_.absent(role); }
@@ -112,6 +118,7 @@ class Relaxation {
   std::uint32_t plain_inputs_ = 0;
   std::array<double, problem::kMaxDims> bounds_{};
   int arrays_ = 0;
+  double idle_ = 1;  ///< instances over those that work at an edge, at most
   double constant_ = 0;
 };
 

@@ -44,9 +44,10 @@ Outcome run(const arch::Architecture& architecture, const Job& job, const Goal& 
     }
   }
   judge.report(outcome);
-  outcome.optimal = outcome.optimal && outcome.best.has_value();
   if (outcome.best) return outcome;
-  outcome.bound = 0;
+  // A bound of infinity says that nothing is there to be found.
+  if (!outcome.optimal) outcome.bound = 0;
+  outcome.optimal = false;
   outcome.over_limits = outcome.evaluated > 0;
   if (outcome.over_limits) return outcome;
   if (const auto smallest = smallest_tiles(problem, *layout)) {

@@ -61,6 +61,8 @@ TileWords::TileWords(const problem::Problem& problem, const std::vector<DimGraph
         const int number = static_cast<int>(tables.windows.size());
         slides_.push_back({number, axis.dim_p});
         slides_.push_back({number, axis.dim_r});
+      } else if (axis.dim_r >= 0) {
+        complete_ = false;
       }
       tables.windows.push_back(std::move(table));
     }
@@ -127,6 +129,29 @@ double TileWords::fetched(int role, const Tiles& tiles) const {
   for (const WindowTable& table : tables.windows) words *= table.fetched[cell(table, tiles)];
   for (int dim : tables.absent) words *= passes_[at(dim)][tiles[at(dim)]];
   return words;
+}
+
+double TileWords::distinct(const Tiles& tiles) const {
+  Tiles whole = tiles;
+  for (const Slide& slide : slides_) {
+    whole[at(slide.dim)] = static_cast<std::uint16_t>((*graphs_)[at(slide.dim)].values.size() - 1);
+  }
+  return fetched(kInputs, whole);
+}
+
+double TileWords::idle(int dim) const {
+  const DimGraph& graph = (*graphs_)[at(dim)];
+  double most = 1;
+  for (std::size_t level = 0; level < graph.edges.size(); ++level) {
+    for (std::size_t n = 0; n < graph.edges[level].size(); ++n) {
+      const auto inside = static_cast<std::uint16_t>(graph.nodes[level + 1][n].value);
+      for (const ChainEdge& edge : graph.edges[level][n]) {
+        const auto outside = static_cast<std::uint16_t>(graph.nodes[level][at(edge.to)].value);
+        most = std::max(most, static_cast<double>(edge.factor) * passes(dim, outside) / passes(dim, inside));
+      }
+    }
+  }
+  return most;
 }
 
 double TileWords::largest(int role, const Tiles& tiles) const {

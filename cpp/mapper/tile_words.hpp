@@ -26,6 +26,9 @@ class TileWords {
   /// Words of all tiles of a role, each fetched anew at every step of every loop outside it.
   [[nodiscard]] double fetched(int role, const Tiles& tiles) const;
 
+  /// Words of the inputs, each once for every step of the loops that do not move them.
+  [[nodiscard]] double distinct(const Tiles& tiles) const;
+
   /// Words of the largest tile.
   [[nodiscard]] double largest(int role, const Tiles& tiles) const;
 
@@ -33,6 +36,12 @@ class TileWords {
   [[nodiscard]] double passes(int dim, std::uint16_t value) const {
     return passes_[static_cast<std::size_t>(dim)][value];
   }
+
+  /// Instances over which a dim is spread, times its passes, over its chunks: at most.
+  [[nodiscard]] double idle(int dim) const;
+
+  /// Whether `slid` knows all windows: only those of the inputs slide here.
+  [[nodiscard]] bool complete() const { return complete_; }
 
   /// The part of `fetched` that is left, at least, if a window dim slides from the tiles at hand to
   /// a larger one, new coordinates alone being fetched. `closed`: some loop of the level moves the
@@ -81,6 +90,7 @@ class TileWords {
   std::array<RoleTables, problem::kRoles> roles_;
   std::array<std::uint32_t, problem::kRoles> absent_{};
   std::vector<Slide> slides_;
+  bool complete_ = true;
 };
 
 }  // namespace dnnaccel::mapper

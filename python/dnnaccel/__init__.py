@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         MappingError,
         MissingExtraError,
         NetworkError,
+        SearchInterrupted,
         UnknownNameError,
     )
     from dnnaccel.importers import from_onnx, from_scalesim, from_torch
@@ -57,6 +58,7 @@ __all__ = [
     "NetworkError",
     "Problem",
     "Report",
+    "SearchInterrupted",
     "SearchResult",
     "UnknownNameError",
     "__version__",
@@ -88,7 +90,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "compare": ("Comparison", "compare"),
     "cost": ("LayerReport", "evaluate"),
     "dataflow": ("Dataflow",),
-    "errors": tuple(name for name in __all__ if name.endswith("Error")),
+    "errors": (*(name for name in __all__ if name.endswith("Error")), "SearchInterrupted"),
     "importers": ("from_onnx", "from_scalesim", "from_torch"),
     "mapper": ("SearchResult", "search"),
     "mapping": ("Mapping",),

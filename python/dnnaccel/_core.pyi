@@ -298,7 +298,7 @@ def search(
     goal: Goal | Objective,
     effort: Effort,
     threads: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], bool | None] | None = None,
     sparsities: Sequence[Sparsity] | None = None,
 ) -> list[Outcome]: ...
 

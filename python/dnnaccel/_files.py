@@ -1,4 +1,4 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, and texts read up to a bound."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dnnaccel.errors import DnnAccelError
 
-__all__ = ["check_writable", "write_atomically"]
+__all__ = ["check_writable", "read_text", "write_atomically"]
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -53,6 +53,33 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None
             temporary.unlink(missing_ok=True)
     except (OSError, ValueError) as error:
         raise _unwritable(os.fspath(path), error) from None
+
+
+def read_text(
+    path: str | os.PathLike[str], *, kind: str, usual_size: str, max_bytes: int, error: type[Exception]
+) -> str:
+    """Return the UTF-8 text of a file of at most `max_bytes`, which is to be a `kind` ("mapping file").
+
+    Raises `error` with one sentence that starts with the path, and with the line where it is not UTF-8.
+    """
+    name = os.fspath(path)
+    try:
+        with Path(name).open("rb") as file:
+            raw = file.read(max_bytes + 1)
+    except FileNotFoundError:
+        raise error(f"{name}: no such file; give the path of a {kind}") from None
+    except IsADirectoryError:
+        raise error(f"{name}: is a directory; give the path of a {kind}") from None
+    except (OSError, ValueError) as fault:
+        reason = getattr(fault, "strerror", None) or fault
+        raise error(f"{name}: cannot be read: {reason}") from None
+    if len(raw) > max_bytes:
+        raise error(f"{name}: larger than {max_bytes} bytes; a {kind} is {usual_size}")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        line = raw.count(b"\n", 0, fault.start) + 1
+        raise error(f"{name}:{line}: is not UTF-8 text (byte {fault.start})") from None
 
 
 def _target(path: str | os.PathLike[str]) -> Path | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Levels
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dnnaccel import _core
 from dnnaccel.errors import MappingError, did_you_mean
@@ -16,32 +16,69 @@ if TYPE_CHECKING:
     from dnnaccel.arch import Array, Chip, Memory
     from dnnaccel.mapspace import LevelRule
 
-__all__ = ["leakage_per_cycle", "lift_mapping", "lower_chip", "lower_mapping", "lower_problem", "lower_rules"]
+__all__ = [
+    "describe_chip",
+    "describe_problem",
+    "describe_rules",
+    "leakage_per_cycle",
+    "lift_mapping",
+    "lower_chip",
+    "lower_mapping",
+    "lower_problem",
+    "lower_rules",
+]
+
+
+_Axes = list[tuple[list[tuple[int, int]], int, int]]
+_Rule = tuple[tuple[int, int], tuple[list[int], list[int]], list[int], int, int]
 
 
 @functools.lru_cache(maxsize=256)
 def lower_problem(problem: Problem) -> _core.Problem:
     """Return the core's problem: dims and roles become indices."""
+    return _core.Problem(*describe_problem(problem))
+
+
+def describe_problem(problem: Problem) -> tuple[list[str], list[int], list[_Axes]]:
+    """Return what makes the core's problem, as plain data."""
     dims = problem.dims
-    tensors = [
+    tensors: list[_Axes] = [
         [
             ([(dims.index(dim), factor) for dim, factor in axis.terms], axis.offset, axis.size)
             for axis in problem.tensor(role).axes
         ]
         for role in ROLES
     ]
-    return _core.Problem(list(dims), list(problem.bounds.values()), tensors)
+    return list(dims), list(problem.bounds.values()), tensors
 
 
 @functools.lru_cache(maxsize=64)
 def lower_chip(chip: Chip) -> _core.Architecture:
     """Return the core's architecture: bytes become words, bytes per cycle words per cycle."""
+    levels: list[_core.Memory | _core.Array] = []
+    for facts in _describe_levels(chip):
+        if "buffering" in facts:
+            levels.append(
+                _core.Memory(**{**facts, "buffering": getattr(_core.Buffering, facts["buffering"])})
+            )
+        else:
+            charge = [getattr(_core.Charge, name) for name in facts["charge"]]
+            levels.append(_core.Array(**{**facts, "charge": charge}))
+    return _core.Architecture(levels, chip.mac.energy, leakage_per_cycle(chip))
+
+
+def describe_chip(chip: Chip) -> tuple[list[dict[str, Any]], float, float]:
+    """Return what makes the core's architecture, as plain data."""
+    return _describe_levels(chip), chip.mac.energy, leakage_per_cycle(chip)
+
+
+def _describe_levels(chip: Chip) -> list[dict[str, Any]]:
     from dnnaccel.arch import Memory  # only where a chip exists already: it brings the validation library
 
-    levels = [
-        _lower_memory(level) if isinstance(level, Memory) else _lower_array(level) for level in chip.levels
+    return [
+        _describe_memory(level) if isinstance(level, Memory) else _describe_array(level)
+        for level in chip.levels
     ]
-    return _core.Architecture(levels, chip.mac.energy, leakage_per_cycle(chip))
 
 
 def leakage_per_cycle(chip: Chip) -> float:
@@ -54,41 +91,41 @@ def leakage_per_cycle(chip: Chip) -> float:
     return chip.leakage_mw * 1e3 / chip.clock_mhz  # mW / MHz = nJ
 
 
-def _lower_memory(memory: Memory) -> _core.Memory:
+def _describe_memory(memory: Memory) -> dict[str, Any]:
     def words(bytes_per_cycle: float | None) -> float | None:
         return None if bytes_per_cycle is None else bytes_per_cycle * 8 / memory.word_bits
 
-    return _core.Memory(
-        name=memory.name,
-        capacity_words=memory.capacity_words,
-        word_bits=memory.word_bits,
-        keeps=_mask(memory.keeps),
-        read_energy=memory.read_energy,
-        write_energy=memory.write_energy,
-        read_bandwidth=words(memory.read_bytes_per_cycle),
-        write_bandwidth=words(memory.write_bytes_per_cycle),
-        shared_bandwidth=words(memory.bytes_per_cycle),
-        buffering=getattr(_core.Buffering, memory.buffering),
-    )
+    return {
+        "name": memory.name,
+        "capacity_words": memory.capacity_words,
+        "word_bits": memory.word_bits,
+        "keeps": _mask(memory.keeps),
+        "read_energy": memory.read_energy,
+        "write_energy": memory.write_energy,
+        "read_bandwidth": words(memory.read_bytes_per_cycle),
+        "write_bandwidth": words(memory.write_bytes_per_cycle),
+        "shared_bandwidth": words(memory.bytes_per_cycle),
+        "buffering": memory.buffering,
+    }
 
 
-def _lower_array(array: Array) -> _core.Array:
-    def dim_set(dims: str | Sequence[str]) -> list[str] | None:
+def _describe_array(array: Array) -> dict[str, Any]:
+    def dim_set(dims: str | Iterable[str]) -> list[str] | None:
         if isinstance(dims, str):
             return None if dims == "all" else []
-        return list(dims)
+        return sorted(dims)
 
-    return _core.Array(
-        name=array.name,
-        rows=array.rows,
-        columns=array.columns,
-        multicast=dim_set(array.multicast),
-        reduce=dim_set(array.reduce),
-        forwards=_mask(array.forwards),
-        charge=[getattr(_core.Charge, array.charge.get(role, "none")) for role in ROLES],
-        energy=array.energy,
-        bandwidth=[array.words_per_cycle.get(role) for role in ROLES],
-    )
+    return {
+        "name": array.name,
+        "rows": array.rows,
+        "columns": array.columns,
+        "multicast": dim_set(array.multicast),
+        "reduce": dim_set(array.reduce),
+        "forwards": _mask(array.forwards),
+        "charge": [array.charge.get(role, "none") for role in ROLES],
+        "energy": array.energy,
+        "bandwidth": [array.words_per_cycle.get(role) for role in ROLES],
+    }
 
 
 def _mask(roles: Sequence[str] | frozenset[str]) -> int:
@@ -97,12 +134,17 @@ def _mask(roles: Sequence[str] | frozenset[str]) -> int:
 
 def lower_rules(rules: Sequence[LevelRule], problem: Problem) -> _core.Mapspace:
     """Return the core's mapspace for a problem: names of dims and roles become masks."""
+    return _core.Mapspace(describe_rules(rules, problem))
+
+
+def describe_rules(rules: Sequence[LevelRule], problem: Problem) -> list[_Rule]:
+    """Return what makes the core's mapspace, as plain data."""
     dims = problem.dims
 
     def mask(names: frozenset[str]) -> int:
         return sum(1 << dims.index(dim) for dim in names)
 
-    lowered = []
+    lowered: list[_Rule] = []
     for rule in rules:
         masks = [mask(names) for names in rule.dims]
         tiles = [[tiles.get(dim, 0) for dim in dims] for tiles in rule.tiles]
@@ -115,7 +157,7 @@ def lower_rules(rules: Sequence[LevelRule], problem: Problem) -> _core.Mapspace:
                 _mask(rule.optional),
             )
         )
-    return _core.Mapspace(lowered)
+    return lowered
 
 
 def lower_mapping(mapping: Mapping, chip: Chip, problem: Problem) -> _core.Mapping:
@@ -208,8 +250,9 @@ def lift_mapping(mapping: _core.Mapping, chip: Chip, problem: Problem) -> Mappin
         return tuple(lifted)
 
     levels = []
+    memories = {memory.name for memory in chip.memories}
     for part, (loops, keeps) in zip(chip.levels, mapping.levels, strict=True):
-        if part in chip.memories:
+        if part.name in memories:
             roles = frozenset(role for i, role in enumerate(ROLES) if keeps >> i & 1)
             levels.append(LevelMapping(part.name, lift(loops), roles))
             continue

@@ -9,10 +9,11 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import yaml
+
+from dnnaccel._files import read_text
 
 __all__ = [
     "Fault",
@@ -157,25 +158,13 @@ _Dumper.add_representer(str, _represent_text)
 
 
 def _read_text(name: str, noun: str, error: type[Exception], limits: Limits) -> str:
-    try:
-        with Path(name).open("rb") as file:
-            raw = file.read(limits.max_bytes + 1)
-    except FileNotFoundError:
-        raise error(f"{name}: no such file; give the path of a {noun}'s YAML file") from None
-    except IsADirectoryError:
-        raise error(f"{name}: is a directory; give the path of a {noun}'s YAML file") from None
-    except (OSError, ValueError) as fault:
-        reason = getattr(fault, "strerror", None) or fault
-        raise error(f"{name}: cannot be read: {reason}") from None
-    if len(raw) > limits.max_bytes:
-        raise error(
-            f"{name}: larger than {limits.max_bytes} bytes; a {noun}'s YAML file is {limits.usual_size}"
-        )
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as fault:
-        line = raw.count(b"\n", 0, fault.start) + 1
-        raise error(f"{name}:{line}: is not UTF-8 text (byte {fault.start})") from None
+    return read_text(
+        name,
+        kind=f"{noun}'s YAML file",
+        usual_size=limits.usual_size,
+        max_bytes=limits.max_bytes,
+        error=error,
+    )
 
 
 def _named(where: Place, names: Mapping[Place, Place]) -> Place:

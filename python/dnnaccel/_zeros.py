@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dnnaccel import _core
 from dnnaccel.problem import ROLES, Problem
@@ -13,7 +13,7 @@ from dnnaccel.sparsity import Density, interior_fraction
 if TYPE_CHECKING:
     from dnnaccel.arch import Array, Chip, Memory
 
-__all__ = ["effectual_fraction", "lower_density"]
+__all__ = ["describe_density", "effectual_fraction", "lower_density"]
 
 
 def effectual_fraction(density: Density, problem: Problem, operands: Iterable[str]) -> float:
@@ -32,7 +32,13 @@ def effectual_fraction(density: Density, problem: Problem, operands: Iterable[st
 
 @functools.lru_cache(maxsize=1024)
 def lower_density(density: Density | None, chip: Chip, problem: Problem) -> _core.Sparsity:
-    """Return what zeros do on a chip, as the core's factors; None stands for a layer without zeros.
+    """Return what zeros do on a chip, as the core's factors; None stands for a layer without zeros."""
+    return _core.Sparsity(**describe_density(density, chip, problem))
+
+
+@functools.lru_cache(maxsize=1024)
+def describe_density(density: Density | None, chip: Chip, problem: Problem) -> dict[str, Any]:
+    """Return what makes the core's factors, as plain data, which is not to be changed.
 
     The MACs skip and gate on the operands that the chip's `mac` names; a level's `gated_by` saves what the
     MACs would ask it for; `formats` shrink what is kept, and what is asked for brings its metadata along. A
@@ -41,7 +47,7 @@ def lower_density(density: Density | None, chip: Chip, problem: Problem) -> _cor
     from dnnaccel.arch import Memory
 
     if density is None:
-        return _core.Sparsity(work=1, steps=1, stored=[], finished=1, asked=[], crossing=[1, 1, 1])
+        return {"work": 1, "steps": 1, "stored": [], "finished": 1, "asked": [], "crossing": [1, 1, 1]}
     skips = frozenset(chip.mac.skips)
     interior = interior_fraction(problem)
 
@@ -66,13 +72,13 @@ def lower_density(density: Density | None, chip: Chip, problem: Problem) -> _cor
         return fraction * stored(level, role) / share if share else 0.0
 
     top = chip.levels[0]
-    return _core.Sparsity(
-        work=effectual_fraction(density, problem, skips | frozenset(chip.mac.gates)),
-        steps=effectual_fraction(density, problem, skips),
-        stored=[
+    return {
+        "work": effectual_fraction(density, problem, skips | frozenset(chip.mac.gates)),
+        "steps": effectual_fraction(density, problem, skips),
+        "stored": [
             [1.0 if role == "outputs" else stored(level, role) for role in ROLES] for level in chip.levels
         ],
-        finished=stored(top, "outputs"),
-        asked=[[form_asked(level, role) for role in ROLES] for level in chip.levels],
-        crossing=[asked(role, skips) for role in ROLES],
-    )
+        "finished": stored(top, "outputs"),
+        "asked": [[form_asked(level, role) for role in ROLES] for level in chip.levels],
+        "crossing": [asked(role, skips) for role in ROLES],
+    }

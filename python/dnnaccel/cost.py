@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dnnaccel import _core
 from dnnaccel._lower import leakage_per_cycle, lower_chip, lower_mapping, lower_problem
+from dnnaccel._nest import cost_text, nest_text
+from dnnaccel._text import DEFAULT_WIDTH
 from dnnaccel._zeros import effectual_fraction, lower_density
 from dnnaccel.errors import DnnAccelError, LayerError, MappingError, unknown_name
 from dnnaccel.mapping import Mapping
@@ -76,7 +80,7 @@ class LayerReport:
     energy; `utilization` is timed MACs / (cycles x MAC units).
     Energies are in `energy_unit`; `seconds` needs the chip's clock. `ops` are operations of the chip's vector
     unit. `note` says what was done to a layer without MACs ("fused into conv1", "no words move"). `prices`
-    are what each action costs on the chip.
+    are what each action costs on the `chip`, which is None in a report that was put together without one.
     """
 
     name: str
@@ -104,6 +108,7 @@ class LayerReport:
     mapping: Mapping | None
     note: str = ""
     prices: tuple[Price, ...] = field(default=(), repr=False)
+    chip: Chip | None = field(default=None, repr=False, compare=False)
 
     @property
     def seconds(self) -> float | None:
@@ -186,6 +191,15 @@ class LayerReport:
                 total += math.ceil(moved * count.word_bits / 8)
         return total
 
+    def to_text(self, *, width: int = DEFAULT_WIDTH) -> str:
+        """Return the loop nest with the counts of every level beside it, then time and energy.
+
+        For lines of `width` characters; a report without a mapping or a chip gives one line.
+        """
+        if self.mapping is None or self.chip is None:
+            return repr(self)
+        return f"{nest_text(self, width=width)}\n\n{cost_text(self, width=width)}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain numbers, strings, lists and dicts, ready for JSON."""
         return {
@@ -220,6 +234,13 @@ class LayerReport:
             "note": self.note,
         }
 
+    def to_json(self) -> str:
+        """Return `to_dict()` as JSON text, indented by two blanks."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+
+    def __str__(self) -> str:
+        return self.to_text()
+
     def __repr__(self) -> str:
         return (
             f"<LayerReport {self.name}: {self.macs} MACs, {self.cycles} cycles, "
@@ -237,13 +258,18 @@ def in_picojoules(energy: float, unit: str) -> float:
 
 
 def evaluate(
-    layer: Layer, chip: Chip, mapping: Mapping | str, *, density: Density | None = None
+    layer: Layer,
+    chip: Chip,
+    mapping: Mapping | str | os.PathLike[str],
+    *,
+    density: Density | None = None,
 ) -> LayerReport:
     """Cost one mapping of one layer on a chip: closed form, a fraction of a millisecond.
 
-    `mapping` is a `Mapping` or its text. `density` says which words are zero; None takes none to be, and
-    leaves the chip's gating, skipping and compressed formats out of the count. The vector operations of a
-    layer with MACs (the gates of a recurrent one) run beside the MACs, and cost time where they take longer.
+    `mapping` is a `Mapping`, its text, or the path of a file that holds it. `density` says which words are
+    zero; None takes none to be, and leaves the chip's gating, skipping and compressed formats out of the
+    count. The vector operations of a layer with MACs (the gates of a recurrent one) run beside the MACs, and
+    cost time where they take longer.
 
     Raises `MappingError` if it does not belong to the layer and the chip, or if a tile does not fit (naming
     level, tensors, words needed and words there), and `LayerError` for a layer without MACs.
@@ -251,7 +277,7 @@ def evaluate(
     problem = layer.problem
     if problem is None:
         raise LayerError(f"layer {layer.name!r} ({layer.kind}) has no MACs and so no mapping to cost")
-    nest = Mapping.parse(mapping) if isinstance(mapping, str) else mapping
+    nest = Mapping.of(mapping)
     try:
         found = _core.evaluate(
             lower_problem(problem),
@@ -268,6 +294,7 @@ def evaluate(
         timed = effectual_fraction(density, problem, chip.mac.skips)
         spent = effectual_fraction(density, problem, {*chip.mac.gates, *chip.mac.skips})
     macs = problem.macs
+    nest = nest.with_extents(problem.bounds)
     return _layer_report(layer, chip, nest, found, timed_macs=macs * timed, effectual_macs=macs * spent)
 
 
@@ -365,4 +392,5 @@ def _layer_report(
         energy_unit=chip.energy_unit,
         mapping=mapping,
         prices=prices_of(chip),
+        chip=chip,
     )

@@ -6,16 +6,30 @@ for Convolutional Neural Networks", ISCA 2016, section IV, plus input stationary
 
 from __future__ import annotations
 
-import operator
 import os
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
-from types import MappingProxyType
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dnnaccel.constraint_text import split_text
+from dnnaccel.constraints import (
+    Forbidden,
+    LevelConstraint,
+    check_dims,
+    check_forbidden,
+    check_levels,
+    check_names,
+    check_roles,
+    check_utilization,
+    field_values,
+    find_contradictions,
+    merge_levels,
+    plain_fields,
+    rebuild,
+    shown_fields,
+)
 from dnnaccel.errors import DataflowError, UnknownNameError, did_you_mean
-from dnnaccel.problem import DIMS, MAX_MACS, ROLES, unknown_dim, unknown_role
 
 __all__ = ["Dataflow", "LevelConstraint", "get", "load", "names"]
 
@@ -26,86 +40,7 @@ FORMAT = 1
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}"
 
 
-def _check_names(
-    given: object, valid: tuple[str, ...], unknown: Callable[[object], str], where: str
-) -> tuple[str, ...]:
-    """Return `given` as a tuple of names that are all valid, none of them twice."""
-    if not isinstance(given, (tuple, list, set, frozenset)):
-        raise DataflowError(f"{where}: must be a list of {', '.join(valid)}, not {given!r}")
-    for name in given:
-        if name not in valid:
-            raise DataflowError(f"{where}: {unknown(name)}")
-    # The order of a set would differ from run to run.
-    names = tuple(given) if isinstance(given, (tuple, list)) else tuple(n for n in valid if n in given)
-    for name in names:
-        if names.count(name) > 1:
-            raise DataflowError(f"{where}: {name} stands there twice; once is enough")
-    return names
-
-
-def _check_dims(given: object, where: str) -> tuple[str, ...]:
-    return _check_names(given, DIMS, unknown_dim, where)
-
-
-def _check_roles(given: object, where: str) -> tuple[str, ...]:
-    return _check_names(given, ROLES, unknown_role, where)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LevelConstraint:
-    """What a dataflow asks of one level of a chip; whatever is left out stays free.
-
-    `dims`: which dims may be split there. `order`: a partial loop order, outermost first; loops that it does
-    not name run outside those it does. `tiles`: what of a dim is left below the level. `keeps`: exactly the
-    tensor roles kept.
-    """
-
-    dims: tuple[str, ...] | None = None
-    order: tuple[str, ...] = ()
-    tiles: Mapping[str, int] = field(default_factory=dict)
-    keeps: tuple[str, ...] | None = None
-
-    def __post_init__(self) -> None:
-        if self.dims is not None:
-            object.__setattr__(self, "dims", _check_dims(self.dims, "dims"))
-        object.__setattr__(self, "order", _check_dims(self.order, "order"))
-        if self.keeps is not None:
-            object.__setattr__(self, "keeps", _check_roles(self.keeps, "keeps"))
-        if not isinstance(self.tiles, Mapping):
-            raise DataflowError(
-                f"tiles: must give a tile for each dim, such as {{'M': 4}}, not {self.tiles!r}"
-            )
-        _check_dims(tuple(self.tiles), "tiles")
-        tiles = {dim: _check_tile(dim, tile) for dim, tile in self.tiles.items()}
-        object.__setattr__(self, "tiles", MappingProxyType(tiles))
-
-    def __hash__(self) -> int:
-        return hash((self.dims, self.order, frozenset(self.tiles.items()), self.keeps))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (LevelConstraint, _fields(self) | {"tiles": dict(self.tiles)})
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what is constrained as plain lists and numbers, as a file holds it."""
-        return _to_dict(self)
-
-
-def _check_tile(dim: str, tile: object) -> int:
-    """Return a fixed tile as a Python int; raises `DataflowError` if it is none, or no tile."""
-    try:
-        size = operator.index(tile)  # type: ignore[arg-type]
-    except TypeError:
-        size = None
-    if size is None or isinstance(tile, bool):
-        raise DataflowError(f"tiles: {dim} has tile {tile!r}; it must be a whole number")
-    if size < 1:
-        raise DataflowError(f"tiles: {dim} has tile {tile}; it must be at least 1")
-    if size > MAX_MACS:
-        raise DataflowError(f"tiles: {dim} has a tile larger than 2**53, and no dim is")
-    return size
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Dataflow:
     """A set of constraints on mappings, for any chip.
 
@@ -128,9 +63,17 @@ class Dataflow:
     whole_rows
         Dims that are spread along the rows whole, wherever they fit.
     variants
-        Names of built-in dataflows that this one is the best of; then everything else is left out.
+        Names of built-in dataflows that this one is the best of; then only `where`, `forbid` and
+        `min_utilization` may be given too, and hold for each.
     levels
-        Constraints on levels of a particular chip, by name (an array's axes as "pe_array.rows").
+        What the dataflow does at levels of a particular chip, by name (an array's axes as "pe_array.rows"),
+        in place of what it would do there.
+    where
+        Constraints on levels, by name, within what the dataflow does there; also as text, "order M, C".
+    forbid
+        (dim, level) pairs, or texts such as "M at glb": splits that no mapping may have.
+    min_utilization
+        Part of the chip's MAC units, from 0 to 1, that every mapping must put to work.
     """
 
     name: str
@@ -143,6 +86,9 @@ class Dataflow:
     whole_rows: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     levels: Mapping[str, LevelConstraint] = field(default_factory=dict)
+    where: Mapping[str, LevelConstraint] = field(default_factory=dict)
+    forbid: tuple[Forbidden, ...] = ()
+    min_utilization: float = 0.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(_NAME, self.name):
@@ -151,29 +97,28 @@ class Dataflow:
             )
         where = f"dataflow {self.name!r}"
         if self.stationary is not None:
-            object.__setattr__(self, "stationary", _check_roles(self.stationary, f"{where}: stationary"))
+            object.__setattr__(self, "stationary", check_roles(self.stationary, f"{where}: stationary"))
         for what in ("inside", "outside", "rows", "columns", "whole_rows"):
             if getattr(self, what) is not None:
-                object.__setattr__(self, what, _check_dims(getattr(self, what), f"{where}: {what}"))
+                object.__setattr__(self, what, check_dims(getattr(self, what), f"{where}: {what}"))
         for dim in self.whole_rows:
             if self.rows is not None and dim not in self.rows:
                 raise DataflowError(f"{where}: {dim} is to be whole along the rows, and not among rows")
         if self.variants:
             self._check_variants(where)
-        if not isinstance(self.levels, Mapping):
-            raise DataflowError(f"{where}: levels: must give a LevelConstraint by level, not {self.levels!r}")
-        for level, constraint in self.levels.items():
-            if not isinstance(constraint, LevelConstraint):
-                raise DataflowError(
-                    f"{where}: levels: {level}: must be a LevelConstraint, not {constraint!r}"
-                )
-        object.__setattr__(self, "levels", MappingProxyType(dict(self.levels)))
+        object.__setattr__(self, "levels", check_levels(self.levels, f"{where}: levels"))
+        object.__setattr__(self, "where", check_levels(self.where, f"{where}: where"))
+        object.__setattr__(self, "forbid", check_forbidden(self.forbid, f"{where}: forbid"))
+        part = check_utilization(self.min_utilization, f"{where}: min_utilization")
+        object.__setattr__(self, "min_utilization", part)
+        for (key, level), sentence in find_contradictions(self.levels, self.where, self.forbid):
+            raise DataflowError(f"{where}: {key}: {level}: {sentence}")
 
     def _check_variants(self, where: str) -> None:
         def unknown(name: object) -> str:
             return f"unknown variant {name!r}; {did_you_mean(str(name), _NAMED)}"
 
-        variants = _check_names(self.variants, tuple(_NAMED), unknown, f"{where}: variants")
+        variants = check_names(self.variants, tuple(_NAMED), unknown, f"{where}: variants")
         object.__setattr__(self, "variants", variants)
         for what in _CONSTRAINTS:
             if getattr(self, what) not in (None, (), {}):
@@ -182,24 +127,81 @@ class Dataflow:
                 )
 
     def __hash__(self) -> int:
-        own = _fields(self) | {"levels": frozenset(self.levels.items())}
+        own = field_values(self)
+        for what in ("levels", "where"):
+            own[what] = frozenset(own[what].items())
         return hash(tuple(own.values()))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (Dataflow, _fields(self) | {"levels": dict(self.levels)})
+        views = {"levels": dict(self.levels), "where": dict(self.where)}
+        return rebuild, (Dataflow, field_values(self) | views)
+
+    def __repr__(self) -> str:
+        return shown_fields(self)
 
     def __str__(self) -> str:
         return f"{self.name}: {self.description}" if self.description else self.name
 
+    def constrained(
+        self,
+        *,
+        where: Mapping[str, LevelConstraint | str] | None = None,
+        forbid: Iterable[Forbidden | str] = (),
+        min_utilization: float = 0.0,
+        name: str | None = None,
+    ) -> Dataflow:
+        """Return this dataflow with more constraints; those it has hold too.
+
+        They only ever take mappings away. `name` is by default this one's and "-constrained". Raises
+        `DataflowError` where they contradict each other or the dataflow.
+
+        >>> import dnnaccel as da
+        >>> flow = da.dataflow.get("rs").constrained(where={"glb": "order M, C"}, forbid=["M at dram"])
+        >>> flow.where["glb"].order
+        ('M', 'C')
+        """
+        suffix = "-constrained"
+        own_name = f"{self.name.removesuffix(suffix)}{suffix}" if name is None else name
+        said = f"dataflow {own_name!r}"
+        added = check_levels({} if where is None else where, f"{said}: where")
+        splits = check_forbidden(forbid, f"{said}: forbid")
+        part = check_utilization(min_utilization, f"{said}: min_utilization")
+        try:
+            merged = merge_levels([*self.where.items(), *added.items()])
+        except DataflowError as error:
+            raise DataflowError(f"{said}: where: {error}") from None
+        return replace(
+            self,
+            name=own_name,
+            where=merged,
+            forbid=(*self.forbid, *splits),
+            min_utilization=max(self.min_utilization, part),
+        )
+
     def expand(self) -> tuple[Dataflow, ...]:
-        """Return the dataflows that this one is the best of: its variants, or itself."""
+        """Return what this one is the best of, its variants under its constraints, or itself."""
         if not self.variants:
             return (self,)
-        return tuple(dict.fromkeys(flow for name in self.variants for flow in _NAMED[name].expand()))
+        flows = dict.fromkeys(flow for name in self.variants for flow in _NAMED[name].expand())
+        if not (self.where or self.forbid or self.min_utilization):
+            return tuple(flows)
+        return tuple(
+            flow.constrained(
+                where=self.where,
+                forbid=self.forbid,
+                min_utilization=self.min_utilization,
+                # One alone is what this dataflow is a name for; of several it is told which one won.
+                name=self.name if len(flows) == 1 else None,
+            )
+            for flow in flows
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the dataflow as plain dicts, lists, numbers and text, as its YAML file holds them."""
-        return {"format": FORMAT} | _to_dict(self)
+        data = {"format": FORMAT} | plain_fields(self)
+        if self.forbid:
+            data["forbid"] = [split_text(*split) for split in self.forbid]
+        return data
 
     def to_yaml(self) -> str:
         """Return the dataflow as the text of a YAML file that `load` reads back to an equal one."""
@@ -222,31 +224,12 @@ class Dataflow:
 _CONSTRAINTS = ("stationary", "inside", "outside", "rows", "columns", "whole_rows", "levels")
 
 
-def _fields(value: Dataflow | LevelConstraint) -> dict[str, Any]:
-    return {f.name: getattr(value, f.name) for f in fields(value)}
-
-
-def _rebuild(kind: type[Any], values: dict[str, Any]) -> Any:
-    # Read-only views do not pickle; what they show does.
-    return kind(**values)
-
-
-def _to_dict(value: Dataflow | LevelConstraint) -> dict[str, Any]:
-    data: dict[str, Any] = {}
-    for f in fields(value):
-        own = getattr(value, f.name)
-        if isinstance(own, Mapping):
-            if own:
-                plain = {k: v.to_dict() if isinstance(v, LevelConstraint) else v for k, v in own.items()}
-                data[f.name] = plain
-        elif own != f.default:
-            data[f.name] = list(own) if isinstance(own, tuple) else own
-    return data
-
-
 def _from_fields(checked: Mapping[str, Any]) -> Dataflow:
-    levels = {level: LevelConstraint(**constraint) for level, constraint in checked["levels"].items()}
-    return Dataflow(**{**checked, "levels": levels})
+    levels = {
+        key: {level: LevelConstraint(**constraint) for level, constraint in checked[key].items()}
+        for key in ("levels", "where")
+    }
+    return Dataflow(**{**checked, **levels})
 
 
 def _built_in() -> dict[str, dict[str, Any]]:

@@ -17,6 +17,14 @@ from pydantic_core import ErrorDetails
 from dnnaccel._checks import Text, nearest_key, shown, wrong
 from dnnaccel._yaml import Fault, Place, describe_faults, place_faults, read
 from dnnaccel.arch.values import ChipName
+from dnnaccel.constraint_text import read_level
+from dnnaccel.constraints import (
+    Forbidden,
+    LevelConstraint,
+    check_forbidden,
+    check_utilization,
+    find_contradictions,
+)
 from dnnaccel.errors import DataflowError, DnnAccelError, did_you_mean
 from dnnaccel.problem import DIMS, MAX_MACS, ROLES, unknown_dim, unknown_role
 
@@ -82,6 +90,31 @@ def _level_name(value: object) -> str:
     return match[0]
 
 
+def _level(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return read_level(value)
+    except DataflowError as error:
+        raise wrong(str(error)) from None
+
+
+def _forbid(value: object) -> tuple[Forbidden, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise wrong(f"must be a list of splits such as [M at glb], not {shown(value)}")
+    try:
+        return check_forbidden(value, "")
+    except DataflowError as error:
+        raise wrong(str(error).removeprefix(": ")) from None
+
+
+def _utilization(value: object) -> float:
+    try:
+        return check_utilization(value, "")
+    except DataflowError as error:
+        raise wrong(str(error).removeprefix(": ")) from None
+
+
 Dim = Annotated[str, PlainValidator(_dim)]
 _DIMS = BeforeValidator(_listed("dim", "[C, R, S]"))
 _ROLES = BeforeValidator(_listed("tensor", "[weights]"))
@@ -104,6 +137,9 @@ class LevelSchema(_Schema):
     keeps: Roles = None  # type: ignore[assignment]
 
 
+Levels = dict[Annotated[str, PlainValidator(_level_name)], Annotated[LevelSchema, BeforeValidator(_level)]]
+
+
 class DataflowSchema(_Schema):
     """Keys of a dataflow."""
 
@@ -120,9 +156,13 @@ class DataflowSchema(_Schema):
     variants: Annotated[
         tuple[Any, ...], _DISTINCT, BeforeValidator(_listed("built-in dataflow", "[osa, osb]"))
     ] = ()
-    levels: dict[Annotated[str, PlainValidator(_level_name)], LevelSchema] = {}
+    levels: Levels = {}
+    where: Levels = {}
+    forbid: Annotated[tuple[Forbidden, ...], PlainValidator(_forbid)] = ()
+    min_utilization: Annotated[float, PlainValidator(_utilization)] = 0.0
 
 
+_BESIDE_VARIANTS = {"format", "name", "description", "variants", "where", "forbid", "min_utilization"}
 _MISSING = {
     "format": "state the version of this format: format: 1",
     "name": "give the dataflow a name, e.g. name: my_dataflow",
@@ -135,7 +175,10 @@ _SYNONYMS = {
     **dict.fromkeys(("vertical", "spread", "spatial", "parallel"), "rows or columns"),
     **dict.fromkeys(("title", "summary", "source", "comment"), "description"),
     **dict.fromkeys(("best_of", "any_of", "candidates"), "variants"),
-    **dict.fromkeys(("memories", "constraints", "hierarchy"), "levels"),
+    **dict.fromkeys(("memories", "hierarchy"), "levels"),
+    **dict.fromkeys(("constraints", "constraint", "limits"), "where"),
+    **dict.fromkeys(("forbidden", "forbids", "never"), "forbid"),
+    **dict.fromkeys(("utilization", "minimum_utilization", "min_util", "occupancy"), "min_utilization"),
     **dict.fromkeys(("version",), "format"),
 }
 _LEVEL_SYNONYMS = {
@@ -200,20 +243,25 @@ def _contradictions(data: Mapping[str, Any], known: Known) -> list[Fault]:
             for i, name in enumerate(variants)
             if not isinstance(name, str) or name not in known
         ]
-        beside = set(data) & set(DataflowSchema.model_fields) - {"format", "name", "description", "variants"}
+        beside = set(data) & set(DataflowSchema.model_fields) - _BESIDE_VARIANTS
         faults += [((key,), "has no place beside variants, which say everything") for key in sorted(beside)]
-    levels = data.get("levels")
-    for level, constraint in levels.items() if isinstance(levels, Mapping) else ():
-        if str(level).endswith((".rows", ".columns")) and isinstance(constraint, Mapping):
-            faults += [
-                (
-                    ("levels", level, key),
-                    "an array's rows and columns are spatial: they take dims and tiles only",
-                )
-                for key in ("order", "keeps")
-                if key in constraint
-            ]
+    for part in ("levels", "where"):
+        levels = data.get(part)
+        for level, constraint in levels.items() if isinstance(levels, Mapping) else ():
+            if str(level).endswith((".rows", ".columns")) and isinstance(constraint, Mapping):
+                faults += [
+                    (
+                        (part, level, key),
+                        "an array's rows and columns are spatial: they take dims and tiles only",
+                    )
+                    for key in ("order", "keeps")
+                    if key in constraint
+                ]
     return faults
+
+
+def _constraints(fields: Mapping[str, Mapping[str, Any]], key: str) -> dict[str, LevelConstraint]:
+    return {level: LevelConstraint(**asked) for level, asked in fields[key].items()}
 
 
 def _find_faults(data: object, known: Known) -> tuple[dict[str, Any], list[Fault]]:
@@ -234,6 +282,10 @@ def _find_faults(data: object, known: Known) -> tuple[dict[str, Any], list[Fault
             found.setdefault(place, _sentence(detail, place))
     for place, sentence in _contradictions(data, known):
         found.setdefault(place, sentence)
+    if not found:
+        levels, asked = _constraints(fields, "levels"), _constraints(fields, "where")
+        for place, sentence in find_contradictions(levels, asked, fields["forbid"]):
+            found.setdefault(place, sentence)
     name = data.get("name")
     built_in = known[name] if isinstance(name, str) and name in known else None
     if built_in and (found or fields != DataflowSchema.model_validate(built_in).model_dump()):

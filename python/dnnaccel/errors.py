@@ -1,8 +1,15 @@
-"""What can go wrong, by whose fault it is; every exception of the package is a `DnnAccelError`."""
+"""What can go wrong, by whose fault it is; every error of the package is a `DnnAccelError`.
+
+`SearchInterrupted` is none: it is Ctrl-C, with what was found until then.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dnnaccel.mapper import SearchResult
 
 __all__ = [
     "ArchitectureError",
@@ -15,6 +22,7 @@ __all__ = [
     "MappingError",
     "MissingExtraError",
     "NetworkError",
+    "SearchInterrupted",
     "UnknownNameError",
 ]
 
@@ -68,6 +76,17 @@ class ImportedFileError(DnnAccelError, ValueError):
 
 class MissingExtraError(DnnAccelError, ImportError):
     """An optional dependency is absent; says which `pip install` brings it."""
+
+
+class SearchInterrupted(KeyboardInterrupt):
+    """Ctrl-C while one layer was searched; `result` is the best found until then, and proves nothing."""
+
+    def __init__(self, result: SearchResult) -> None:
+        super().__init__(result)
+        self.result = result
+
+    def __str__(self) -> str:
+        return f"the search was interrupted; best so far: {self.result!r}"
 
 
 def unknown_name(kind: str, name: object, valid: Iterable[str]) -> UnknownNameError:

@@ -2,30 +2,59 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import math
 import os
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from dnnaccel import _core
-from dnnaccel._lower import leakage_per_cycle, lift_mapping, lower_chip, lower_problem, lower_rules
-from dnnaccel._zeros import lower_density
+from dnnaccel._lower import (
+    describe_chip,
+    describe_problem,
+    describe_rules,
+    leakage_per_cycle,
+    lift_mapping,
+    lower_chip,
+    lower_problem,
+    lower_rules,
+)
+from dnnaccel._search_cache import Answer
+from dnnaccel._search_run import Job, Setting, StoppedError, run
+from dnnaccel._text import DEFAULT_WIDTH
+from dnnaccel._zeros import describe_density, lower_density
 from dnnaccel.cost import LayerReport, describe_misfit, evaluate
 from dnnaccel.dataflow import Dataflow, get
-from dnnaccel.errors import DataflowError, DnnAccelError, LayerError, MappingError, unknown_name
+from dnnaccel.errors import (
+    DataflowError,
+    DnnAccelError,
+    LayerError,
+    MappingError,
+    SearchInterrupted,
+    unknown_name,
+)
 from dnnaccel.mapping import Mapping
-from dnnaccel.mapspace import constrain
+from dnnaccel.mapspace import constrain, mac_units, required_units
 from dnnaccel.problem import Problem
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from dnnaccel.arch import Chip
     from dnnaccel.layers import Layer
     from dnnaccel.sparsity import Density
 
-__all__ = ["OBJECTIVES", "ParetoPoint", "SearchResult", "search", "search_problems"]
+__all__ = ["OBJECTIVES", "SEARCHES", "ParetoPoint", "SearchResult", "search", "search_problems"]
 
 OBJECTIVES: tuple[str, ...] = ("energy", "latency", "edp")
-"""What a search can minimise: energy, cycles, or their product."""
+"""What a mapping can be chosen by: energy, cycles, or their product."""
+
+SEARCHES: tuple[str, ...] = (*OBJECTIVES, "pareto")
+"""What one layer can be searched for: the least of an objective, or the whole front of energy and cycles."""
 
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, what) while a search runs."""
@@ -33,6 +62,10 @@ Progress = Callable[[int, int, str], None]
 # Starts and proposals per start of the annealing: about 0.3 s for a convolution on two cores. Mapspaces of
 # at most `exhaustive_limit` points are enumerated instead, and the answer is then the proved optimum.
 _EFFORT = {"exhaustive_limit": 20_000, "starts": 24, "proposals": 20_000}
+
+# Sums of the same energies in another order differ in the last digits: a mapping may take what it is reported
+# to take.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +81,16 @@ class ParetoPoint:
 class SearchResult:
     """What a search found for one layer.
 
-    `optimal` is True only if every mapping of the mapspace was costed or shown not to fit. `evaluated`
+    `optimal` is True only if every mapping of the mapspace was costed or shown not to be better. `evaluated`
     mappings were costed, `pruned` ones dropped before that. `pareto` is the front of energy against cycles
-    among those costed, by energy; it is the true front where `optimal` is True. `dataflow` is the variant
-    that won, where there are several. `bound`, in the objective's unit, is proved: no mapping of the mapspace,
-    which has `mapspace` points, has less. `seconds` is how long the search took.
+    among those costed, by energy; it is the true front where `optimal` is True. `bound`, in the objective's
+    unit, is proved: no mapping of the mapspace, which has `mapspace` points, has less.
+
+    Where a dataflow has variants, `dataflow` is the one that won; the counts and `mapspace` are sums over all
+    of them, `bound` is the least of theirs, and `optimal` and `pareto` are about all.
+
+    `objective` "pareto" asks for the front; `mapping` is then the one of least energy. `seconds` is how long
+    the search took, and no part of what makes two results equal.
     """
 
     mapping: Mapping
@@ -65,17 +103,70 @@ class SearchResult:
     dataflow: str
     bound: float = 0.0
     mapspace: float = 0.0
-    seconds: float = 0.0
+    seconds: float = field(default=0.0, compare=False)
 
     @property
     def figure(self) -> float:
-        """What was minimised, of the mapping found: energy, cycles, or their product."""
+        """What was minimised, of the mapping found: energy (for "pareto" too), cycles, or their product."""
         return _figure(self.objective, self.cost.energy, self.cost.cycles)[0]
 
     @property
     def gap(self) -> float:
-        """How far the mapping found may be from the optimum, at most, as a part of its figure: 0 if optimal."""
+        """How far the mapping may be from the optimum, at most, as a part of its figure: 0 if optimal."""
         return 0.0 if self.optimal or self.figure == 0 else max(0.0, 1 - self.bound / self.figure)
+
+    def to_text(self, *, width: int = DEFAULT_WIDTH) -> str:
+        """Return the loop nest with its counts, its cost, and what is proved; for "pareto" the front.
+
+        For lines of `width` characters; `str()` takes 120.
+        """
+        from dnnaccel.report.search import search_text
+
+        return search_text(self, width=width)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain numbers, strings, lists and dicts, ready for JSON.
+
+        Without `seconds`, so that equal searches give equal text. What is infinite is None.
+        """
+        return {
+            "layer": self.cost.name,
+            "chip": None if self.cost.chip is None else self.cost.chip.name,
+            "dataflow": self.dataflow,
+            "objective": self.objective,
+            "optimal": self.optimal,
+            "figure": self.figure,
+            "bound": self.bound,
+            "gap": self.gap,
+            "mapspace": self.mapspace if math.isfinite(self.mapspace) else None,
+            "evaluated": self.evaluated,
+            "pruned": self.pruned,
+            "energy_unit": self.cost.energy_unit,
+            "mapping": str(self.mapping),
+            "cost": self.cost.to_dict(),
+            "pareto": [
+                {"energy": point.energy, "cycles": point.cycles, "mapping": str(point.mapping)}
+                for point in self.pareto
+            ],
+        }
+
+    def to_json(self) -> str:
+        """Return `to_dict()` as JSON text, indented by two blanks."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
+        """Draw the front of energy against cycles and return the matplotlib figure.
+
+        With `path` the figure is saved, as its suffix says (.pdf, .svg, .png). A search for another objective
+        than "pareto" has only the part of the front that it came upon. Raises `MissingExtraError` without
+        matplotlib, `DnnAccelError` for another suffix or a file that cannot be written.
+        """
+        from dnnaccel.report.front import plot_front
+
+        return plot_front(self, path)
+
+    def __str__(self) -> str:
+        return self.to_text()
 
     def __repr__(self) -> str:
         proof = "optimal" if self.optimal else "best found"
@@ -89,6 +180,25 @@ _Task = tuple[Problem, "Density | None"]
 
 
 @dataclass(frozen=True, slots=True)
+class _Limits:
+    """What a mapping may take at most: energy in the chip's unit, and cycles."""
+
+    energy: float = math.inf
+    cycles: float = math.inf
+
+    def __bool__(self) -> bool:
+        return self != _Limits()
+
+    def allow(self, energy: float, cycles: int) -> bool:
+        return energy <= self.energy * (1 + _ROUNDING) and cycles <= self.cycles
+
+    def without_vector_work(self, layer: Layer, chip: Chip) -> _Limits:
+        """Return what is left for the MACs of a layer; its vector operations run beside them."""
+        energy = max(0.0, self.energy - layer.ops * chip.vector.op_energy)
+        return _Limits(energy, self.cycles if _vector_cycles(layer, chip) <= self.cycles else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class _Found:
     """A mapping found for a problem, before it is costed for a layer."""
 
@@ -98,6 +208,27 @@ class _Found:
     evaluated: int
     pruned: int
     pareto: tuple[ParetoPoint, ...]
+    bound: float
+    mapspace: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Explored:
+    """What was found, and why where nothing was; `stopped` if Ctrl-C came before the end."""
+
+    found: dict[_Task, _Found]
+    failures: dict[_Task, str]
+    refusals: dict[_Task, list[str]]
+    flow: str
+    stopped: bool
+
+    def why_not(self, chip: Chip, missing: MappingOf[str, _Task]) -> MappingError:
+        """Return the error for layers without a mapping, given by name."""
+        layers = (
+            f"layer {name!r}: {self.failures.get(task) or '; '.join(self.refusals[task])}"
+            for name, task in missing.items()
+        )
+        return MappingError(f"{chip.name} under {self.flow}: {'; '.join(layers)}")
 
 
 def search(
@@ -106,6 +237,8 @@ def search(
     dataflow: str | os.PathLike[str] | Dataflow | None = None,
     objective: str = "energy",
     *,
+    max_energy: float | None = None,
+    max_cycles: float | None = None,
     density: Density | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -113,24 +246,38 @@ def search(
     """Find the best mapping of a layer on a chip that the search can.
 
     `dataflow` is a name, the path of a YAML file, a `Dataflow`, or None for the chip's own; `objective` is
-    one of `OBJECTIVES`; `density` says which words are zero (None: none). Same inputs give the same answer,
-    whatever the number of `threads` (None: all). Ctrl-C stops it. Raises `MappingError` if nothing fits,
-    saying where the smallest tiles fail, `DataflowError` if the chip cannot run the dataflow, `LayerError`
-    for a layer without MACs.
+    one of `SEARCHES`; the mapping takes at most `max_energy`, in the chip's unit, and `max_cycles` (None: any
+    number); `density` says which words are zero (None: none). Same inputs give the same answer, whatever the
+    number of `threads` (None: all).
+
+    Raises `MappingError` if nothing fits, saying where the smallest tiles fail, or is within the limits,
+    saying what is least without; `DataflowError` if the chip cannot run the dataflow, `LayerError` for a
+    layer without MACs. Ctrl-C stops it: `SearchInterrupted`, a `KeyboardInterrupt`, has the best so far.
     """
     if layer.problem is None:
         raise LayerError(f"layer {layer.name!r} ({layer.kind}) has no MACs and so nothing to map")
-    (found,) = search_problems(
-        [(layer.problem, density)],
+    limits = _Limits(_limit("max_energy", max_energy), _limit("max_cycles", max_cycles))
+    began = time.perf_counter()
+    task = (layer.problem, density)
+    explored = _explore(
+        [task],
         chip,
         dataflow,
         objective,
-        names=[layer.name],
+        limits=limits.without_vector_work(layer, chip) if limits else limits,
         threads=threads,
         progress=progress,
     )
-    found = _with_vector_work(layer, chip, found, objective, density)
-    return SearchResult(
+    found = explored.found.get(task)
+    if found is not None:
+        found = _with_vector_work(layer, chip, found, objective, density, limits)
+    if explored.stopped and found is None:
+        raise KeyboardInterrupt
+    if found is None and limits:
+        found = _beyond(layer, chip, explored, dataflow, objective, limits, density, threads, progress)
+    if found is None:
+        raise explored.why_not(chip, {layer.name: task})
+    result = SearchResult(
         mapping=found.mapping,
         cost=evaluate(layer, chip, found.mapping, density=density),
         optimal=found.optimal,
@@ -139,17 +286,93 @@ def search(
         pareto=found.pareto,
         objective=objective,
         dataflow=found.dataflow,
+        bound=found.bound,
+        mapspace=found.mapspace,
+        seconds=time.perf_counter() - began,
+    )
+    if explored.stopped:
+        raise SearchInterrupted(result)
+    return result
+
+
+def _limit(name: str, value: float | None) -> float:
+    if value is None:
+        return math.inf
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise DnnAccelError(f"{name} is {value!r}; it must be a positive finite number, or None for no limit")
+    return float(value)
+
+
+def _beyond(
+    layer: Layer,
+    chip: Chip,
+    explored: _Explored,
+    dataflow: str | os.PathLike[str] | Dataflow | None,
+    objective: str,
+    limits: _Limits,
+    density: Density | None,
+    threads: int | None,
+    progress: Progress | None,
+) -> _Found:
+    """Search without the limit that nothing was within, to say what is least; raises `MappingError`.
+
+    A search that proves nothing may then come upon a mapping within the limits after all, and returns it.
+    """
+    tight_energy = limits.energy < math.inf
+    within = limits.cycles if tight_energy and limits.cycles < math.inf else None
+    try:
+        least = search(
+            layer,
+            chip,
+            dataflow,
+            "energy" if tight_energy else "latency",
+            max_cycles=within,
+            density=density,
+            threads=threads,
+            progress=progress,
+        )
+    except SearchInterrupted:  # what it has is not within the limits that were asked for
+        raise KeyboardInterrupt from None
+    points = [point for point in least.pareto if limits.allow(point.energy, point.cycles)]
+    if points:
+        best = min(points, key=lambda point: _figure(objective, point.energy, point.cycles))
+        return _Found(
+            best.mapping,
+            least.dataflow,
+            False,
+            least.evaluated,
+            least.pruned,
+            tuple(points),
+            0.0,
+            least.mapspace,
+        )
+    known = "" if least.optimal else " found"
+    if tight_energy:
+        unit = chip.energy_unit
+        asked = f"max_energy={limits.energy:.10g} {unit}"
+        much = f"the least energy{known} is {least.cost.energy:.10g} {unit}"
+    else:
+        asked = f"max_cycles={limits.cycles:.10g}"
+        much = f"the least{known} is {least.cost.cycles} cycles"
+    among = "no mapping" if within is None else f"no mapping of at most max_cycles={within:.10g} cycles"
+    raise MappingError(
+        f"{chip.name} under {explored.flow}: layer {layer.name!r}: {among} is within {asked}; {much}"
     )
 
 
+def _vector_cycles(layer: Layer, chip: Chip) -> int:
+    return math.ceil(layer.ops / chip.vector.lanes)
+
+
 def _with_vector_work(
-    layer: Layer, chip: Chip, found: _Found, objective: str, density: Density | None
-) -> _Found:
+    layer: Layer, chip: Chip, found: _Found, objective: str, density: Density | None, limits: _Limits
+) -> _Found | None:
     """Judge the front anew where the layer has vector operations (gates), which the core does not know.
 
     They add the same energy to every mapping and set a floor under its cycles, so that the best and the new
     front are among the mappings of the old one, unless the chip leaks: then what the floor lengthens costs
-    energy too, a mapping that another beat may be the better one, and nothing is proved.
+    energy too, a mapping that another beat may be the better one, and nothing is proved. None if nothing is
+    within the limits any more.
     """
     if not layer.ops:
         return found
@@ -157,12 +380,28 @@ def _with_vector_work(
     costs = [(point, evaluate(layer, chip, point.mapping, density=density)) for point in found.pareto]
     # Sorted again: where the gates set the cycles, mappings of different lengths now leak alike.
     for point, cost in sorted(costs, key=lambda pair: (pair[1].energy, pair[1].cycles)):
-        if not points or cost.cycles < points[-1].cycles:
+        if limits.allow(cost.energy, cost.cycles) and (not points or cost.cycles < points[-1].cycles):
             points.append(ParetoPoint(cost.energy, cost.cycles, point.mapping))
+    if not points:
+        return None
     best = min(points, key=lambda point: _figure(objective, point.energy, point.cycles))
     floored = any(cost.cycles > point.cycles for point, cost in costs)
     proved = found.optimal and not (floored and leakage_per_cycle(chip))
-    return replace(found, mapping=best.mapping, pareto=tuple(points), optimal=proved)
+    figure = _figure(objective, best.energy, best.cycles)[0]
+    bound = figure if proved else min(figure, _bound_with_vector_work(layer, chip, objective, found.bound))
+    return replace(found, mapping=best.mapping, pareto=tuple(points), optimal=proved, bound=bound)
+
+
+def _bound_with_vector_work(layer: Layer, chip: Chip, objective: str, bound: float) -> float:
+    """Return what no mapping has less of, vector operations included, if none has less than `bound` without.
+
+    With e the energy of the MACs, c their cycles, E and V those of the vector operations, a layer takes at
+    least e + E and max(c, V), and their product is at least e c + E V.
+    """
+    energy, cycles = layer.ops * chip.vector.op_energy, _vector_cycles(layer, chip)
+    if objective == "latency":
+        return max(bound, float(cycles))
+    return bound + (energy * cycles if objective == "edp" else energy)
 
 
 def search_problems(
@@ -181,70 +420,126 @@ def search_problems(
 
     Raises what `search` does; a `MappingError` names every layer that cannot be mapped.
     """
-    if objective not in OBJECTIVES:
-        raise unknown_name("objective", objective, OBJECTIVES)
+    explored = _explore(problems, chip, dataflow, objective, threads=threads, progress=progress)
+    if explored.stopped:
+        raise KeyboardInterrupt
+    missing = {name: task for name, task in zip(names, problems, strict=True) if task not in explored.found}
+    if missing:
+        raise explored.why_not(chip, missing)
+    return [explored.found[task] for task in problems]
+
+
+def _goal(objective: str, limits: _Limits, units: int) -> dict[str, Any]:
+    """Return what makes the core's goal for one of `SEARCHES`; its objective is named.
+
+    At least so many MAC `units` are to work.
+    """
+    return {
+        "objective": "energy" if objective == "pareto" else objective,
+        "max_energy": limits.energy * (1 + _ROUNDING),
+        "max_cycles": limits.cycles,
+        "min_units": units,
+    }
+
+
+def _explore(
+    tasks: Sequence[_Task],
+    chip: Chip,
+    dataflow: str | os.PathLike[str] | Dataflow | None,
+    objective: str,
+    *,
+    limits: _Limits = _Limits(),
+    threads: int | None,
+    progress: Progress | None,
+) -> _Explored:
+    """Search for a mapping of every task under every variant of the dataflow, and keep the best of each."""
+    if objective not in SEARCHES:
+        raise unknown_name("objective", objective, SEARCHES)
     if threads is not None and threads < 1:
         raise DnnAccelError(f"threads is {threads}; it must be at least 1, or None for all")
     variants = get(chip.dataflow if dataflow is None else dataflow).expand()
-    distinct = list(dict.fromkeys(problems))
+    distinct = list(dict.fromkeys(tasks))
     jobs, owners, refusals = _jobs(variants, chip, distinct)
     if not jobs and distinct:
-        raise DataflowError("; ".join(dict.fromkeys(refusals)))
-    report = None if progress is None else (lambda done, total: progress(done, total, "mapping"))
-    outcomes = _core.search(
-        lower_chip(chip),
-        [job[0] for job in jobs],
-        [job[1] for job in jobs],
-        getattr(_core.Objective, objective),
-        _core.Effort(**_EFFORT),
-        threads or 0,
-        report,
-        [job[2] for job in jobs],
-    )
+        raise DataflowError("; ".join(dict.fromkeys(itertools.chain(*refusals.values()))))
+    # Variants differ in what they spread, not in how much is asked of them.
+    units = required_units(variants[0], chip)
+    stopped = False
+    answers: Sequence[Answer | None]
+    try:
+        answers = run(
+            Setting(lower_chip(chip), describe_chip(chip), _goal(objective, limits, units), _EFFORT),
+            jobs,
+            threads=threads,
+            progress=None if progress is None else (lambda done, total: progress(done, total, "mapping")),
+        )
+    except StoppedError as error:
+        answers, stopped = error.answers, True
+    by_task: dict[_Task, list[tuple[Dataflow, Answer | None]]] = {}
+    for (task, variant), answer in zip(owners, answers, strict=True):
+        by_task.setdefault(task, []).append((variant, answer))
     found: dict[_Task, _Found] = {}
-    scores: dict[_Task, tuple[float, float]] = {}
     failures: dict[_Task, str] = {}
-    for (task, variant), outcome in zip(owners, outcomes, strict=True):
-        problem = task[0]
-        if outcome.best is None:
-            failures.setdefault(task, _why_nothing(outcome, chip))
+    for task, parts in by_task.items():
+        best = _best_variant(objective, parts, chip, task[0])
+        if best is not None:
+            found[task] = best if not stopped else replace(best, optimal=False)
+        elif not stopped:
+            failures[task] = next(
+                _why_nothing(answer, chip, units) for _, answer in parts if answer is not None
+            )
+    flow = "/".join(variant.name for variant in variants)
+    return _Explored(found, failures, refusals, flow, stopped)
+
+
+def _best_variant(
+    objective: str, parts: Sequence[tuple[Dataflow, Answer | None]], chip: Chip, problem: Problem
+) -> _Found | None:
+    """Merge what was found under the variants of a dataflow; ties go to the earlier one."""
+    winner: tuple[Dataflow, _core.Mapping] | None = None
+    least = (math.inf, math.inf)
+    bounds = []
+    for variant, answer in parts:
+        if answer is None or answer.best is None:
+            bounds.append(0.0 if answer is None else math.inf if answer.refused else answer.bound)
             continue
-        points = tuple(
-            ParetoPoint(point.energy, point.cycles, lift_mapping(point.mapping, chip, problem))
-            for point in outcome.pareto
-        )
-        score = _score(objective, outcome)
-        if task in scores and scores[task] <= score:
-            continue
-        scores[task] = score
-        found[task] = _Found(
-            lift_mapping(outcome.best, chip, problem),
-            variant.name,
-            outcome.optimal,
-            outcome.evaluated,
-            outcome.pruned,
-            points,
-        )
-    missing = {
-        name: failures.get(task, "; ".join(refusals))
-        for name, task in zip(names, problems, strict=True)
-        if task not in found
-    }
-    if missing:
-        flow = "/".join(variant.name for variant in variants)
-        raise MappingError(
-            f"{chip.name} under {flow}: "
-            + "; ".join(f"layer {name!r}: {why}" for name, why in missing.items())
-        )
-    return [found[task] for task in problems]
+        score = _score(objective, answer)
+        bounds.append(score[0] if answer.optimal else answer.bound)
+        if winner is None or score < least:
+            winner, least = (variant, answer.best), score
+    if winner is None:
+        return None
+    answers = [answer for _, answer in parts if answer is not None]
+    points: list[ParetoPoint] = []
+    for point in sorted(
+        (point for answer in answers for point in answer.pareto), key=lambda each: (each.energy, each.cycles)
+    ):
+        if not points or point.cycles < points[-1].cycles:
+            mapping = lift_mapping(point.mapping, chip, problem)
+            points.append(ParetoPoint(point.energy, point.cycles, mapping))
+    return _Found(
+        lift_mapping(winner[1], chip, problem),
+        winner[0].name,
+        len(answers) == len(parts) and all(_is_proved(answer) for answer in answers),
+        sum(answer.evaluated for answer in answers),
+        sum(answer.pruned for answer in answers),
+        tuple(points),
+        min(*bounds, least[0]),
+        sum(answer.mapspace for answer in answers),
+    )
+
+
+def _is_proved(answer: Answer) -> bool:
+    """Whether nothing better is left: a bound of infinity says that there is nothing at all."""
+    return answer.optimal or (answer.best is None and (bool(answer.refused) or math.isinf(answer.bound)))
 
 
 def _jobs(
     variants: Sequence[Dataflow], chip: Chip, tasks: Sequence[_Task]
-) -> tuple[
-    list[tuple[_core.Problem, _core.Mapspace, _core.Sparsity]], list[tuple[_Task, Dataflow]], list[str]
-]:
-    jobs, owners, refusals = [], [], []
+) -> tuple[list[Job], list[tuple[_Task, Dataflow]], dict[_Task, list[str]]]:
+    """Return the jobs, whose they are, and why there are none, by task, under variants that refuse it."""
+    jobs, owners = [], []
+    refusals: dict[_Task, list[str]] = {}
     for task in tasks:
         problem, density = task
         zeros = lower_density(density, chip, problem)
@@ -252,28 +547,36 @@ def _jobs(
             try:
                 rules = constrain(variant, chip, problem)
             except DataflowError as error:
-                refusals.append(str(error))
+                refusals.setdefault(task, []).append(str(error))
                 continue
-            jobs.append((lower_problem(problem), lower_rules(rules, problem), zeros))
+            described = [
+                describe_problem(problem),
+                describe_rules(rules, problem),
+                describe_density(density, chip, problem),
+            ]
+            jobs.append(Job(lower_problem(problem), lower_rules(rules, problem), zeros, described))
             owners.append((task, variant))
     return jobs, owners, refusals
 
 
-def _score(objective: str, outcome: _core.Outcome) -> tuple[float, float]:
-    """Score of an outcome's best point, the other figure breaking ties."""
-    return min(_figure(objective, point.energy, point.cycles) for point in outcome.pareto)
+def _score(objective: str, answer: Answer) -> tuple[float, float]:
+    """Score of an answer's best point, the other figure breaking ties."""
+    return min(_figure(objective, point.energy, point.cycles) for point in answer.pareto)
 
 
 def _figure(objective: str, energy: float, cycles: int) -> tuple[float, float]:
     """What is minimised, and the other figure, which breaks ties."""
-    if objective == "energy":
+    if objective in ("energy", "pareto"):
         return (energy, float(cycles))
     return (float(cycles), energy) if objective == "latency" else (energy * cycles, energy)
 
 
-def _why_nothing(outcome: _core.Outcome, chip: Chip) -> str:
-    if outcome.refused:
-        return f"the dataflow leaves no mapping: {outcome.refused}"
-    if outcome.misfit is not None:
-        return f"no mapping fits; in the smallest one tried, {describe_misfit(outcome.misfit, chip)}"
+def _why_nothing(answer: Answer, chip: Chip, units: int) -> str:
+    if answer.refused:
+        return f"the dataflow leaves no mapping: {answer.refused}"
+    if answer.misfit is not None:
+        return f"no mapping fits; in the smallest one tried, {describe_misfit(answer.misfit, chip)}"
+    if units and answer.evaluated:
+        known = "" if math.isinf(answer.bound) else " found"
+        return f"no mapping{known} puts {units} of the {mac_units(chip)} MAC units to work"
     return "the dataflow leaves no mapping whose loops fit the array"

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeGuard
+from fractions import Fraction
+from typing import TYPE_CHECKING
 
+from dnnaccel._narrow import (
+    check_level_names,
+    check_reach,
+    check_room,
+    check_tiles,
+    is_memory,
+    mac_units,
+    narrow,
+)
 from dnnaccel.dataflow import Dataflow, LevelConstraint
-from dnnaccel.errors import DataflowError, did_you_mean
+from dnnaccel.errors import DataflowError
 from dnnaccel.problem import Problem
 
 if TYPE_CHECKING:
-    from dnnaccel.arch import Array, Chip, Memory
+    from dnnaccel.arch import Chip, Memory
 
-__all__ = ["LevelRule", "constrain"]
+__all__ = ["LevelRule", "constrain", "mac_units", "required_units"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +48,9 @@ def constrain(flow: Dataflow, chip: Chip, problem: Problem) -> tuple[LevelRule, 
 
     Raises `DataflowError` if the chip cannot run it, with the reason.
     """
-    for name in flow.levels:
-        if name not in chip.level_names:
-            raise DataflowError(
-                f"dataflow {flow.name!r} constrains level {name!r}, which {chip.name} has not; "
-                f"{did_you_mean(name, chip.level_names)}"
-            )
+    check_level_names(flow, chip)
     kept = _kept(flow, chip)
-    innermost = max((i for i, level in enumerate(chip.levels) if not _is_memory(level)), default=-1)
+    innermost = max((i for i, level in enumerate(chip.levels) if not is_memory(level)), default=-1)
     loops = _levels_with_loops(chip, kept, innermost)
     above = max((i for i in loops if i < innermost), default=0)
     every = frozenset(problem.dims)
@@ -55,7 +61,7 @@ def constrain(flow: Dataflow, chip: Chip, problem: Problem) -> tuple[LevelRule, 
     )
     rules = []
     for i, level in enumerate(chip.levels):
-        if _is_memory(level):
+        if is_memory(level):
             inside_pe = i > innermost >= 0
             dims = every - whole if i in loops else frozenset()
             if inside_pe and flow.inside is not None:
@@ -81,8 +87,17 @@ def constrain(flow: Dataflow, chip: Chip, problem: Problem) -> tuple[LevelRule, 
         rules.append(_constrain_array(spread, flow, level.name, every))
     for dim in reversed(problem.waiting):
         rules = _one_step_at_a_time(flow, chip, dim, rules)
-    _check_tiles(flow, chip, problem, rules)
-    return tuple(rules)
+    left = narrow(flow, chip, problem, rules)
+    check_tiles(flow, chip, problem, left)
+    check_room(flow, chip, problem, left, rules)
+    check_reach(flow, chip, problem, left, required_units(flow, chip))
+    return tuple(left)
+
+
+def required_units(flow: Dataflow, chip: Chip) -> int:
+    """Return how many of the chip's MAC units must ever work under a dataflow; 0 if it asks for none."""
+    # As the decimal that it is written as: 0.1 of 30 units is 3, and not the next number above.
+    return math.ceil(Fraction(repr(flow.min_utilization)) * mac_units(chip))
 
 
 def _one_step_at_a_time(flow: Dataflow, chip: Chip, dim: str, rules: Sequence[LevelRule]) -> list[LevelRule]:
@@ -114,43 +129,13 @@ def _one_step_at_a_time(flow: Dataflow, chip: Chip, dim: str, rules: Sequence[Le
     return apart
 
 
-def _check_tiles(flow: Dataflow, chip: Chip, problem: Problem, rules: Sequence[LevelRule]) -> None:
-    """Refuse fixed tiles that no mapping can have: growing inwards, or leaving chunks that nothing splits."""
-    slots = [(dims, tiles) for rule in rules for dims, tiles in zip(rule.dims, rule.tiles, strict=True)]
-    for dim, bound in problem.bounds.items():
-        outside, outer = "", bound
-        splitting = [
-            (name, tiles.get(dim))
-            for name, (dims, tiles) in zip(chip.level_names, slots, strict=True)
-            if dim in dims
-        ]
-        for name, tile in splitting:
-            if tile is None:
-                continue
-            if min(tile, bound) > outer:
-                raise DataflowError(
-                    f"dataflow {flow.name!r}: {name} fixes {dim} to chunks of {tile}, "
-                    f"and {outside} outside it to chunks of {outer}"
-                )
-            outside, outer = name, min(tile, bound)
-        if splitting and (splitting[-1][1] or 1) > 1 and outer > 1:
-            raise DataflowError(
-                f"dataflow {flow.name!r}: {splitting[-1][0]} fixes {dim} to chunks of {splitting[-1][1]}, "
-                "and no level inside it may split them further"
-            )
-
-
-def _is_memory(level: Memory | Array) -> TypeGuard[Memory]:
-    return hasattr(level, "keeps")
-
-
 def _kept(flow: Dataflow, chip: Chip) -> list[tuple[frozenset[str], frozenset[str]]]:
     """Return for each level the roles it keeps and may keep; the PE's memories keep what is stationary."""
-    array_at = [i for i, level in enumerate(chip.levels) if not _is_memory(level)]
+    array_at = [i for i, level in enumerate(chip.levels) if not is_memory(level)]
     kept = []
     stationary_homes: set[str] = set()
     for i, level in enumerate(chip.levels):
-        if not _is_memory(level):
+        if not is_memory(level):
             kept.append((frozenset[str](), frozenset[str]()))
             continue
         can = frozenset(level.keeps)
@@ -191,7 +176,7 @@ def _levels_with_loops(
     group: frozenset[str] = frozenset()
     last = 0
     for i, level in enumerate(chip.levels):
-        if not _is_memory(level):
+        if not is_memory(level):
             last = 0
             continue
         roles = kept[i][0] | kept[i][1]

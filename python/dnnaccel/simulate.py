@@ -31,6 +31,9 @@ __all__ = ["FIDELITIES", "simulate"]
 FIDELITIES: tuple[str, ...] = ("analytical",)
 """How closely this version can look: closed-form counts."""
 
+MappingLike = Mapping | str | os.PathLike[str]
+"""A mapping, its text, or the path of a file that holds it."""
+
 
 def simulate(
     net: Network | Layer | str,
@@ -39,7 +42,7 @@ def simulate(
     dataflow: str | os.PathLike[str] | Dataflow | None = None,
     objective: str = "energy",
     fidelity: str = "analytical",
-    mapping: Mapping | str | MappingOf[str, Mapping | str] | None = None,
+    mapping: MappingLike | MappingOf[str, MappingLike] | None = None,
     density: DensityLike | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -61,7 +64,7 @@ def simulate(
         "analytical": closed-form counts.
     mapping
         Mappings to use instead of searching: one, if the network has one layer with MACs, or one by layer
-        name.
+        name. Each a `Mapping`, its text, or the path of a file that holds it.
     density
         Which words are zero: anything that `dnnaccel.sparsity.resolve` takes, such as
         ``{"inputs": 0.4}`` or the name of a published set. The chip then gates, skips and compresses as it
@@ -138,15 +141,15 @@ def _mappings(
     chip: Chip,
     flow: Dataflow,
     objective: str,
-    mapping: Mapping | str | MappingOf[str, Mapping | str] | None,
+    mapping: MappingLike | MappingOf[str, MappingLike] | None,
     densities: MappingOf[str, Density],
     threads: int | None,
     progress: Progress | None,
-) -> dict[str, Mapping | str]:
+) -> dict[str, MappingLike]:
     """Return a mapping for every layer with MACs: as given, and searched for where none is."""
     mapped = {layer.name: layer.problem for layer in layers if layer.problem is not None}
-    given: dict[str, Mapping | str] = {}
-    if isinstance(mapping, Mapping | str):
+    given: dict[str, MappingLike] = {}
+    if isinstance(mapping, Mapping | str | os.PathLike):
         if len(mapped) != 1:
             raise MappingError(
                 f"one mapping for {len(mapped)} layers with MACs; pass a dict of layer name to mapping"

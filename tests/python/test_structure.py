@@ -37,21 +37,23 @@ CPP_MAY_INCLUDE = {
 PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("errors", "_core", "_lazy", "_text", "_units"),
     ("_rows", "_layered", "_files"),
-    ("problem", "_yaml"),
-    ("_checks",),
+    ("problem", "_yaml", "constraint_text"),
+    ("_checks", "constraints"),
     ("energy",),
     ("layers", "arch"),
     ("_graph", "_summary", "_drawing", "_netfile"),
     ("network", "mapping", "dataflow_files"),
     ("builder", "datasets"),
     ("zoo", "dataflow", "importers"),
+    ("_narrow",),
     ("mapspace",),
     ("_lower",),
     ("sparsity",),
-    ("_zeros", "provenance"),
-    ("cost", "conventions"),
+    ("_zeros", "provenance", "_nest"),
+    ("cost", "conventions", "_search_cache"),
+    ("_search_run",),
+    ("report",),  # a search prints itself by it
     ("mapper",),
-    ("report",),
     ("simulate",),
     ("compare",),
     ("reproduce",),
@@ -71,7 +73,7 @@ NETWORK_SIDE = {
     "zoo",
     "importers",
 }
-CHIP_SIDE = {"energy", "arch", "mapping", "dataflow_files", "dataflow", "mapspace"}
+CHIP_SIDE = {"energy", "arch", "mapping", "dataflow_files", "dataflow", "mapspace", "constraints", "_narrow"}
 
 NOT_AT_IMPORT = ("click", "matplotlib", "onnx", "pandas", "pydantic", "rich", "torch", "yaml")
 

@@ -12,10 +12,12 @@ from collections.abc import Sequence
 import click
 
 from dnnaccel import __version__
+from dnnaccel.cli._cache import cache
 from dnnaccel.cli._group import Commands
 from dnnaccel.cli._jobs import compare, simulate
 from dnnaccel.cli._lists import archs, datasets, draw, networks, schema, show
 from dnnaccel.cli._reproduce import reproduce
+from dnnaccel.cli._search import evaluate, search
 from dnnaccel.errors import DnnAccelError
 
 __all__ = ["cli", "main", "run"]
@@ -65,6 +67,7 @@ def _fail(sentence: str) -> int:
 Examples:
   dnnaccel simulate alexnet --arch eyeriss
   dnnaccel compare alexnet --arch eyeriss --dataflows ws,os,is,rs,nlr
+  dnnaccel search vgg16:conv3_2 --arch eyeriss
   dnnaccel show eyeriss
 
 \b
@@ -81,5 +84,8 @@ def cli(ctx: click.Context) -> None:
 
 
 # Adding a command: a function in one of this package's files, and its name here.
-for _command in (simulate, compare, networks, archs, datasets, draw, schema, show, reproduce):
+_JOBS = (simulate, compare, search, evaluate, reproduce)
+_LISTS = (networks, archs, datasets, draw, schema, show)
+for _command in (*_JOBS, *_LISTS):
     cli.add_command(_command)
+cli.add_command(cache)

@@ -7,14 +7,31 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dnnaccel.errors import DnnAccelError
+from dnnaccel.errors import DataflowError, DnnAccelError, did_you_mean
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip
+    from dnnaccel.dataflow import Dataflow
     from dnnaccel.layers import Layer
     from dnnaccel.network import Network
+    from dnnaccel.sparsity import Density
 
-__all__ = ["Sizes", "load_chip", "load_network", "load_part", "names_network", "read_density", "split"]
+__all__ = [
+    "Limits",
+    "Sizes",
+    "load_chip",
+    "load_dataflow",
+    "load_density",
+    "load_layer",
+    "load_network",
+    "load_part",
+    "names_network",
+    "read_density",
+    "split",
+]
+
+
+_MOST_SHOWN = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +50,15 @@ class Sizes:
             "--width": self.width,
         }
         return [flag for flag, value in given.items() if value is not None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a search is asked for beside its dataflow, as a shell gives it."""
+
+    where: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = ()
+    min_utilization: float = 0.0
 
 
 def names_network(name: str) -> bool:
@@ -71,12 +97,59 @@ def load_part(name: str, *, batch: int = 1, sizes: Sizes) -> Network | Layer:
     return net[layer] if colon else net
 
 
+def load_layer(name: str, *, batch: int = 1, sizes: Sizes) -> tuple[Network, Layer]:
+    """Return the layer with MACs that NETWORK:LAYER names, or NETWORK where it has one, and its network."""
+    network, colon, layer = name.partition(":")
+    net = load_network(network, batch=batch, sizes=sizes)
+    mapped = [each.name for each in net if each.problem is not None]
+    if not mapped:
+        raise DnnAccelError(f"{network} has no layer with MACs, and so nothing to map")
+    if not colon and len(mapped) > 1:
+        shown = ", ".join(mapped[:_MOST_SHOWN]) + (" and others" if len(mapped) > _MOST_SHOWN else "")
+        raise DnnAccelError(
+            f"{network} has {len(mapped)} layers with MACs; name one, such as {network}:{mapped[0]} ({shown})"
+        )
+    found = net[layer if colon else mapped[0]]
+    if found.problem is None:
+        raise DnnAccelError(
+            f"layer {found.name!r} of {network} ({found.kind}) has no MACs, and so nothing to map; "
+            f"{did_you_mean(found.name, mapped)}"
+        )
+    return net, found
+
+
+def load_density(text: str | None, net: Network, layer: Layer) -> Density | None:
+    """Return what --density says of one layer of a network; None if it has no zeros."""
+    from dnnaccel.sparsity import resolve
+    from dnnaccel.sparsity.density import DENSE
+
+    if text is None:
+        return None
+    found = resolve(read_density(text), net.layers, network=net.name)[layer.name]
+    return None if found == DENSE else found
+
+
 def load_chip(name: str, changes: tuple[str, ...]) -> Chip:
     """Return a chip by name or path, with what `changes` (KEY=VALUE) say otherwise."""
     from dnnaccel import arch
 
     chip = arch.load(name)
     return chip.override(_read_changes(changes)) if changes else chip
+
+
+def load_dataflow(name: str | None, chip: Chip, limits: Limits) -> Dataflow | str | None:
+    """Return the dataflow `name`, or with `limits` that one (None: the chip's own) within them."""
+    if limits == Limits():
+        return name
+    from dnnaccel import dataflow
+    from dnnaccel.constraints import parse_where
+
+    flow = dataflow.get(chip.dataflow if name is None else name)
+    try:
+        where = parse_where(limits.where)
+    except DataflowError as error:
+        raise DataflowError(f"--where {error}") from None
+    return flow.constrained(where=where, forbid=limits.forbid, min_utilization=limits.min_utilization)
 
 
 def _read_changes(changes: tuple[str, ...]) -> dict[str, Any]:

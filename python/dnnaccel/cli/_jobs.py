@@ -6,7 +6,7 @@ import click
 
 from dnnaccel.cli._completion import complete_chip, complete_dataflow, complete_network
 from dnnaccel.cli._inputs import Sizes, load_chip, load_part, read_density, split
-from dnnaccel.cli._options import job_options
+from dnnaccel.cli._options import chip_option, dataflow_option, job_options
 from dnnaccel.cli._output import check_output, deliver, progress_bar, terminal_width
 from dnnaccel.errors import DnnAccelError
 
@@ -27,22 +27,8 @@ Examples:
 """
 )
 @click.argument("network", metavar="NETWORK[:LAYER]", shell_complete=complete_network)
-@click.option(
-    "--arch",
-    "-a",
-    "chip",
-    required=True,
-    metavar="CHIP",
-    shell_complete=complete_chip,
-    help="Name of a chip, or path of its YAML file.",
-)
-@click.option(
-    "--dataflow",
-    "-d",
-    metavar="DATAFLOW",
-    shell_complete=complete_dataflow,
-    help="What stays where: a name such as ws, or path of a YAML file; by default the chip's own.",
-)
+@chip_option
+@dataflow_option
 @click.option(
     "--provenance",
     is_flag=True,

@@ -8,14 +8,41 @@ from typing import Any
 
 import click
 
-from dnnaccel.cli._inputs import Sizes
+from dnnaccel.cli._completion import complete_chip, complete_dataflow
+from dnnaccel.cli._inputs import Limits, Sizes
 
-__all__ = ["format_option", "job_options", "quiet_option", "size_options", "threads_option"]
+__all__ = [
+    "chip_option",
+    "dataflow_option",
+    "format_option",
+    "input_options",
+    "limit_options",
+    "job_options",
+    "quiet_option",
+    "size_options",
+    "threads_option",
+]
 
 _Command = Callable[..., None]
 
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), help="Threads to search with; default all."
+)
+chip_option = click.option(
+    "--arch",
+    "-a",
+    "chip",
+    required=True,
+    metavar="CHIP",
+    shell_complete=complete_chip,
+    help="Name of a chip, or path of its YAML file.",
+)
+dataflow_option = click.option(
+    "--dataflow",
+    "-d",
+    metavar="DATAFLOW",
+    shell_complete=complete_dataflow,
+    help="What stays where: a name such as ws, or path of a YAML file; by default the chip's own.",
 )
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress bar, no remarks on stderr.")
 
@@ -65,17 +92,10 @@ def size_options(command: _Command) -> _Command:
     )
 
 
-def job_options(command: _Command) -> _Command:
-    """Add the options that `simulate` and `compare` have in common."""
+def input_options(command: _Command) -> _Command:
+    """Add the options of what a network is run with, and on what variant of a chip."""
     return _with_options(
         command,
-        click.option(
-            "--objective",
-            type=click.Choice(["energy", "latency", "edp"]),
-            default="energy",
-            show_default=True,
-            help="What mappings are chosen for; edp is energy x delay.",
-        ),
         click.option(
             "--batch",
             type=click.IntRange(min=1),
@@ -97,6 +117,56 @@ def job_options(command: _Command) -> _Command:
             metavar="KEY=VALUE",
             help="Change the chip, for instance pe_array.rows=8; may be repeated.",
         ),
+    )
+
+
+def limit_options(command: _Command) -> _Command:
+    """Add the options that constrain a search; `command` gets them as one, its `limits`."""
+
+    @functools.wraps(command)
+    def gathered(
+        *, where: tuple[str, ...], forbid: tuple[str, ...], min_utilization: float, **others: Any
+    ) -> None:
+        limits = Limits(where=where, forbid=forbid, min_utilization=min_utilization)
+        command(limits=limits, **others)
+
+    return _with_options(
+        gathered,
+        click.option(
+            "--where",
+            multiple=True,
+            metavar="LEVEL: WHAT",
+            help="Constrain a level, for instance 'glb: order M, C' or 'pe_array.columns: tiles P=1'; "
+            "also splits and keeps; may be repeated.",
+        ),
+        click.option(
+            "--forbid",
+            multiple=True,
+            metavar="DIM@LEVEL",
+            help="Forbid a level to split a dim, for instance M@pe_array.columns; may be repeated.",
+        ),
+        click.option(
+            "--min-utilization",
+            type=float,
+            default=0.0,
+            metavar="PART",
+            help="Part of the chip's MAC units, from 0 to 1, that must be put to work.",
+        ),
+    )
+
+
+def job_options(command: _Command) -> _Command:
+    """Add the options that `simulate` and `compare` have in common."""
+    return _with_options(
+        command,
+        click.option(
+            "--objective",
+            type=click.Choice(["energy", "latency", "edp"]),
+            default="energy",
+            show_default=True,
+            help="What mappings are chosen for; edp is energy x delay.",
+        ),
+        input_options,
         click.option(
             "--format",
             "format",

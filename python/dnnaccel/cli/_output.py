@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from dnnaccel.compare import Comparison
     from dnnaccel.report import Report
 
-__all__ = ["Printable", "check_output", "deliver", "print_as", "progress_bar", "terminal_width"]
+__all__ = [
+    "Printable",
+    "check_file",
+    "check_output",
+    "deliver",
+    "print_as",
+    "print_or_write",
+    "progress_bar",
+    "terminal_width",
+    "wrote",
+]
 
 
 class Printable(Protocol):
@@ -53,14 +63,38 @@ def check_output(output: str | None, format: str | None) -> None:
         check_writable(output)
 
 
+def check_file(path: str | None) -> None:
+    """Refuse a file that cannot be written before the work is done; None and "-" are none."""
+    from dnnaccel.report.files import check_writable
+
+    if path not in (None, "-"):
+        check_writable(path)
+
+
+def print_or_write(path: str, text: str, *, quiet: bool) -> None:
+    """Write `text` to the file `path`, or print it if that is "-"."""
+    from dnnaccel.report.files import write_atomically
+
+    if path == "-":
+        click.echo(text, nl=False)
+        return
+    write_atomically(path, text)
+    wrote(path, quiet=quiet)
+
+
+def wrote(path: str, *, quiet: bool) -> None:
+    """Say on stderr that `path` was written."""
+    if not quiet:
+        click.echo(f"wrote {path}", err=True)
+
+
 def deliver(result: Report | Comparison, *, format: str | None, output: str | None, quiet: bool) -> None:
     """Write a result to the file `output`, or print it; None for `format` is a table, or what the file is."""
     if output is None:
         print_as(format or "table", result)
         return
     result.save(output, format=format)
-    if not quiet:
-        click.echo(f"wrote {output}", err=True)
+    wrote(output, quiet=quiet)
 
 
 @contextlib.contextmanager

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from dnnaccel._text import DEFAULT_WIDTH, Column, layout, pairs
 from dnnaccel._units import NONE
+from dnnaccel.constraint_text import split_text
 from dnnaccel.errors import UnknownNameError, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dnnaccel.arch import Chip
-    from dnnaccel.dataflow import Dataflow, LevelConstraint
+    from dnnaccel.dataflow import Dataflow
     from dnnaccel.layers import Layer
 
 __all__ = ["chips_text", "dataflow_text", "describe", "layer_text"]
@@ -97,22 +98,13 @@ def dataflow_text(flow: Dataflow) -> str:
     ):
         if given is not None:
             items.append((what, ", ".join(given) or "nothing"))
-    for level, constraint in flow.levels.items():
-        items.append((f"level {level}", _constraint_text(constraint)))
+    for said, levels in (("level", flow.levels), ("where", flow.where)):
+        items += [(f"{said} {level}", str(constraint)) for level, constraint in levels.items()]
+    if flow.forbid:
+        items.append(("forbidden", ", ".join(split_text(*split) for split in flow.forbid)))
+    if flow.min_utilization:
+        items.append(("MAC units at work", f"{flow.min_utilization:.1%} of the chip's at least"))
     return pairs(items)
-
-
-def _constraint_text(constraint: LevelConstraint) -> str:
-    said = []
-    if constraint.dims is not None:
-        said.append(f"splits {', '.join(constraint.dims) or 'nothing'}")
-    if constraint.order:
-        said.append(f"order {', '.join(constraint.order)}")
-    if constraint.tiles:
-        said.append("tiles " + ", ".join(f"{dim}={tile}" for dim, tile in constraint.tiles.items()))
-    if constraint.keeps is not None:
-        said.append(f"keeps {', '.join(constraint.keeps) or 'nothing'}")
-    return "; ".join(said) or "free"
 
 
 def layer_text(layer: Layer) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dnnaccel._units import prefix, prefix_exponent
 from dnnaccel.errors import DnnAccelError, MissingExtraError, unknown_name
 from dnnaccel.problem import ROLES
-from dnnaccel.report.files import write_atomically
+from dnnaccel.report.files import check_writable, write_atomically
 from dnnaccel.report.palette import colours
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from dnnaccel.report.result import Report
 
-__all__ = ["plot_report"]
+__all__ = ["check_picture", "new_figure", "plot_report", "save_figure"]
 
 _KINDS = ("energy", "words", "cycles")
 _BY = ("level", "tensor")
@@ -33,10 +33,6 @@ def plot_report(report: Report, *, kind: str, by: str, path: str | os.PathLike[s
         raise unknown_name("kind of plot", kind, _KINDS)
     if by not in _BY:
         raise unknown_name("way to split a plot", by, _BY)
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtraError("plots need matplotlib: pip install 'dnnaccel[plot]'") from None
     shown = [index for index, layer in enumerate(report.layers) if layer.cycles or layer.energy]
     names = [report.layers[index].name for index in shown]
     parts = {
@@ -49,8 +45,7 @@ def plot_report(report: Report, *, kind: str, by: str, path: str | os.PathLike[s
     tops = [sum(sizes) for sizes in zip(*parts.values(), strict=True)]
     exponent = prefix_exponent(max(tops, default=0.0))
 
-    # A Figure of its own, not pyplot's: nothing is left open, and no display is asked for.
-    figure = Figure(figsize=(max(7.2, 3.5 + 0.28 * len(names)), 4.8), layout="constrained")
+    figure = new_figure((max(7.2, 3.5 + 0.28 * len(names)), 4.8))
     axes = figure.subplots()
     bottom = [0.0] * len(names)
     positions = range(len(names))
@@ -71,7 +66,7 @@ def plot_report(report: Report, *, kind: str, by: str, path: str | os.PathLike[s
         handles, labels = axes.get_legend_handles_labels()
         figure.legend(handles[::-1], labels[::-1], frameon=False, loc="outside right upper")
     if path is not None:
-        _save(figure, path)
+        save_figure(figure, path)
     return figure
 
 
@@ -104,13 +99,37 @@ def _axis_label(report: Report, kind: str, exponent: int) -> str:
     return {"energy": "energy", "cycles": "time", "words": "reads + writes"}[kind] + f" ({unit})"
 
 
-def _save(figure: Figure, path: str | os.PathLike[str]) -> None:
+def new_figure(inches: tuple[float, float]) -> Figure:
+    """Return an empty figure of that width and height; raises `MissingExtraError` without matplotlib.
+
+    It is its own, not pyplot's: nothing is left open, and no display is asked for.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtraError("plots need matplotlib: pip install 'dnnaccel[plot]'") from None
+    return Figure(figsize=inches, layout="constrained")
+
+
+def check_picture(path: str | os.PathLike[str]) -> None:
+    """Refuse a picture that cannot be drawn or written, before the work is done and not after."""
+    _format_of(new_figure((1.0, 1.0)), path)
+    check_writable(path)
+
+
+def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write a figure as the suffix of `path` says; raises `DnnAccelError` for one that is no picture."""
+    suffix = _format_of(figure, path)
+    image = io.BytesIO()
+    figure.savefig(image, format=suffix, dpi=150)
+    write_atomically(path, image.getvalue())
+
+
+def _format_of(figure: Figure, path: str | os.PathLike[str]) -> str:
     suffix = Path(path).suffix.removeprefix(".").lower()
     valid = sorted(figure.canvas.get_supported_filetypes())
     if suffix not in valid:
         raise DnnAccelError(
             f"cannot save the plot {os.fspath(path)}: the suffix says the format ({', '.join(valid)})"
         )
-    image = io.BytesIO()
-    figure.savefig(image, format=suffix, dpi=150)
-    write_atomically(path, image.getvalue())
+    return suffix
