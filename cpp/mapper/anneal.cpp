@@ -186,7 +186,8 @@ class Annealer {
     const std::size_t kind = random_.below(100);
     if (movable_.empty() || (kind >= 85 && kind < 96)) return reorder(candidate);
     if (kind < 55) return move(candidate);
-    if (kind < 70) return static_cast<int>(move(candidate)) + static_cast<int>(move(candidate)) > 0;
+    if (kind < 63) return static_cast<int>(move(candidate)) + static_cast<int>(move(candidate)) > 0;
+    if (kind < 70) return exchange(candidate);
     if (kind < 77) return deal_anew(candidate);
     if (kind < 85) return refill(candidate);
     if (layout_.options().empty()) return reorder(candidate);
@@ -216,6 +217,30 @@ class Annealer {
     const std::size_t from = full[random_.below(count)];
     const std::size_t to = segment->first + random_.below(segment->end - segment->first - 1);
     return move(candidate, dim, *segment, from, to < from ? to : to + 1);
+  }
+
+  /// Move a factor from one slot to another, and one of another dim the other way: what fills a
+  /// memory or an axis must leave for another to come.
+  bool exchange(Candidate& candidate) {
+    const auto& [one, segment] = movable_[random_.below(movable_.size())];
+    const auto& [two, other] = movable_[random_.below(movable_.size())];
+    const std::size_t slots = segment->end - segment->first;
+    const std::size_t from = segment->first + random_.below(slots);
+    const std::size_t to = segment->first + random_.below(slots);
+    const std::size_t back_from = find(two, *other, layout_.slots_of(one)[to]);
+    const std::size_t back_to = find(two, *other, layout_.slots_of(one)[from]);
+    if (one == two || from == to || back_from == other->end || back_to == other->end) return false;
+    const bool gives = candidate.factors[at(one)][from] > 1;
+    const bool takes = candidate.factors[at(two)][back_from] > 1;
+    return takes && gives && move(candidate, two, *other, back_from, back_to) &&
+           move(candidate, one, *segment, from, to);
+  }
+
+  /// The place of a slot among those of a segment; its end if it is not there.
+  [[nodiscard]] std::size_t find(int dim, const mapping::Segment& segment, int slot) const {
+    std::size_t i = segment.first;
+    while (i < segment.end && layout_.slots_of(dim)[i] != slot) ++i;
+    return i;
   }
 
   bool move(Candidate& candidate, int dim, const mapping::Segment& segment, std::size_t from,
