@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 #include <memory>
 
@@ -18,6 +17,9 @@ constexpr std::size_t kMostStates = 1U << 21;
 constexpr int kMostOptions = 8;
 // Sums in another order differ in their last digits; two energies this close are equal.
 constexpr double kRounding = 1e-12;
+
+// Mappings of equal energy that are compared by their cycles.
+constexpr int kTies = 1000;
 
 class Prover {
  public:
@@ -58,7 +60,7 @@ class Prover {
                                       [this](const Path& path) { return cost(path); });
       proof.whole = proof.whole && all;
     }
-    if (proof.whole && !std::getenv("DBG")) proof.bound = judge_.best_score().first;
+    if (proof.whole) proof.bound = judge_.best_score().first;
     return proof;
   }
 
@@ -73,19 +75,23 @@ class Prover {
     return keeps;
   }
 
+  /// Up to where mappings are looked at: below the best, or as long as ties are, at the best too.
   [[nodiscard]] double limit() const {
-    return judge_.best_score().first * (1 - kRounding);
+    const double best = judge_.best_score().first;
+    return ties_ > 0 ? best * (1 + kRounding) : best * (1 - kRounding);
   }
 
   /// Cost a path's mapping, with all orders of its loops that could beat the best.
   bool cost(const Path& path) {
+    path_bound_ = path.bound;
     Candidate candidate = candidate_of(path);
     std::vector<std::vector<std::uint8_t>> orders;
     for (std::size_t t = 0; t < temporal_.size(); ++t) orders.push_back(loops_of(path, t));
     for (std::size_t t = 0; t < temporal_.size(); ++t) set_order(candidate, t, orders[t]);
     if (!judge(candidate)) return false;
-    const auto slack = [&] { return path.bound * (1 + kRounding) < last_.first && path.bound < limit(); };
-    if (!slack()) return true;
+    // Where the bound is met, no order of the other loops has less, but some may be as quick.
+    const bool met = path.bound * (1 + kRounding) >= last_.first;
+    if ((met && ties_ == 0) || path.bound > limit()) return true;
     return permute(path, candidate, orders, 0);
   }
 
@@ -95,7 +101,7 @@ class Prover {
     std::vector<std::uint8_t>& order = orders[t];
     std::sort(order.begin(), order.end());
     do {
-      if (path.bound >= limit()) return true;
+      if (path.bound > limit()) return true;
       if (!set_order(candidate, t, order)) continue;
       if (!permute(path, candidate, orders, t + 1)) return false;
     } while (std::next_permutation(order.begin(), order.end()));
@@ -105,6 +111,7 @@ class Prover {
   bool judge(Candidate& candidate) {
     if (left_ == 0 || stop_.load(std::memory_order_relaxed)) return false;
     --left_;
+    if (ties_ > 0 && path_bound_ > judge_.best_score().first * (1 - kRounding)) --ties_;
     last_ = judge_.judge(candidate);
     return true;
   }
@@ -186,6 +193,8 @@ class Prover {
   std::vector<DimGraph> graphs_;
   std::vector<int> temporal_;
   std::uint32_t kept_ = 0;
+  double path_bound_ = 0;
+  int ties_ = kTies;
   Score last_;
 };
 
