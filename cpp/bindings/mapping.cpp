@@ -1,3 +1,4 @@
+#include "mapping/chains.hpp"
 #include "mapping/mapping.hpp"
 
 #include <pybind11/stl.h>
@@ -16,6 +17,14 @@ using LevelTuple = std::tuple<std::vector<LoopTuple>, std::uint32_t>;
 }  // namespace
 
 void register_mapping(py::module_& module) {
+  module.def(
+      "spatial_factors",
+      [](std::int64_t positions, std::int64_t room) {
+        if (positions < 1 || room < 1) throw std::invalid_argument("positions and room: from 1");
+        return mapping::spatial_factors(positions, room);
+      },
+      py::arg("positions"), py::arg("room"),
+      "Over how many instances a dim of so many positions may be spread along an axis.");
   py::class_<mapping::Mapping>(module, "Mapping", "A loop nest, lowered.")
       .def(
           py::init([](const std::vector<LevelTuple>& levels) {

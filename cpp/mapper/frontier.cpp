@@ -144,7 +144,7 @@ void Frontier::plan_outside(std::size_t most) {
       continue;
     }
     // What the level outside adds for each of its states, then the least along each dim.
-    const Layer& above = layers_[at(level) - 1];
+    Layer& above = layers_[at(level) - 1];
     std::vector<double> costs = above.outside;
     Tiles nodes{};
     std::vector<std::uint64_t> sizes(at(dims));
@@ -165,6 +165,7 @@ void Frontier::plan_outside(std::size_t most) {
         nodes[at(d)] = 0;
       }
     }
+    above.entered = costs;
     std::uint64_t inner = 1;
     for (int d = 0; d < dims; ++d) {
       const auto& edges = graphs_[at(d)].edges[at(level) - 1];
@@ -328,6 +329,10 @@ void Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
         const std::uint64_t where = key(nodes);
         std::uint32_t number = next.numbers.find(where);
         if (number == base::NumberMap::kNone) {
+          Tiles tiles = state.tiles;
+          tiles[at(d)] = to;
+          // Tiles only grow from here on.
+          if (!relaxation_.fits(level, tiles)) continue;
           number = static_cast<std::uint32_t>(next.states.size());
           next.numbers.insert(where, number);
           PassingState added{.nodes = nodes, .tiles = state.tiles};
@@ -362,6 +367,8 @@ void Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
 bool Frontier::pass_memory(int level, double limit, std::size_t most, const std::atomic<bool>& stop) {
   Layer& layer = layers_[at(level)];
   const Layer& inside = layers_[at(level) + 1];
+  // Inside all keepers the order of loops changes nothing.
+  const bool nothing_pends = level + 1 == architecture_.size();
   if (dims_at(level, -1).empty()) {
     for (const State& state : inside.states) {
       layer.states[state_of(layer, key(state.nodes), state.nodes)].nests = state.nests;
@@ -369,6 +376,7 @@ bool Frontier::pass_memory(int level, double limit, std::size_t most, const std:
   } else {
     for (const OrderClass& order : relaxation_.classes()) {
       if (stop.load(std::memory_order_relaxed)) return false;
+      if (nothing_pends && &order != &relaxation_.classes().front()) break;
       pass_class(level, order, layer);
       if (layer.states.size() > most) return false;
     }
@@ -391,24 +399,60 @@ bool Frontier::pass_array(int level, double limit, std::size_t most, const std::
   Layer& layer = layers_[at(level)];
   const Layer& inside = layers_[at(level) + 1];
   const ArrayPlan& plan = arrays_[at(level)];
+  std::vector<int> spreading;
+  for (int d = 0; d < problem_.dims(); ++d) {
+    if (plan.factors[at(d)].size() > 1) spreading.push_back(d);
+  }
+  // By spreading dim and factor: the node outside, and its part of the place in a layer's tables.
+  struct Target {
+    std::int64_t place = -1;
+    std::uint16_t node = 0;
+  };
+  std::vector<std::vector<Target>> targets(spreading.size());
   for (std::uint32_t from = 0; from < inside.states.size(); ++from) {
     const State& state = inside.states[from];
     if (state.nests.empty()) continue;
     if (stop.load(std::memory_order_relaxed) || layer.links.size() > 16 * most) return false;
-    for (std::uint32_t s = 0; s < plan.spreads.size(); ++s) {
-      Tiles nodes{};
-      bool possible = true;
-      for (int d = 0; d < problem_.dims() && possible; ++d) {
-        const int edge = edge_of(level, plan.spreads[s], d, state.nodes[at(d)]);
-        possible = edge >= 0;
-        if (possible) {
-          nodes[at(d)] = static_cast<std::uint16_t>(
-              graphs_[at(d)].edges[at(level)][state.nodes[at(d)]][at(edge)].to);
-        }
+    double least = kInfinite;
+    for (const Pending& nest : state.nests) {
+      least = std::min(least, relaxation_.left(state.values, nest));
+    }
+    const double room = limit - relaxation_.constant() - least;
+    // Dims that are not spread have one edge.
+    Tiles nodes{};
+    std::uint64_t origin = 0;
+    for (int d = 0; d < problem_.dims(); ++d) {
+      const auto& edges = graphs_[at(d)].edges[at(level)][state.nodes[at(d)]];
+      const auto moving = std::find(spreading.begin(), spreading.end(), d);
+      if (moving == spreading.end()) {
+        nodes[at(d)] = static_cast<std::uint16_t>(edges.front().to);
+        origin += layer.strides[at(d)] * nodes[at(d)];
+        continue;
       }
-      if (!possible) continue;
+      auto& to = targets[static_cast<std::size_t>(moving - spreading.begin())];
+      to.assign(plan.factors[at(d)].size(), {});
+      for (const ChainEdge& edge : edges) {
+        const auto& factors = plan.factors[at(d)];
+        const auto factor = std::lower_bound(factors.begin(), factors.end(), edge.factor);
+        to[static_cast<std::size_t>(factor - factors.begin())] = {
+            .place = static_cast<std::int64_t>(layer.strides[at(d)]) * edge.to,
+            .node = static_cast<std::uint16_t>(edge.to)};
+      }
+    }
+    for (std::uint32_t s = 0; s < plan.spreads.size(); ++s) {
+      const Spread& spread = plan.spreads[s];
+      std::uint64_t place = origin;
+      bool possible = true;
+      for (std::size_t i = 0; i < spreading.size() && possible; ++i) {
+        const Target& target = targets[i][spread.factor[at(spreading[i])]];
+        possible = target.place >= 0;
+        place += static_cast<std::uint64_t>(target.place);
+      }
+      if (!possible || (!layer.entered.empty() && layer.entered[place] > room)) continue;
+      for (std::size_t i = 0; i < spreading.size(); ++i) {
+        nodes[at(spreading[i])] = targets[i][spread.factor[at(spreading[i])]].node;
+      }
       const double above = outside(level, nodes) + relaxation_.constant();
-      if (above > limit) continue;
       const Tiles tiles = values(level, nodes);
       std::uint32_t to = base::NumberMap::kNone;
       for (const Pending& nest : state.nests) {
@@ -545,6 +589,7 @@ void Frontier::ways_through_memory(int level, std::uint32_t state, const Outside
     const State& start = inside.states[from];
     if (start.nests.empty()) return;
     for (const OrderClass& order : relaxation_.classes()) {
+      if (level + 1 == architecture_.size() && &order != &relaxation_.classes().front()) break;
       // The weights of the loops are read off a nest with one of everything.
       Passing probe;
       probe.nest.parts.fill(1);

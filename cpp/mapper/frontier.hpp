@@ -62,6 +62,7 @@ class Frontier {
     base::NumberMap numbers;
     std::vector<State> states;
     std::vector<double> outside;  ///< by combination of nodes: least cost of the memories outside
+    std::vector<double> entered;  ///< the same with what the level itself asks for
     std::array<std::uint64_t, problem::kMaxDims> strides{};
     std::vector<Link> links;  ///< of an array, by state outside
   };

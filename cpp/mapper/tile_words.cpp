@@ -1,6 +1,7 @@
 #include "mapper/tile_words.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "base/math.hpp"
 
@@ -72,17 +73,26 @@ TileWords::TileWords(const problem::Problem& problem, const std::vector<DimGraph
 
 void TileWords::tabulate_slides(const Slide& slide) {
   WindowTable& table = roles_[at(kInputs)].windows[at(slide.axis)];
-  std::vector<double>& least = table.least_slid[slide.dim == table.axis.dim_p ? 0 : 1];
+  const std::size_t along = slide.dim == table.axis.dim_p ? 0 : 1;
+  std::vector<double>& least = table.least_slid[along];
   least.assign(table.fetched.size(), 1);
-  const auto count = [&](int dim) { return static_cast<std::uint16_t>((*graphs_)[at(dim)].values.size()); };
+  const auto count = [&](int dim) {
+    return static_cast<std::uint16_t>((*graphs_)[at(dim)].values.size());
+  };
+  const std::uint16_t most = count(slide.dim);
+  for (std::size_t closed : {0U, 1U}) {
+    table.slid[2 * along + closed].assign(table.fetched.size() * most, 1);
+  }
   Tiles tiles{};
   for (std::uint16_t p = 0; p < count(table.axis.dim_p); ++p) {
     for (std::uint16_t r = 0; r < count(table.axis.dim_r); ++r) {
       tiles[at(table.axis.dim_p)] = p;
       tiles[at(table.axis.dim_r)] = r;
-      for (auto to = static_cast<std::uint16_t>(tiles[at(slide.dim)] + 1); to < count(slide.dim); ++to) {
-        double& part = least[cell(table, tiles)];
-        part = std::min(part, slid(slide, tiles, to, false));
+      const std::size_t place = cell(table, tiles);
+      for (auto to = static_cast<std::uint16_t>(tiles[at(slide.dim)] + 1); to < most; ++to) {
+        table.slid[2 * along][place * most + to] = slide_part(slide, tiles, to, false);
+        table.slid[2 * along + 1][place * most + to] = slide_part(slide, tiles, to, true);
+        least[place] = std::min(least[place], table.slid[2 * along][place * most + to]);
       }
     }
   }
@@ -166,44 +176,70 @@ std::int64_t TileWords::span(const WindowTable& table, std::int64_t p, std::int6
   return (p - 1) * table.axis.window.coefficient[0] + (r - 1) * table.axis.window.coefficient[1] + 1;
 }
 
-double TileWords::slid(const Slide& slide, const Tiles& tiles, std::uint16_t to, bool closed) const {
+double TileWords::slid(const Slide& slide, const Tiles& tiles, std::uint16_t to,
+                       bool closed) const {
   const WindowTable& table = roles_[at(kInputs)].windows[at(slide.axis)];
-  const int p = table.axis.dim_p;
-  const int r = table.axis.dim_r;
-  const bool first = slide.dim == p;
-  const int other = first ? r : p;
+  const std::size_t place = cell(table, tiles);
+  const bool first = slide.dim == table.axis.dim_p;
+  const std::size_t most = (*graphs_)[at(slide.dim)].values.size();
+  return table.slid[(first ? 0 : 2) + (closed ? 1 : 0)][place * most + to];
+}
+
+double TileWords::slide_part(const Slide& slide, const Tiles& tiles, std::uint16_t to,
+                             bool closed) const {
+  const WindowTable& table = roles_[at(kInputs)].windows[at(slide.axis)];
+  const int other = slide.dim == table.axis.dim_p ? table.axis.dim_r : table.axis.dim_p;
   Tiles after = tiles;
   after[at(slide.dim)] = to;
   const double one_by_one = table.fetched[cell(table, tiles)];
   if (one_by_one == 0) return 1;
   const double whole = table.fetched[cell(table, after)];
-  // What the first tile of a run may share with the last of the run before it.
-  const std::int64_t tile_p = tile(p, tiles[at(p)]);
-  const std::int64_t tile_r = tile(r, tiles[at(r)]);
-  const double largest = table.largest[cell(table, tiles)];
-  const std::int64_t coefficient = table.axis.window.coefficient[first ? 0 : 1];
-  const std::int64_t step = tile(slide.dim, tiles[at(slide.dim)]) * coefficient;
-  const std::int64_t back =
-      (tile(slide.dim, to) - tile(slide.dim, tiles[at(slide.dim)])) * coefficient;
-  const std::int64_t length = span(table, tile_p, tile_r);
-  const auto shared = [&](std::int64_t shift) {
-    return std::clamp(static_cast<double>(length - shift), 0.0, largest);
-  };
-  // An edge makes the last run of a bound shorter, and its last tile nearer to the first.
-  const std::int64_t last = bounds_[at(slide.dim)] % tile(slide.dim, to);
-  const std::int64_t tiles_in_last =
-      last == 0 ? 0 : base::ceil_div(last, tile(slide.dim, tiles[at(slide.dim)]));
-  double kept = shared(back);
-  double kept_last = tiles_in_last == 0 ? kept : shared((tiles_in_last - 1) * step);
-  if (passes_[at(other)][tiles[at(other)]] > 1) kept = kept_last = largest;
-  if (!closed && passes_[at(slide.dim)][to] > 1) {
-    kept = std::max(kept, shared(step));
-    kept_last = std::max(kept_last, shared(step));
-  }
   const double runs = passes_[at(slide.dim)][to];
   const double others = passes_[at(other)][tiles[at(other)]];
-  const double words = whole - (kept * (runs - 1) + kept_last) * others;
+  const double words = whole - kept_at_starts(table, slide, tiles, to, closed) * runs * others;
   return std::max(0.0, words) / one_by_one;
+}
+
+/// What the first tile of a run may share with the last of the run before it, at most.
+double TileWords::kept_at_starts(const WindowTable& table, const Slide& slide, const Tiles& tiles,
+                                 std::uint16_t to, bool closed) const {
+  const bool first = slide.dim == table.axis.dim_p;
+  const int other = first ? table.axis.dim_r : table.axis.dim_p;
+  const std::int64_t coefficient = table.axis.window.coefficient[first ? 0 : 1];
+  const std::int64_t other_coefficient = table.axis.window.coefficient[first ? 1 : 0];
+  const std::int64_t tile = this->tile(slide.dim, tiles[at(slide.dim)]);
+  const std::int64_t other_tile = this->tile(other, tiles[at(other)]);
+  const std::int64_t length =
+      (tile - 1) * coefficient + (other_tile - 1) * other_coefficient + 1;
+  std::int64_t shared = 0;
+  const auto shift = [&](std::int64_t own, std::int64_t others) {
+    shared = std::max(shared, length - std::abs(own * coefficient + others * other_coefficient));
+  };
+  // The loop that steps takes its own dim one tile further, and all loops inside it go back: over
+  // the run at hand, or over all that the dim's loops cover up to some level, where an edge makes
+  // that shorter.
+  const std::vector<std::int64_t>& own_tiles = (*graphs_)[at(slide.dim)].values;
+  const std::vector<std::int64_t>& other_tiles = (*graphs_)[at(other)].values;
+  const auto each_back = [](const std::vector<std::int64_t>& covered, std::int64_t from,
+                            std::int64_t step, std::int64_t bound, const auto& visit) {
+    for (std::int64_t cover : covered) {
+      if (cover < from) continue;
+      visit(-(base::ceil_div(cover, step) - 1) * step);
+      const std::int64_t edge = bound % cover;
+      if (edge != 0) visit(-(base::ceil_div(edge, step) - 1) * step);
+    }
+  };
+  const std::int64_t own_from = this->tile(slide.dim, to);
+  each_back(own_tiles, own_from, tile, bounds_[at(slide.dim)], [&](std::int64_t own) {
+    each_back(other_tiles, other_tile, other_tile, bounds_[at(other)],
+              [&](std::int64_t back) { shift(own, back); });
+    if (passes_[at(other)][tiles[at(other)]] > 1) shift(own, other_tile);
+  });
+  if (!closed && passes_[at(slide.dim)][to] > 1) {
+    each_back(other_tiles, other_tile, other_tile, bounds_[at(other)],
+              [&](std::int64_t back) { shift(tile, back); });
+  }
+  return std::min(static_cast<double>(shared), table.largest[cell(table, tiles)]);
 }
 
 double TileWords::least_slid(const Slide& slide, const Tiles& tiles) const {

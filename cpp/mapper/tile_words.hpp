@@ -70,6 +70,8 @@ class TileWords {
     std::vector<double> fetched;  ///< by tile of the first and of the second dim
     std::vector<double> largest;
     std::array<std::vector<double>, 2> least_slid;  ///< along the first and the second dim
+    /// Along the first dim, open and closed, and along the second; by cell and tile slid to.
+    std::array<std::vector<double>, 4> slid;
   };
 
   struct RoleTables {
@@ -81,6 +83,10 @@ class TileWords {
 
   void tabulate(WindowTable& table) const;
   void tabulate_slides(const Slide& slide);
+  [[nodiscard]] double slide_part(const Slide& slide, const Tiles& tiles, std::uint16_t to,
+                                  bool closed) const;
+  [[nodiscard]] double kept_at_starts(const WindowTable& table, const Slide& slide,
+                                      const Tiles& tiles, std::uint16_t to, bool closed) const;
   [[nodiscard]] std::int64_t span(const WindowTable& table, std::int64_t p, std::int64_t r) const;
   [[nodiscard]] std::size_t cell(const WindowTable& table, const Tiles& tiles) const;
 

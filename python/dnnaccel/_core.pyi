@@ -243,6 +243,8 @@ class Objective:
     @property
     def value(self) -> int: ...
 
+def spatial_factors(positions: int, room: int) -> list[int]: ...
+
 class Mapspace:
     def __init__(
         self, rules: Sequence[tuple[Sequence[int], Sequence[Sequence[int]], Sequence[int], int, int]]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeGuard, cast
 
 from dnnaccel.constraints import LevelConstraint, find_conflict, refine
+from dnnaccel import _core
 from dnnaccel.errors import DataflowError, did_you_mean
 from dnnaccel.problem import ROLES, Problem
 
@@ -25,7 +25,6 @@ __all__ = [
     "is_memory",
     "mac_units",
     "narrow",
-    "spatial_factors",
 ]
 
 
@@ -244,16 +243,6 @@ def check_room(
                 )
 
 
-@functools.lru_cache(maxsize=4096)
-def spatial_factors(positions: int, room: int) -> frozenset[int]:
-    """Return over how many instances, of `room`, a dim of `positions` may be spread, as the core does it."""
-    factors = {factor for factor in range(1, min(positions, room) + 1) if positions % factor == 0}
-    for part in range(1, room + 1):
-        widest = min(positions, room // part)
-        factors.add(-(-positions // -(-positions // widest)))
-    return frozenset(factors)
-
-
 def check_reach(flow: Dataflow, chip: Chip, problem: Problem, rules: Sequence[LevelRule], units: int) -> None:
     """Refuse to ask for more MAC units than any spread of the layer's dims over the arrays puts to work."""
     if units <= 1:
@@ -292,7 +281,7 @@ def _factors(slots: Sequence[_Slot], dim: str, bound: int) -> dict[str, set[int]
                 continue
             # Where no loop follows, the last axis must take all that is left.
             last = slot is run[-1] and all(other.size is not None for other in run)
-            ways = {(rest, n) for rest in left for n in spatial_factors(rest, slot.size)}
+            ways = {(rest, n) for rest in left for n in _core.spatial_factors(rest, slot.size)}
             ways = {(rest, n) for rest, n in ways if not last or n == rest}
             found[slot.name] = {n for _, n in ways}
             left = {-(-rest // n) for rest, n in ways}

@@ -124,7 +124,9 @@ double visited_points(const problem::Problem& layer, const Layout& layout) {
 TEST_SUITE("chains") {
   TEST_CASE("spatial factors divide evenly, or fill the axis or an equal part of it") {
     CHECK(spatial_factors(12, 4) == Tiles{1, 2, 3, 4});
-    CHECK(spatial_factors(55, 14) == Tiles{1, 2, 3, 4, 5, 7, 11, 14});
+    CHECK(spatial_factors(55, 14) == Tiles{1, 5, 11, 14});
+    CHECK(spatial_factors(27, 14) == Tiles{1, 3, 7, 9, 14});
+    CHECK(spatial_factors(64, 16) == Tiles{1, 2, 4, 8, 16});
     CHECK(spatial_factors(3, 100) == Tiles{1, 2, 3});
     CHECK(spatial_factors(1, 5) == Tiles{1});
     for (std::int64_t positions = 1; positions < 60; ++positions) {
@@ -133,7 +135,10 @@ TEST_SUITE("chains") {
         for (std::int64_t n = 1; n <= std::min(positions, room); ++n) {
           if (positions % n == 0) expected.insert(n);
         }
+        const std::set<std::int64_t> divisors = expected;
         for (std::int64_t part = 1; part <= room; ++part) {
+          const std::int64_t widest = *std::prev(divisors.upper_bound(room / part));
+          if (part > 1 && 2 * widest > room / part) continue;
           const std::int64_t passes = base::ceil_div(positions, room / part);
           expected.insert(base::ceil_div(positions, passes));
         }

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import dnnaccel as da
 from dnnaccel import Dataflow, arch, mapper
-from dnnaccel._narrow import spatial_factors
+from dnnaccel._core import spatial_factors
 from dnnaccel.arch import Chip
 from dnnaccel.cli import run
 from dnnaccel.constraint_text import read_forbidden, read_level, read_where
@@ -330,7 +330,7 @@ def test_an_optimum_that_constraints_allow_stays_the_optimum(
 
 @given(positions=st.integers(1, 300), room=st.integers(1, 40))
 def test_spatial_factors_fill_an_axis_in_even_shares(positions: int, room: int) -> None:
-    factors = spatial_factors(positions, room)
+    factors = set(spatial_factors(positions, room))
     assert {1, *(n for n in range(1, room + 1) if positions % n == 0)} <= factors
     assert max(factors) <= min(positions, room)
     passes = math.ceil(positions / min(positions, room))
@@ -339,7 +339,7 @@ def test_spatial_factors_fill_an_axis_in_even_shares(positions: int, room: int) 
         # Each is the share of some number of passes: no smaller one needs as few.
         assert n == math.ceil(positions / math.ceil(positions / n))
     if positions == 55 and room == 14:
-        assert factors == {1, 2, 3, 4, 5, 7, 11, 14}
+        assert factors == {1, 5, 11, 14}
 
 
 @settings(CALM, max_examples=40)

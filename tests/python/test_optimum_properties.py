@@ -156,9 +156,15 @@ def faster_port(choices: Choices, space: Space) -> Space | None:
 
 
 def larger_array(choices: Choices, space: Space) -> Space | None:
-    """Double an axis: what filled the small one must fill an equal part of the large one."""
+    """Double an axis, if all that the dims may be spread over on the small one they may on the large one."""
     array, axis = some_level(choices, space, Array), choices.pick(["rows", "columns"])
-    return array and with_level(space, array.name, **{axis: getattr(array, axis) * 2})
+    if not array:
+        return None
+    room = getattr(array, axis)
+    for positions in range(1, max(space.problem.bounds.values()) + 1):
+        if not set(_core.spatial_factors(positions, room)) <= set(_core.spatial_factors(positions, 2 * room)):
+            return None
+    return with_level(space, array.name, **{axis: 2 * room})
 
 
 def more_bypass(choices: Choices, space: Space) -> Space | None:
