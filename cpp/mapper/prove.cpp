@@ -52,7 +52,7 @@ class Prover {
     for (std::uint32_t i = 0; i < 1U << options; ++i) {
       // All that may be kept first: usually the best, and then the limit for the others.
       kept_ = ~i & ((1U << options) - 1);
-      const Relaxation relaxation(problem_, architecture_, sparsity_, words, keeps());
+      const Relaxation relaxation(problem_, architecture_, sparsity_, words, graphs_, keeps());
       Frontier frontier(problem_, architecture_, graphs_, relaxation);
       if (!frontier.build(limit(), kMostStates, stop_)) return {};
       proof.bound = std::min(proof.bound, frontier.least());
