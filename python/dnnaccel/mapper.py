@@ -475,7 +475,9 @@ def _explore(
     answers: Sequence[Answer | None]
     try:
         answers = run(
-            Setting(lower_chip(chip), describe_chip(chip), _goal(objective, limits, units), _effort(objective)),
+            Setting(
+                lower_chip(chip), describe_chip(chip), _goal(objective, limits, units), _effort(objective)
+            ),
             jobs,
             threads=threads,
             progress=None if progress is None else (lambda done, total: progress(done, total, "mapping")),
