@@ -248,38 +248,65 @@ std::vector<int> Frontier::dims_at(int level, int first) const {
 }
 
 /// Take a loop into a level's nest; loops of one trip change nothing.
-void Frontier::take_loop(const OrderClass& order, int dim, const Tiles& tiles, std::uint16_t from,
+void Frontier::take_loop(const OrderClass& order, int dim, std::int64_t trips, const Tiles& tiles,
                          std::uint16_t to, Passing& passing) const {
-  const bool innermost = (relaxation_.absent(order.role) >> dim & 1U) != 0;
-  const double spared = relaxation_.spared(dim, from, to);
+  const bool plain = (relaxation_.plain_inputs() >> dim & 1U) != 0;
+  const bool innermost =
+      (relaxation_.absent(order.role) >> dim & 1U) != 0 && !(order.windows_only && plain);
+  const double spared = relaxation_.spared(dim, tiles[at(dim)], to);
   Pending& nest = passing.nest;
+  // What idles in the second of two passes still holds its tile of the first when that comes again.
+  const double idle = trips == 2 ? relaxation_.idling(dim, tiles[at(dim)]) : 0;
+  if (idle > 0) {
+    for (int role = 0; role < problem::kRoles; ++role) {
+      if ((relaxation_.absent(role) >> dim & 1U) != 0) continue;
+      scale(nest.parts[at(role)], std::max(0.0, 1 - idle));
+      if (role == kInputs) scale(nest.parts[Pending::kDelivered], std::max(0.0, 1 - idle));
+    }
+  }
+  const auto outside = [&](int role) {
+    passing.outside = static_cast<std::uint8_t>(passing.outside | 1U << role);
+  };
   for (int role = 0; role < problem::kRoles; ++role) {
     if (role == kInputs && order.slide.dim == dim) {
-      const double once = relaxation_.words().slid(order.slide, tiles, to, false);
-      const double apart = relaxation_.words().slid(order.slide, tiles, to, true);
+      const TileWords::Slid& slid = relaxation_.words().slid(order.slide, tiles, to);
       double& sent = nest.parts[Pending::kInputs];
       double& delivered = nest.parts[Pending::kDelivered];
-      passing.extra = sent * (apart - once);
-      sent *= once;
+      double sliding = sent;
+      sent *= slid.open;
       if ((nest.fixed >> dim & 1U) == 0) {
-        passing.extra += delivered * (apart - once);
-        delivered *= once;
+        sliding += delivered;
+        delivered *= slid.open;
       }
-      passing.outside = static_cast<std::uint8_t>(passing.outside | 1U << role);
+      passing.anew = sliding * (slid.closed - slid.open);
+      passing.apart = sliding * (slid.apart - slid.closed);
+      outside(role);
       continue;
     }
     if (!innermost || (relaxation_.absent(role) >> dim & 1U) == 0) {
-      passing.outside = static_cast<std::uint8_t>(passing.outside | 1U << role);
+      outside(role);
       continue;
     }
     scale(nest.parts[at(role)], spared);
     if (role == kInputs) {
       scale(nest.parts[Pending::kDelivered], spared);
-      passing.extra *= spared;
+      passing.anew *= spared;
+      passing.apart *= spared;
     }
     if (role == kOutputs && (nest.open >> role & 1U) != 0) nest.begun *= spared;
   }
-  passing.plain = passing.plain || (relaxation_.plain_inputs() >> dim & 1U) != 0;
+  passing.plain = passing.plain || plain;
+  passing.plain_inside = passing.plain_inside || (plain && innermost);
+  if (plain || dim == order.slide.dim || (order.role == kInputs && innermost)) return;
+  // It may stand between the run and what moves the inputs along another axis.
+  if (order.role == kInputs || order.windows_only || innermost) {
+    passing.apart *= relaxation_.words().passes(dim, to) / relaxation_.words().passes(dim, tiles[at(dim)]);
+  }
+}
+
+/// Whether the loops taken in are as the class wants them.
+bool Frontier::possible(const OrderClass& order, const Passing& passing) {
+  return order.slide.dim < 0 || order.role == kInputs || order.windows_only || passing.plain_inside;
 }
 
 /// Settle what loops further out than the innermost ones move.
@@ -292,7 +319,7 @@ Pending Frontier::arrive(const Passing& passing) {
     if (role == kInputs) {
       nest.settled += nest.parts[Pending::kDelivered];
       nest.parts[Pending::kDelivered] = 0;
-      if (passing.plain) nest.settled += passing.extra;
+      if (passing.plain) nest.settled += passing.anew + passing.apart;
     }
     nest.open = static_cast<std::uint8_t>(nest.open & ~(1U << role));
   }
@@ -322,7 +349,6 @@ void Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
     for (const PassingState& state : stage.states) {
       for (const ChainEdge& edge : graph.edges[at(level)][state.nodes[at(d)]]) {
         if (order.slide.dim == d && edge.factor == 1) continue;
-        const std::uint16_t from = state.tiles[at(d)];
         const auto to = static_cast<std::uint16_t>(graph.nodes[at(level)][at(edge.to)].value);
         Tiles nodes = state.nodes;
         nodes[at(d)] = static_cast<std::uint16_t>(edge.to);
@@ -342,9 +368,10 @@ void Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
         std::vector<Passing>& nests = next.states[number].nests;
         for (const Passing& passing : state.nests) {
           Passing longer = passing;
-          if (edge.factor > 1) take_loop(order, d, state.tiles, from, to, longer);
+          if (edge.factor > 1) take_loop(order, d, edge.factor, state.tiles, to, longer);
           const auto better = [&](const Passing& a, const Passing& b) {
-            return a.outside == b.outside && a.plain == b.plain && a.extra <= b.extra &&
+            return a.outside == b.outside && a.plain == b.plain &&
+                   a.plain_inside == b.plain_inside && a.anew <= b.anew && a.apart <= b.apart &&
                    beats(a.nest, b.nest, relaxation_.array_outside(level));
           };
           if (std::any_of(nests.begin(), nests.end(),
@@ -360,7 +387,10 @@ void Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
   }
   for (const PassingState& state : stage.states) {
     std::vector<Pending>& nests = out.states[state_of(out, key(state.nodes), state.nodes)].nests;
-    for (const Passing& passing : state.nests) insert(nests, arrive(passing), relaxation_.array_outside(level));
+    for (const Passing& passing : state.nests) {
+      if (!possible(order, passing)) continue;
+      insert(nests, arrive(passing), relaxation_.array_outside(level));
+    }
   }
 }
 
@@ -590,60 +620,43 @@ void Frontier::ways_through_memory(int level, std::uint32_t state, const Outside
     if (start.nests.empty()) return;
     for (const OrderClass& order : relaxation_.classes()) {
       if (level + 1 == architecture_.size() && &order != &relaxation_.classes().front()) break;
-      // The weights of the loops are read off a nest with one of everything.
-      Passing probe;
-      probe.nest.parts.fill(1);
-      probe.nest.begun = 1;
-      probe.nest.open = problem::kAllRoles;
-      bool slides = order.slide.dim < 0;
+      // What the loops do is linear in what is pending: read off one part at a time.
       const std::vector<int> ordered = dims_at(level, order.slide.dim);
-      double extra_sent = 0;
-      double extra_delivered = 0;
-      double delivered_moving = 1;
-      for (int d : ordered) {
-        const ChainEdge& edge = graphs_[at(d)].edges[at(level)][start.nodes[at(d)]][through.edges[at(d)]];
-        if (edge.factor == 1) continue;
-        const std::uint16_t to = here.values[at(d)];
-        if (d == order.slide.dim) {
-          slides = true;
-          const double once = relaxation_.words().slid(order.slide, start.values, to, false);
-          const double apart = relaxation_.words().slid(order.slide, start.values, to, true);
-          extra_sent = extra_delivered = apart - once;
-          delivered_moving = once;
-          probe.nest.parts[Pending::kInputs] *= once;
-          probe.outside = static_cast<std::uint8_t>(probe.outside | 1U << kInputs);
-          // The rest of what the loop does, without the slide.
-          Passing rest = probe;
-          take_loop({.role = order.role, .slide = {}}, d, start.values, start.values[at(d)], to, rest);
-          rest.nest.parts[Pending::kInputs] = probe.nest.parts[Pending::kInputs];
-          rest.nest.parts[Pending::kDelivered] = probe.nest.parts[Pending::kDelivered];
-          probe = rest;
-          continue;
+      bool slides = order.slide.dim < 0;
+      const auto passed = [&](int part, bool fixed) {
+        Passing probe;
+        probe.nest.open = problem::kAllRoles;
+        if (fixed) probe.nest.fixed = static_cast<std::uint16_t>(1U << order.slide.dim);
+        if (part == Pending::kParts) {
+          probe.nest.begun = 1;
+        } else {
+          probe.nest.parts[at(part)] = 1;
         }
-        const double before = probe.nest.parts[Pending::kInputs];
-        take_loop({.role = order.role, .slide = {}}, d, start.values, start.values[at(d)], to, probe);
-        const double spared = before > 0 ? probe.nest.parts[Pending::kInputs] / before : 1;
-        extra_sent *= spared;
-        extra_delivered *= spared;
-      }
-      if (!slides) continue;
+        for (int d : ordered) {
+          const ChainEdge& edge =
+              graphs_[at(d)].edges[at(level)][start.nodes[at(d)]][through.edges[at(d)]];
+          if (edge.factor == 1) continue;
+          slides = slides || d == order.slide.dim;
+          take_loop(order, d, edge.factor, start.values, here.values[at(d)], probe);
+        }
+        return probe;
+      };
+      const Passing any = passed(Pending::kParts, false);
+      if (!slides || !possible(order, any)) continue;
       Way way{.from = from, .outside = stored, .level = through};
       way.level.order = order;
-      const auto weight = [&](int part, int role) {
-        const double base = probe.nest.parts[at(part)];
-        return base * ((probe.outside >> role & 1U) != 0 ? 1 : stored.weights[at(part)]);
-      };
-      way.outside.weights[Pending::kInputs] =
-          weight(Pending::kInputs, kInputs) + (probe.plain ? extra_sent : 0);
-      way.outside.weights[Pending::kWeights] = weight(Pending::kWeights, 1);
-      way.outside.weights[Pending::kOutputs] = weight(Pending::kOutputs, kOutputs);
-      way.outside.begun = stored.begun * probe.nest.begun;
-      const double still = weight(Pending::kDelivered, kInputs);
-      const double moving = still * delivered_moving + (probe.plain ? extra_delivered : 0);
+      way.outside.begun = stored.begun * any.nest.begun;
       // Nests whose delivered inputs cannot slide weigh otherwise.
       for (const bool fixed : {false, true}) {
         if (fixed && order.slide.dim < 0) break;
-        way.outside.weights[Pending::kDelivered] = fixed ? still : moving;
+        for (int part = 0; part < Pending::kParts; ++part) {
+          const Pending arrived = arrive(passed(part, fixed));
+          double weight = arrived.settled;
+          for (int i = 0; i < Pending::kParts; ++i) {
+            weight += stored.weights[at(i)] * arrived.parts[at(i)];
+          }
+          way.outside.weights[at(part)] = weight;
+        }
         way.least = kInfinite;
         for (const Pending& nest : start.nests) {
           const bool is_fixed = order.slide.dim >= 0 && (nest.fixed >> order.slide.dim & 1U) != 0;

@@ -101,12 +101,18 @@ class Frontier {
     Path path;
   };
 
-  /// A nest on its way through the loops of a level.
+  /// A nest on its way through the loops of a level. Its parts are those of runs that may all go on
+  /// where others ended.
   struct Passing {
     Pending nest;
-    double extra = 0;           ///< settles too if a loop moves the inputs along another axis
-    std::uint8_t outside = 0;   ///< roles that a loop outside the innermost ones stands between
-    bool plain = false;         ///< such a loop has been seen
+    /// On top of the inputs' parts if runs start only where others began, and if the start of a
+    /// run, too, shares nothing with the run before: the latter by the share of starts at which a
+    /// loop moves the inputs along another axis.
+    double anew = 0;
+    double apart = 0;
+    std::uint8_t outside = 0;  ///< roles that a loop outside the innermost ones moves
+    bool plain = false;        ///< a loop moves the inputs along an axis of their own,
+    bool plain_inside = false; ///< one of the innermost
   };
   struct PassingState {
     Tiles nodes{};  ///< at the level for dims whose loop is taken in, inside it for others
@@ -127,9 +133,10 @@ class Frontier {
   bool pass_array(int level, double limit, std::size_t most, const std::atomic<bool>& stop);
   void pass_class(int level, const OrderClass& order, Layer& out) const;
   bool pass_memory(int level, double limit, std::size_t most, const std::atomic<bool>& stop);
-  void take_loop(const OrderClass& order, int dim, const Tiles& tiles, std::uint16_t from,
+  void take_loop(const OrderClass& order, int dim, std::int64_t trips, const Tiles& tiles,
                  std::uint16_t to, Passing& passing) const;
   static Pending arrive(const Passing& passing);
+  [[nodiscard]] static bool possible(const OrderClass& order, const Passing& passing);
   bool walk(int level, std::uint32_t state, const Outside& outside, Walk& walk) const;
   void ways_through_array(int level, std::uint32_t state, const Outside& outside, double limit,
                           std::vector<Way>& ways) const;

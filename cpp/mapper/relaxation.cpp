@@ -110,6 +110,7 @@ Relaxation::Relaxation(const problem::Problem& problem, const arch::Architecture
     for (const Slide& slide : words.slides()) {
       const bool inside = (words.absent(role) >> slide.dim & 1U) != 0;
       if (inside || role == kInputs) classes_.push_back({.role = role, .slide = slide});
+      if (inside) classes_.push_back({.role = role, .slide = slide, .windows_only = true});
     }
   }
   for (int d = 0; d < problem.dims(); ++d) {
@@ -167,7 +168,6 @@ void Relaxation::enter_outside(int level, const Tiles& tiles, Pending& pending) 
     enter_memory(level, tiles, pending);
     return;
   }
-  Tiles ones{};
   for (int role = 0; role < problem::kRoles; ++role) {
     const Way& way = ways_[at(level)][at(role)];
     if (way.compute || !way.outermost) continue;
@@ -175,19 +175,22 @@ void Relaxation::enter_outside(int level, const Tiles& tiles, Pending& pending) 
     const double energy =
         role == kOutputs ? parent.write_energy : parent.read_energy;
     pending.parts[at(role)] += energy * sparsity_.stored[at(way.parent)][at(role)] *
-                               words_.fetched(role, tiles) * unspread(role, ones, tiles);
+                               words_.fetched(role, tiles) * sure(role, tiles);
   }
+}
+
+double Relaxation::idling(int dim, std::uint16_t value) const {
+  const double idle = static_cast<double>(words_.tile(dim, value)) * words_.passes(dim, value) -
+                      bounds_[at(dim)];
+  return std::max(0.0, idle / bounds_[at(dim)]);
 }
 
 /// The part of the words of a role that is sure to be fetched although some instances idle at an
 /// edge, and may keep what they have.
-double Relaxation::unspread(int role, const Tiles& inside, const Tiles& outside) const {
+double Relaxation::sure(int role, const Tiles& tiles) const {
   double part = 1;
   for (int d = 0; d < problem_.dims(); ++d) {
-    if ((words_.absent(role) >> d & 1U) != 0) continue;
-    const auto tile = static_cast<double>(words_.tile(d, outside[at(d)]));
-    const double idle = tile * words_.passes(d, outside[at(d)]) - bounds_[at(d)];
-    if (idle > 0 && outside[at(d)] != inside[at(d)]) part *= std::max(0.0, 1 - idle / bounds_[at(d)]);
+    if ((words_.absent(role) >> d & 1U) == 0) part *= 1 - std::min(1.0, idling(d, tiles[at(d)]));
   }
   return part;
 }
@@ -246,22 +249,16 @@ void Relaxation::cross_array(int level, const Tiles& inside, const Tiles& outsid
       for (int d = 0; d < problem_.dims(); ++d) {
         if ((shared >> d & 1U) == 0) tiles[at(d)] = inside[at(d)];
       }
-      const double newly = unspread(role, inside, outside);
-      const double sure = unspread(role, Tiles{}, outside);
-      delivered = words_.fetched(role, inside) * sure;
-      sent = std::min(delivered, words_.fetched(role, tiles) * sure);
-      once = std::min(delivered, words_.fetched(role, outside) * sure);
-      const auto keep_sure = [&](double& part_of) {
-        if (part_of > 0) part_of *= newly;
-      };
-      keep_sure(pending.parts[at(role)]);
-      if (role == kInputs) keep_sure(pending.parts[Pending::kDelivered]);
+      delivered = words_.fetched(role, inside);
+      sent = std::min(delivered, words_.fetched(role, tiles));
+      once = std::min(delivered, words_.fetched(role, outside));
     }
     const bool settled = (pending.open >> role & 1U) == 0;
     if (settled && !way.compute) {
       // Loops inside stand between the keeper and this array: what they multiply, or along which
       // axis the inputs slide there, is not known here.
       if (role == kInputs) once = std::min(once, words_.distinct(outside));
+      once *= sure(role, outside);
       delivered = once;
       sent = once;
     }
@@ -323,10 +320,13 @@ void Relaxation::cross_array(int level, const Tiles& inside, const Tiles& outsid
 
 double Relaxation::left(const Tiles& tiles, const Pending& pending) const {
   double least = std::numeric_limits<double>::infinity();
+  std::array<double, problem::kRoles> certain;
+  for (int role = 0; role < problem::kRoles; ++role) certain[at(role)] = sure(role, tiles);
   for (const OrderClass& order : classes_) {
+    if (order.windows_only) continue;  // leaves more than the class that it is part of
     const std::uint32_t inner = absent(order.role);
     std::array<double, Pending::kParts> part;
-    part.fill(1);
+    for (int role = 0; role < problem::kRoles; ++role) part[at(role)] = certain[at(role)];
     for (int d = 0; d < problem_.dims(); ++d) {
       if ((inner >> d & 1U) == 0) continue;
       const double once = 1 / words_.passes(d, tiles[at(d)]);

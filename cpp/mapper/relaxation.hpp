@@ -36,10 +36,13 @@ struct Pending {
 };
 
 /// Which loops of a temporal level are innermost: those that do not move `role`, and first of all
-/// the one along which the inputs slide.
+/// the one along which the inputs slide. Where the inputs slide inside loops that leave another
+/// role alone, either all of these are innermost, and one at least moves the inputs along an axis
+/// of its own, or (`windows_only`) only those count that do not.
 struct OrderClass {
   int role = 0;
   Slide slide;
+  bool windows_only = false;
 };
 
 /// A lower bound of the energy of every mapping that keeps the same tensors, as a sum over levels
@@ -84,6 +87,9 @@ class Relaxation {
   [[nodiscard]] bool array_outside(int level) const {
     return outer_array_[static_cast<std::size_t>(level)];
   }
+  /// Instances that idle in the last pass over a dim, as a part of all that it gives work.
+  [[nodiscard]] double idling(int dim, std::uint16_t value) const;
+
   [[nodiscard]] const std::vector<OrderClass>& classes() const { return classes_; }
   [[nodiscard]] const TileWords& words() const { return words_; }
   [[nodiscard]] std::uint32_t absent(int role) const { return words_.absent(role); }
@@ -103,7 +109,7 @@ class Relaxation {
     double form = 1;          ///< what a word is worth on the way
   };
 
-  [[nodiscard]] double unspread(int role, const Tiles& inside, const Tiles& outside) const;
+  [[nodiscard]] double sure(int role, const Tiles& tiles) const;
 
   const problem::Problem& problem_;
   const arch::Architecture& architecture_;

@@ -80,9 +80,7 @@ void TileWords::tabulate_slides(const Slide& slide) {
     return static_cast<std::uint16_t>((*graphs_)[at(dim)].values.size());
   };
   const std::uint16_t most = count(slide.dim);
-  for (std::size_t closed : {0U, 1U}) {
-    table.slid[2 * along + closed].assign(table.fetched.size() * most, 1);
-  }
+  table.slid[along].assign(table.fetched.size() * most, {});
   Tiles tiles{};
   for (std::uint16_t p = 0; p < count(table.axis.dim_p); ++p) {
     for (std::uint16_t r = 0; r < count(table.axis.dim_r); ++r) {
@@ -90,9 +88,9 @@ void TileWords::tabulate_slides(const Slide& slide) {
       tiles[at(table.axis.dim_r)] = r;
       const std::size_t place = cell(table, tiles);
       for (auto to = static_cast<std::uint16_t>(tiles[at(slide.dim)] + 1); to < most; ++to) {
-        table.slid[2 * along][place * most + to] = slide_part(slide, tiles, to, false);
-        table.slid[2 * along + 1][place * most + to] = slide_part(slide, tiles, to, true);
-        least[place] = std::min(least[place], table.slid[2 * along][place * most + to]);
+        const Slid slid = slide_parts(slide, tiles, to);
+        table.slid[along][place * most + to] = slid;
+        least[place] = std::min(least[place], slid.open);
       }
     }
   }
@@ -176,28 +174,29 @@ std::int64_t TileWords::span(const WindowTable& table, std::int64_t p, std::int6
   return (p - 1) * table.axis.window.coefficient[0] + (r - 1) * table.axis.window.coefficient[1] + 1;
 }
 
-double TileWords::slid(const Slide& slide, const Tiles& tiles, std::uint16_t to,
-                       bool closed) const {
+const TileWords::Slid& TileWords::slid(const Slide& slide, const Tiles& tiles,
+                                       std::uint16_t to) const {
   const WindowTable& table = roles_[at(kInputs)].windows[at(slide.axis)];
-  const std::size_t place = cell(table, tiles);
-  const bool first = slide.dim == table.axis.dim_p;
   const std::size_t most = (*graphs_)[at(slide.dim)].values.size();
-  return table.slid[(first ? 0 : 2) + (closed ? 1 : 0)][place * most + to];
+  return table.slid[slide.dim == table.axis.dim_p ? 0 : 1][cell(table, tiles) * most + to];
 }
 
-double TileWords::slide_part(const Slide& slide, const Tiles& tiles, std::uint16_t to,
-                             bool closed) const {
+TileWords::Slid TileWords::slide_parts(const Slide& slide, const Tiles& tiles,
+                                       std::uint16_t to) const {
   const WindowTable& table = roles_[at(kInputs)].windows[at(slide.axis)];
   const int other = slide.dim == table.axis.dim_p ? table.axis.dim_r : table.axis.dim_p;
   Tiles after = tiles;
   after[at(slide.dim)] = to;
   const double one_by_one = table.fetched[cell(table, tiles)];
-  if (one_by_one == 0) return 1;
+  if (one_by_one == 0) return {};
   const double whole = table.fetched[cell(table, after)];
-  const double runs = passes_[at(slide.dim)][to];
-  const double others = passes_[at(other)][tiles[at(other)]];
-  const double words = whole - kept_at_starts(table, slide, tiles, to, closed) * runs * others;
-  return std::max(0.0, words) / one_by_one;
+  const double starts = passes_[at(slide.dim)][to] * passes_[at(other)][tiles[at(other)]];
+  const auto left = [&](double kept) {
+    return std::min(1.0, std::max(0.0, whole - kept * starts) / one_by_one);
+  };
+  return {.open = left(kept_at_starts(table, slide, tiles, to, false)),
+          .closed = left(kept_at_starts(table, slide, tiles, to, true)),
+          .apart = left(0)};
 }
 
 /// What the first tile of a run may share with the last of the run before it, at most.

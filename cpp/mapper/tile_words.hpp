@@ -43,11 +43,14 @@ class TileWords {
   /// Whether `slid` knows all windows: only those of the inputs slide here.
   [[nodiscard]] bool complete() const { return complete_; }
 
-  /// The part of `fetched` that is left, at least, if a window dim slides from the tiles at hand to
-  /// a larger one, new coordinates alone being fetched. `closed`: some loop of the level moves the
-  /// inputs along another axis, so that no run goes on where another ended.
-  [[nodiscard]] double slid(const Slide& slide, const Tiles& tiles, std::uint16_t to,
-                            bool closed) const;
+  /// The parts of `fetched` that are left, at least, if a window dim slides from the tiles at hand
+  /// to a larger one, new coordinates alone being fetched.
+  struct Slid {
+    double open = 1;    ///< if every run may go on where another ended
+    double closed = 1;  ///< if runs only start anew where others began
+    double apart = 1;   ///< if a run shares nothing with the one before
+  };
+  [[nodiscard]] const Slid& slid(const Slide& slide, const Tiles& tiles, std::uint16_t to) const;
 
   /// The least that `slid` says of any larger tile.
   [[nodiscard]] double least_slid(const Slide& slide, const Tiles& tiles) const;
@@ -70,8 +73,7 @@ class TileWords {
     std::vector<double> fetched;  ///< by tile of the first and of the second dim
     std::vector<double> largest;
     std::array<std::vector<double>, 2> least_slid;  ///< along the first and the second dim
-    /// Along the first dim, open and closed, and along the second; by cell and tile slid to.
-    std::array<std::vector<double>, 4> slid;
+    std::array<std::vector<Slid>, 2> slid;  ///< by cell and tile slid to
   };
 
   struct RoleTables {
@@ -83,8 +85,7 @@ class TileWords {
 
   void tabulate(WindowTable& table) const;
   void tabulate_slides(const Slide& slide);
-  [[nodiscard]] double slide_part(const Slide& slide, const Tiles& tiles, std::uint16_t to,
-                                  bool closed) const;
+  [[nodiscard]] Slid slide_parts(const Slide& slide, const Tiles& tiles, std::uint16_t to) const;
   [[nodiscard]] double kept_at_starts(const WindowTable& table, const Slide& slide,
                                       const Tiles& tiles, std::uint16_t to, bool closed) const;
   [[nodiscard]] std::int64_t span(const WindowTable& table, std::int64_t p, std::int64_t r) const;
