@@ -211,7 +211,10 @@ void Pricer::price_words(const Counts& counts, Cost& cost) const {
                            static_cast<double>(count.computed_reads) * asked;
       double writes = static_cast<double>(count.writes - count.computed_writes) * stored +
                       static_cast<double>(count.computed_writes) * asked;
-      if (level == 0 && role == Role::outputs) writes -= outputs_ * (1 - sparsity_.finished);
+      if (level == 0 && role == Role::outputs) {
+        // MACs that skip may write fewer words than there are outputs: no more than those shrink.
+        writes -= std::min(outputs_, writes) * (1 - sparsity_.finished);
+      }
       cost.reads[at(level)][at(role)] = reads;
       cost.writes[at(level)][at(role)] = writes;
       cost.memory_energy[at(level)][at(role)] =

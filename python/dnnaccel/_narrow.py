@@ -190,14 +190,24 @@ def _segments(slots: Sequence[_Slot], dim: str, bound: int) -> Iterator[tuple[in
 
 
 def check_tiles(flow: Dataflow, chip: Chip, problem: Problem, rules: Sequence[LevelRule]) -> None:
-    """Refuse fixed tiles that no mapping can have: growing inwards, or leaving chunks that nothing splits."""
+    """Refuse fixed tiles that no mapping can have.
+
+    They grow inwards, cut a dim where there is one instance to take all of it, or leave chunks that nothing
+    splits.
+    """
     slots = _slots(chip, rules)
     for dim, bound in problem.bounds.items():
         outside, outer = "", bound
         splitting = [(slot.name, slot.tiles.get(dim)) for slot in slots if dim in slot.dims]
+        single = {slot.name for slot in slots if slot.size == 1}
         for name, tile in splitting:
             if tile is None:
                 continue
+            if name in single and tile < outer:
+                raise DataflowError(
+                    f"dataflow {flow.name!r}: {name} fixes {dim} to chunks of {tile}, and is 1 wide: "
+                    f"it cannot cut {outer} into chunks"
+                )
             if min(tile, bound) > outer:
                 raise DataflowError(
                     f"dataflow {flow.name!r}: {name} fixes {dim} to chunks of {tile}, "

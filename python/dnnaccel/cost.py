@@ -81,6 +81,8 @@ class LayerReport:
     Energies are in `energy_unit`; `seconds` needs the chip's clock. `ops` are operations of the chip's vector
     unit. `note` says what was done to a layer without MACs ("fused into conv1", "no words move"). `prices`
     are what each action costs on the `chip`, which is None in a report that was put together without one.
+    `optimal` says of a mapping that was searched for whether it is proved that none is better, and is None
+    where none was; it is no part of what makes two reports equal.
     """
 
     name: str
@@ -109,6 +111,7 @@ class LayerReport:
     note: str = ""
     prices: tuple[Price, ...] = field(default=(), repr=False)
     chip: Chip | None = field(default=None, repr=False, compare=False)
+    optimal: bool | None = field(default=None, compare=False)
 
     @property
     def seconds(self) -> float | None:
@@ -231,6 +234,7 @@ class LayerReport:
                 {name: getattr(count, name) for name in NetworkCount.__slots__} for count in self.networks
             ],
             "mapping": None if self.mapping is None else str(self.mapping),
+            "optimal": self.optimal,
             "note": self.note,
         }
 

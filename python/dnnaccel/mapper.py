@@ -83,8 +83,10 @@ class SearchResult:
 
     `optimal` is True only if every mapping of the mapspace was costed or shown not to be better. `evaluated`
     mappings were costed, `pruned` ones dropped before that. `pareto` is the front of energy against cycles
-    among those costed, by energy; it is the true front where `optimal` is True. `bound`, in the objective's
-    unit, is proved: no mapping of the mapspace, which has `mapspace` points, has less.
+    among those costed, by energy. A proof of one figure may leave mappings out that are on the true front:
+    `pareto` is known to be that one only for `objective` "pareto", where `optimal` says that the whole
+    mapspace was enumerated. `bound`, in the objective's unit, is proved: no mapping of the mapspace, which
+    has `mapspace` points, has less.
 
     Where a dataflow has variants, `dataflow` is the one that won; the counts and `mapspace` are sums over all
     of them, `bound` is the least of theirs, and `optimal` and `pareto` are about all.
@@ -442,6 +444,11 @@ def _goal(objective: str, limits: _Limits, units: int) -> dict[str, Any]:
     }
 
 
+def _effort(objective: str) -> dict[str, int]:
+    """Return what makes the core's effort. Bounds prove one figure: a front is proved by enumeration alone."""
+    return {**_EFFORT, "proof": 0} if objective == "pareto" else _EFFORT
+
+
 def _explore(
     tasks: Sequence[_Task],
     chip: Chip,
@@ -468,7 +475,9 @@ def _explore(
     answers: Sequence[Answer | None]
     try:
         answers = run(
-            Setting(lower_chip(chip), describe_chip(chip), _goal(objective, limits, units), _EFFORT),
+            Setting(
+                lower_chip(chip), describe_chip(chip), _goal(objective, limits, units), _effort(objective)
+            ),
             jobs,
             threads=threads,
             progress=None if progress is None else (lambda done, total: progress(done, total, "mapping")),

@@ -93,16 +93,15 @@ def simulate(
     flow = get(machine.dataflow if dataflow is None else dataflow)
     layers = network.layers if isinstance(network, Network) else (network,)
     densities = _densities(density, layers, network.name)
-    mappings = _mappings(layers, machine, flow, objective, mapping, densities, threads, progress)
+    mappings, proofs = _mappings(layers, machine, flow, objective, mapping, densities, threads, progress)
     reports: dict[str, LayerReport] = {}
     sources = _fusion(network) if fuse and isinstance(network, Network) else {}
     # Cycles of the vector unit that the producing layer has hidden so far, by producer.
     hidden: dict[str, int] = {}
     for layer in layers:
         if layer.problem is not None:
-            reports[layer.name] = evaluate(
-                layer, machine, mappings[layer.name], density=densities.get(layer.name)
-            )
+            cost = evaluate(layer, machine, mappings[layer.name], density=densities.get(layer.name))
+            reports[layer.name] = replace(cost, optimal=proofs.get(layer.name))
             hidden[layer.name] = math.ceil(layer.ops / machine.vector.lanes)
         elif layer.is_view or (fuse and layer.in_place):
             why = "no words move: a view" if layer.is_view else "no words move: written in place"
@@ -145,8 +144,11 @@ def _mappings(
     densities: MappingOf[str, Density],
     threads: int | None,
     progress: Progress | None,
-) -> dict[str, MappingLike]:
-    """Return a mapping for every layer with MACs: as given, and searched for where none is."""
+) -> tuple[dict[str, MappingLike], dict[str, bool]]:
+    """Return a mapping for every layer with MACs: as given, and searched for where none is.
+
+    Beside them, whether those that were searched for are proved optimal.
+    """
     mapped = {layer.name: layer.problem for layer in layers if layer.problem is not None}
     given: dict[str, MappingLike] = {}
     if isinstance(mapping, Mapping | str | os.PathLike):
@@ -161,6 +163,7 @@ def _mappings(
             if name not in mapped:
                 raise unknown_name("layer with MACs", name, mapped)
     wanted = {name: problem for name, problem in mapped.items() if name not in given}
+    proofs: dict[str, bool] = {}
     if wanted:
         found = search_problems(
             [(problem, densities.get(name)) for name, problem in wanted.items()],
@@ -171,8 +174,13 @@ def _mappings(
             threads=threads,
             progress=progress,
         )
-        given |= {name: one.mapping for name, one in zip(wanted, found, strict=True)}
-    return given
+        searched = dict(zip(wanted, found, strict=True))
+        given |= {name: one.mapping for name, one in searched.items()}
+        gates = {layer.name for layer in layers if layer.ops}
+        # With vector operations beside the MACs, the least of the MACs alone need not be the least of both.
+        open_to_doubt = gates if objective == "edp" or leakage_per_cycle(chip) else set[str]()
+        proofs = {name: one.optimal and name not in open_to_doubt for name, one in searched.items()}
+    return given, proofs
 
 
 def _fusion(network: Network) -> dict[str, str]:

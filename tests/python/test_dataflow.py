@@ -197,6 +197,27 @@ def test_a_fixed_tile_is_obeyed(level: str, tile: int) -> None:
     assert cuts in ([], [tile])
 
 
+@pytest.mark.parametrize("tile", [1, 2, 23])
+def test_a_tile_of_an_axis_of_one_instance_is_refused(tile: int) -> None:
+    flow = own(pe_array__columns=LevelConstraint(tiles={"M": tile}))
+    chip = example().override({"pe_array.columns": 1})
+    with pytest.raises(da.DataflowError) as caught:
+        da.search(LAYER, chip, flow)
+    assert f"pe_array.columns fixes M to chunks of {tile}, and is 1 wide" in str(caught.value)
+
+
+@pytest.mark.parametrize("tiles", [(24, None), (1000, None), (6, 6)])
+def test_a_tile_that_cuts_nothing_may_stand_at_an_axis_of_one_instance(tiles: tuple[int, int | None]) -> None:
+    inner, outer = tiles
+    flow = own(
+        dram=LevelConstraint(tiles={} if outer is None else {"M": outer}),
+        pe_array__columns=LevelConstraint(tiles={"M": inner}),
+    )
+    chip = example().override({"pe_array.columns": 1})
+    found = da.search(LAYER, chip, flow)
+    assert "M" not in dims_at(found.mapping, "pe_array.columns")
+
+
 def test_fixed_tiles_of_several_dims_and_levels_are_obeyed() -> None:
     flow = own(
         dram=LevelConstraint(tiles={"P": 7, "M": 12}),

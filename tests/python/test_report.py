@@ -9,6 +9,7 @@ import os
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,16 @@ def test_without_a_clock_there_is_no_time() -> None:
     assert "states no clock" in str(report)
     assert "average power" not in str(report)
     json.loads(report.to_json())
+
+
+def test_the_summary_says_how_many_mappings_are_proved() -> None:
+    def said(*proofs: bool | None) -> str:
+        rows = (replace(make_conv(f"conv{i}"), optimal=proof) for i, proof in enumerate(proofs))
+        return " ".join(str(make_report(layers=tuple(rows))).split())
+
+    assert "searched for, and proved optimal" in said(True, True, None)
+    assert "searched for; 1 of 3 proved optimal, the others the best found" in said(True, False, None, False)
+    assert "proved" not in said(None, None)
 
 
 def test_energies_in_another_unit_are_not_converted() -> None:

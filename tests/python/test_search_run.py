@@ -216,7 +216,7 @@ def test_answers_of_a_stopped_run_stand_in_their_places(monkeypatch: pytest.Monk
     setting = _search_run.Setting(
         mapper.lower_chip(chip),
         mapper.describe_chip(chip),
-        mapper._goal("energy", mapper._Limits()),
+        mapper._goal("energy", mapper._Limits(), units=0),
         QUICK,
     )
     whole = _search_run.run(setting, jobs[:2])

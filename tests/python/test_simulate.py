@@ -105,6 +105,36 @@ def test_equal_layers_are_searched_once() -> None:
     assert report["conv3_2"].mapping == report["conv3_3"].mapping
 
 
+def test_a_report_says_which_mappings_are_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, chip = da.zoo.load("lenet5"), arch.load("example")
+    mapped = [layer for layer in network if layer.problem is not None]
+    report = da.simulate(network, chip)
+    assert [row.optimal for row in report if not row.macs] == [None] * (len(network) - len(mapped))
+    for layer in mapped:
+        assert report[layer.name].optimal is da.search(layer, chip).optimal
+    proved = sum(bool(row.optimal) for row in report)
+    rows = report.to_dict()["layers"]
+    assert [row["optimal"] for row in rows] == [row.optimal for row in report]
+    given = da.simulate(network, chip, mapping={layer.name: report[layer.name].mapping for layer in mapped})
+    assert given == report
+    assert [row.optimal for row in given] == [None] * len(network)
+    assert "proved" not in str(given)
+    assert "proved optimal" in str(report)
+    assert (f"{proved} of {len(mapped)} proved" in str(report)) == (proved < len(mapped))
+
+
+@pytest.mark.parametrize("objective", mapper.OBJECTIVES)
+def test_vector_operations_beside_the_macs_leave_some_proofs_out(
+    objective: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mapper, "_EFFORT", {"exhaustive_limit": 10_000_000, "starts": 1, "proposals": 1})
+    chip = arch.load("example").override({"glb.size_bytes": 512, "pe_array.columns": 2, "pe_array.rows": 2})
+    layer = da.layers.LSTM(name="lstm", input_shapes=((1, 2, 2),), hidden_size=2)
+    assert layer.ops
+    assert da.simulate(layer, chip)["lstm"].optimal is True
+    assert da.simulate(layer, chip, objective=objective)["lstm"].optimal is (objective != "edp")
+
+
 def test_progress_is_told_to_the_end() -> None:
     calls: list[tuple[int, int, str]] = []
     da.simulate("alexnet", "eyeriss", progress=lambda *call: calls.append(call))

@@ -87,6 +87,20 @@ def test_zeros_change_nothing_on_a_chip_that_takes_no_notice() -> None:
     assert zeros == evaluate(plain, None)
 
 
+@pytest.mark.parametrize("density", [0.01, 0.1, 0.5])
+def test_no_more_words_are_saved_than_are_written(density: float) -> None:
+    # MACs that skip all write next to nothing: what a format saves of finished outputs is a part of that.
+    chip = make_chip(skips=("inputs",), dram={"outputs": "bitmask"})
+    layer = da.layers.Linear(name="fc", input_shapes=((1, 1),), out_features=64)
+    nest = "dram [inputs, weights, outputs]\n  for M step 1\nbuffer []\nrf []\n"
+    zeros = sparsity.uniform(inputs=density, outputs=0.25)
+    report = da.evaluate(layer, chip, nest, density=zeros)
+    (outputs,) = (one for one in report.levels if (one.level, one.tensor) == ("dram", "outputs"))
+    assert outputs.writes == 64
+    written, finished = 64 * density, 0.25 + 1 / 16
+    assert outputs.effective_writes == pytest.approx(written * finished)
+
+
 def test_skipping_on_both_operands_multiplies() -> None:
     both = make_chip(skips=("inputs", "weights"))
     skipped = evaluate(both, sparsity.uniform(inputs=0.5, weights=0.5))

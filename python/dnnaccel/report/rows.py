@@ -50,6 +50,7 @@ def layer_rows(report: Report) -> list[Row]:
             for role in ROLES:
                 row[f"{memory}.{role}.reads"] = sum(c.reads for c in counts if c.tensor == role)
                 row[f"{memory}.{role}.writes"] = sum(c.writes for c in counts if c.tensor == role)
+        row["optimal"] = layer.optimal
         row["note"] = layer.note
         rows.append(row)
     return rows

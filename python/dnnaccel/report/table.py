@@ -127,7 +127,15 @@ def summary(report: Report) -> list[tuple[str, str]]:
             f"{percent(report.utilization)} % of {count(report.peak_macs_per_cycle)} MACs per cycle",
         )
     )
+    if proofs := [layer.optimal for layer in report.layers if layer.optimal is not None]:
+        lines.append(("mappings", _proved(proofs)))
     return lines
+
+
+def _proved(proofs: list[bool]) -> str:
+    if all(proofs):
+        return "searched for, and proved optimal"
+    return f"searched for; {count(sum(proofs))} of {count(len(proofs))} proved optimal, the others the best found"
 
 
 def _names(report: Report) -> Column:
