@@ -315,13 +315,8 @@ bool Frontier::possible(const OrderClass& order, const Passing& passing) {
 }
 
 /// Settle what loops further out than the innermost ones move.
-Pending Frontier::arrive(const Passing& passing, const Tiles& tiles) const {
+Pending Frontier::arrive(int level, const Passing& passing) {
   Pending nest = passing.nest;
-  // If no loops stand outside the level, the starts of runs are known; the first finds nothing.
-  bool all = true;
-  for (int d = 0; d < problem_.dims() && all; ++d) {
-    all = relaxation_.words().passes(d, tiles[at(d)]) == 1;
-  }
   for (int role = 0; role < problem::kRoles; ++role) {
     if ((passing.outside >> role & 1U) == 0) continue;
     nest.settled += nest.parts[at(role)];
@@ -331,7 +326,8 @@ Pending Frontier::arrive(const Passing& passing, const Tiles& tiles) const {
       nest.parts[Pending::kDelivered] = 0;
       if (passing.plain) {
         nest.settled += passing.anew + passing.apart;
-      } else if (all) {
+      } else if (level == 0) {
+        // Nothing stands outside: the starts of runs are known, and the first finds nothing.
         nest.settled += (passing.anew + passing.apart) / passing.starts;
       }
     }
@@ -385,7 +381,7 @@ void Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
           if (edge.factor > 1) take_loop(order, d, edge.factor, state.tiles, to, longer);
           const auto better = [&](const Passing& a, const Passing& b) {
             return a.outside == b.outside && a.plain == b.plain &&
-                   a.plain_inside == b.plain_inside && a.starts >= b.starts && a.anew <= b.anew && a.apart <= b.apart &&
+                   a.plain_inside == b.plain_inside && (level > 0 || a.starts >= b.starts) && a.anew <= b.anew && a.apart <= b.apart &&
                    beats(a.nest, b.nest, relaxation_.array_outside(level));
           };
           if (std::any_of(nests.begin(), nests.end(),
@@ -403,7 +399,7 @@ void Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
     std::vector<Pending>& nests = out.states[state_of(out, key(state.nodes), state.nodes)].nests;
     for (const Passing& passing : state.nests) {
       if (!possible(order, passing)) continue;
-      insert(nests, arrive(passing, state.tiles), relaxation_.array_outside(level));
+      insert(nests, arrive(level, passing), relaxation_.array_outside(level));
     }
   }
 }
@@ -685,7 +681,7 @@ void Frontier::ways_through_memory(int level, std::uint32_t state, const Outside
         if (!fixed_there[fixed ? 1 : 0]) continue;
         for (int part = 0; part < Pending::kParts; ++part) {
           if (!needed[at(part)]) continue;
-          const Pending arrived = arrive(passed(part, fixed), here.values);
+          const Pending arrived = arrive(level, passed(part, fixed));
           double weight = arrived.settled;
           for (int i = 0; i < Pending::kParts; ++i) {
             weight += stored.weights[at(i)] * arrived.parts[at(i)];

@@ -137,7 +137,7 @@ class Frontier {
   bool pass_memory(int level, double limit, std::size_t most, const std::atomic<bool>& stop);
   void take_loop(const OrderClass& order, int dim, std::int64_t trips, const Tiles& tiles,
                  std::uint16_t to, Passing& passing) const;
-  [[nodiscard]] Pending arrive(const Passing& passing, const Tiles& tiles) const;
+  static Pending arrive(int level, const Passing& passing);
   [[nodiscard]] static bool possible(const OrderClass& order, const Passing& passing);
   bool walk(int level, std::uint32_t state, const Outside& outside, Walk& walk) const;
   void ways_through_array(int level, std::uint32_t state, const Outside& outside, double limit,
