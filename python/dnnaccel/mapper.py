@@ -445,7 +445,7 @@ def _goal(objective: str, limits: _Limits, units: int) -> dict[str, Any]:
 
 
 def _effort(objective: str) -> dict[str, int]:
-    """Return what makes the core's effort. Bounds prove one figure, and a front is enumerated or not proved."""
+    """Return what makes the core's effort. Bounds prove one figure; a front is enumerated or not proved."""
     return {**_EFFORT, "proof": 0} if objective == "pareto" else _EFFORT
 
 

@@ -372,6 +372,19 @@ def test_optimal_is_claimed_only_where_everything_was_seen(monkeypatch: pytest.M
     assert found.evaluated > 0
 
 
+def test_a_front_is_proved_by_enumeration_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, chip = linear(6, 4), tiny_chip(rows=3)
+    whole = da.search(layer, chip, "free", "pareto")
+    assert whole.optimal
+    effort = {"exhaustive_limit": 10, "starts": 2, "proposals": 200, "proof": 1_000_000}
+    monkeypatch.setattr(mapper, "_EFFORT", effort)
+    least, front = (da.search(layer, chip, "free", objective) for objective in ("energy", "pareto"))
+    assert least.optimal
+    assert least.figure == pytest.approx(whole.figure, rel=1e-12)
+    assert not front.optimal
+    assert mapper._EFFORT == effort
+
+
 @pytest.mark.parametrize(("layer", "chip"), TINY.values(), ids=TINY.keys())
 def test_the_size_of_a_mapspace_is_its_number_of_mappings(layer: Layer, chip: Chip) -> None:
     assert count_points(layer, chip) == sum(1 for _ in every_mapping(layer, chip, crowded=True))
