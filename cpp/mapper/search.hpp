@@ -12,10 +12,10 @@
 #include "cost/counter.hpp"
 #include "mapping/mapspace.hpp"
 
-/// The mapper. Small mapspaces are enumerated whole, and the best mapping is then the optimum. Large
-/// ones are searched by simulated annealing from several starts, each with its own seed, so that the
-/// answer does not depend on the threads; for energy, bounds then leave a few mappings to be costed,
-/// which proves the best one (prove.hpp).
+/// The mapper. Small mapspaces are enumerated whole, and the best mapping is then the optimum.
+/// Large ones are searched by simulated annealing from several starts, each with its own seed, so
+/// that the answer does not depend on the threads; for energy, bounds then leave a few mappings to
+/// be costed, which proves the best one (prove.hpp).
 namespace dnnaccel::mapper {
 
 enum class Objective : std::uint8_t { energy, latency, edp };

@@ -382,7 +382,7 @@ def test_a_front_is_proved_by_enumeration_alone(monkeypatch: pytest.MonkeyPatch)
     assert least.optimal
     assert least.figure == pytest.approx(whole.figure, rel=1e-12)
     assert not front.optimal
-    assert mapper._EFFORT == effort
+    assert effort == mapper._EFFORT
 
 
 @pytest.mark.parametrize(("layer", "chip"), TINY.values(), ids=TINY.keys())
