@@ -439,15 +439,21 @@ bool Frontier::pass_array(int level, double limit, std::size_t most, const std::
     std::uint16_t node = 0;
   };
   std::vector<std::vector<Target>> targets(spreading.size());
+  double least_outside = layer.outside.empty() ? 0 : kInfinite;
+  for (double cost : layer.outside) least_outside = std::min(least_outside, cost);
   for (std::uint32_t from = 0; from < inside.states.size(); ++from) {
     const State& state = inside.states[from];
     if (state.nests.empty()) continue;
     if (stop.load(std::memory_order_relaxed) || layer.links.size() > 16 * most) return false;
     double least = kInfinite;
+    double beyond = kInfinite;
     for (const Pending& nest : state.nests) {
       least = std::min(least, relaxation_.left(state.values, nest));
+      beyond = std::min(beyond, relaxation_.left_outside(level, state.values, nest));
     }
     const double room = limit - relaxation_.constant() - least;
+    if (outside(level + 1, state.nodes) > room) continue;
+    if (least_outside > limit - relaxation_.constant() - beyond) continue;
     // Dims that are not spread have one edge.
     Tiles nodes{};
     std::uint64_t origin = 0;

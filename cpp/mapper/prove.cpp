@@ -1,10 +1,12 @@
 #include "mapper/prove.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <memory>
 
+#include "base/math.hpp"
 #include "mapper/frontier.hpp"
 
 namespace dnnaccel::mapper {
@@ -49,10 +51,12 @@ class Prover {
     const std::size_t options = layout_.options().size();
     const TileWords words(problem_, graphs_);
     if (options > kMostOptions || !words.complete()) return {};
+    // Without anything to compare with nothing can be left out.
+    if (judge_.best_score().first == kInfinite) return {};
     for (std::uint32_t i = 0; i < 1U << options; ++i) {
       // All that may be kept first: usually the best, and then the limit for the others.
       kept_ = ~i & ((1U << options) - 1);
-      const Relaxation relaxation(problem_, architecture_, sparsity_, words, keeps());
+      const Relaxation relaxation(problem_, architecture_, sparsity_, words, graphs_, keeps());
       Frontier frontier(problem_, architecture_, graphs_, relaxation);
       if (!frontier.build(limit(), kMostStates, stop_)) return {};
       proof.bound = std::min(proof.bound, frontier.least());
@@ -204,6 +208,59 @@ Proof prove_energy(const problem::Problem& problem, const arch::Architecture& ar
                    const mapping::Layout& layout, const cost::Sparsity& sparsity, Judge& judge,
                    std::uint64_t mappings, const std::atomic<bool>& stop) {
   return Prover(problem, architecture, layout, sparsity, judge, mappings, stop).run();
+}
+
+double least_cycles(const problem::Problem& problem, const arch::Architecture& architecture,
+                    const mapping::Layout& layout, const cost::Sparsity& sparsity) {
+  std::vector<DimGraph> graphs;
+  for (int d = 0; d < problem.dims(); ++d) {
+    graphs.push_back(chain_graph(problem, architecture, layout, d));
+  }
+  std::vector<int> arrays;
+  for (int level = 0; level < architecture.size(); ++level) {
+    if (architecture.array(level) != nullptr) arrays.push_back(level);
+  }
+  double steps = std::ceil(static_cast<double>(problem.macs()) /
+                           static_cast<double>(architecture.mac_units()));
+  if (arrays.size() == 1) {
+    const arch::Array& array = *architecture.array(arrays.front());
+    double least = kInfinite;
+    const auto spread = [&](auto& self, int d, std::int64_t rows, std::int64_t columns,
+                            double so_far) -> void {
+      if (so_far >= least) return;
+      if (d == problem.dims()) {
+        least = so_far;
+        return;
+      }
+      std::vector<std::array<std::int64_t, 2>> seen;
+      for (const auto& from : graphs[at(d)].edges[at(arrays.front())]) {
+        for (const ChainEdge& edge : from) {
+          if (rows * edge.rows > array.rows || columns * edge.columns > array.columns) continue;
+          const std::array<std::int64_t, 2> split{edge.rows, edge.columns};
+          if (std::find(seen.begin(), seen.end(), split) != seen.end()) continue;
+          seen.push_back(split);
+          self(self, d + 1, rows * edge.rows, columns * edge.columns,
+               so_far * static_cast<double>(base::ceil_div(problem.bounds[at(d)], edge.factor)));
+        }
+      }
+    };
+    spread(spread, 0, 1, 1, 1);
+    if (least < kInfinite) steps = std::max(steps, least);
+  }
+  const arch::Memory& top = *architecture.memory(0);
+  const auto factor = [&](int role) {
+    return std::min(sparsity.stored[0][at(role)], sparsity.asked[0][at(role)]);
+  };
+  const TileWords words(problem, graphs);
+  Tiles whole{};
+  for (int d = 0; d < problem.dims(); ++d) {
+    whole[at(d)] = static_cast<std::uint16_t>(graphs[at(d)].values.size() - 1);
+  }
+  const double reads = words.fetched(0, whole) * factor(0) + words.fetched(1, whole) * factor(1);
+  const double writes = words.fetched(2, whole) * std::min(factor(2), sparsity.finished);
+  const double busy = std::max({reads / top.read_bandwidth, writes / top.write_bandwidth,
+                                (reads + writes) / top.shared_bandwidth});
+  return std::ceil(std::max({1.0, steps * sparsity.steps, busy}) * (1 - kRounding));
 }
 
 }  // namespace dnnaccel::mapper

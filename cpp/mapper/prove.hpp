@@ -18,4 +18,9 @@ Proof prove_energy(const problem::Problem& problem, const arch::Architecture& ar
                    const mapping::Layout& layout, const cost::Sparsity& sparsity, Judge& judge,
                    std::uint64_t mappings, const std::atomic<bool>& stop);
 
+/// No mapping takes fewer cycles: those of the best spread over the arrays, or those that the words
+/// of all tensors, moved once, keep the outermost memory busy.
+double least_cycles(const problem::Problem& problem, const arch::Architecture& architecture,
+                    const mapping::Layout& layout, const cost::Sparsity& sparsity);
+
 }  // namespace dnnaccel::mapper

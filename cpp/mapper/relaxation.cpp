@@ -18,6 +18,7 @@ constexpr int kOutputs = problem::index(Role::outputs);
 
 Relaxation::Relaxation(const problem::Problem& problem, const arch::Architecture& architecture,
                        const cost::Sparsity& sparsity, const TileWords& words,
+                       const std::vector<DimGraph>& graphs,
                        const std::vector<std::uint32_t>& keeps)
     : problem_(problem),
       architecture_(architecture),
@@ -115,6 +116,24 @@ Relaxation::Relaxation(const problem::Problem& problem, const arch::Architecture
   }
   for (int d = 0; d < problem.dims(); ++d) {
     if ((words.absent(kOutputs) >> d & 1U) != 0) idle_ *= words.idle(d);
+  }
+  least_sure_.resize(at(levels));
+  std::uint32_t alone = 0;
+  for (int role = 0; role < problem::kRoles; ++role) {
+    apart_ = apart_ && (alone & words.absent(role)) == 0;
+    alone |= words.absent(role);
+    for (int level = 0; level < levels; ++level) {
+      double& least = least_sure_[at(level)][at(role)];
+      least = 1;
+      for (int d = 0; d < problem.dims(); ++d) {
+        if ((words.absent(role) >> d & 1U) != 0) continue;
+        double most = 0;
+        for (const ChainNode& node : graphs[at(d)].nodes[at(level)]) {
+          most = std::max(most, idling(d, static_cast<std::uint16_t>(node.value)));
+        }
+        least *= 1 - std::min(1.0, most);
+      }
+    }
   }
   std::uint32_t shared_axis = words.absent(kInputs);
   for (const Slide& slide : words.slides()) shared_axis |= 1U << slide.dim;
@@ -345,6 +364,64 @@ double Relaxation::left(const Tiles& tiles, const Pending& pending) const {
       sum += pending.parts[at(i)] * (pending.parts[at(i)] > 0 ? part[at(i)] : 1);
     }
     least = std::min(least, sum);
+  }
+  return least;
+}
+
+double Relaxation::left_outside(int level, const Tiles& tiles, const Pending& pending) const {
+  if (!apart_) return left(tiles, pending);
+  const arch::Array& array = *architecture_.array(level);
+  const double room = static_cast<double>(array.rows) * static_cast<double>(array.columns);
+  // What the parents send if nothing is shared, and whether loops outside may spare it.
+  std::array<double, problem::kRoles> sends{};
+  std::array<bool, problem::kRoles> spared{};
+  const Tiles ones{};
+  for (int role = 0; role < problem::kRoles; ++role) {
+    const Way& way = ways_[at(level)][at(role)];
+    const bool open = (pending.open >> role & 1U) != 0;
+    if (!way.outermost || (!way.compute && !open)) continue;
+    const arch::Memory& parent = *architecture_.memory(way.parent);
+    const double there = way.compute ? sparsity_.asked[at(way.parent)][at(role)]
+                                     : sparsity_.stored[at(way.parent)][at(role)];
+    const double energy =
+        role == kOutputs ? parent.read_energy + parent.write_energy : parent.read_energy;
+    const Tiles& from = way.compute ? ones : tiles;
+    const double words = role == kInputs ? words_.distinct(from) : words_.fetched(role, from);
+    sends[at(role)] = energy * there * words * least_sure_[at(level)][at(role)];
+    spared[at(role)] = !way.compute;
+  }
+  double slid = 1;
+  for (const Slide& slide : words_.slides()) slid = std::min(slid, words_.least_slid(slide, tiles));
+  double least = std::numeric_limits<double>::infinity();
+  for (int role = 0; role < problem::kRoles; ++role) {
+    double once = 1;
+    for (int d = 0; d < problem_.dims(); ++d) {
+      if ((absent(role) >> d & 1U) != 0) once /= words_.passes(d, tiles[at(d)]);
+    }
+    double sum = pending.settled - pending.begun * idle_;
+    for (int i = 0; i < Pending::kParts; ++i) {
+      const int of = i == Pending::kDelivered ? kInputs : i;
+      const double part = pending.parts[at(i)];
+      if (part <= 0) {
+        sum += part;
+        continue;
+      }
+      sum += part * least_sure_[at(level)][at(of)] * (of == role ? once : 1) * (of == kInputs ? slid : 1);
+    }
+    // Instances that share the words of one role do not share those of another: of all shares of
+    // the room, equal terms have the least sum.
+    double most = 0;
+    for (std::uint32_t set = 1; set <= problem::kAllRoles; ++set) {
+      double product = 1 / room;
+      int terms = 0;
+      for (int other = 0; other < problem::kRoles; ++other) {
+        if ((set >> other & 1U) == 0) continue;
+        ++terms;
+        product *= other == role && spared[at(other)] ? 0 : sends[at(other)];
+      }
+      most = std::max(most, terms * std::pow(product, 1.0 / terms));
+    }
+    least = std::min(least, sum + most);
   }
   return least;
 }

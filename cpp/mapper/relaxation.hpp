@@ -58,7 +58,7 @@ class Relaxation {
   /// Throws nothing; `usable` says whether the problem is one that the bound holds for.
   Relaxation(const problem::Problem& problem, const arch::Architecture& architecture,
              const cost::Sparsity& sparsity, const TileWords& words,
-             const std::vector<std::uint32_t>& keeps);
+             const std::vector<DimGraph>& graphs, const std::vector<std::uint32_t>& keeps);
 
   /// Energy that does not depend on the mapping: MACs, what they read, leakage.
   [[nodiscard]] double constant() const { return constant_; }
@@ -77,6 +77,10 @@ class Relaxation {
 
   /// What is left, at least, of what is pending, whatever loops stand outside.
   [[nodiscard]] double left(const Tiles& tiles, const Pending& pending) const;
+
+  /// A bound of `left` after an array, whatever is spread over it: instances are shared out among
+  /// the roles whose words they share, and the loops right outside spare one role at most.
+  [[nodiscard]] double left_outside(int level, const Tiles& tiles, const Pending& pending) const;
 
   /// The part of a role's traffic that a loop of a dim spares if it does not move the role.
   [[nodiscard]] double spared(int dim, std::uint16_t from, std::uint16_t to) const {
@@ -126,6 +130,8 @@ class Relaxation {
   int arrays_ = 0;
   double idle_ = 1;  ///< instances over those that work at an edge, at most
   double constant_ = 0;
+  bool apart_ = true;  ///< no dim leaves two roles alone
+  std::vector<std::array<double, problem::kRoles>> least_sure_;  ///< by array: of all spreads
 };
 
 }  // namespace dnnaccel::mapper

@@ -13,6 +13,51 @@ namespace dnnaccel::mapper {
 
 namespace {
 
+// A first look before energy is proved: so much finds what to prove, or nearly.
+constexpr int kLookStarts = 2;
+constexpr int kLookProposals = 3000;
+
+void anneal_all(const problem::Problem& problem, const mapping::Layout& layout, Judge& judge,
+                int starts, int proposals, const std::atomic<bool>& stop) {
+  for (int start = 0; start < starts; ++start) {
+    anneal(problem, layout, judge, proposals, static_cast<std::uint64_t>(start) + 1, stop);
+  }
+}
+
+/// Search a mapspace that is too large to enumerate. Energy is proved after a short look, and only
+/// where that fails is the search thorough, before another attempt.
+void search_large(const arch::Architecture& architecture, const Job& job,
+                  const mapping::Layout& layout, const Goal& goal, const Effort& effort,
+                  Judge& judge, Outcome& outcome, const std::atomic<bool>& stop) {
+  const problem::Problem& problem = *job.problem;
+  const auto prove = [&](std::uint64_t mappings) {
+    const Proof proof =
+        prove_energy(problem, architecture, layout, job.sparsity, judge, mappings, stop);
+    outcome.optimal = proof.whole;
+    outcome.bound = std::max(outcome.bound, proof.bound);
+  };
+  if (effort.proof > 0 && goal.objective == Objective::energy) {
+    anneal_all(problem, layout, judge, std::min(kLookStarts, effort.starts),
+               std::min(kLookProposals, effort.proposals), stop);
+    prove(effort.proof);
+    if (outcome.optimal) return;
+    const double before = judge.best_score().first;
+    anneal_all(problem, layout, judge, effort.starts, effort.proposals, stop);
+    if (judge.best_score().first < before) prove(effort.proof);
+    return;
+  }
+  anneal_all(problem, layout, judge, effort.starts, effort.proposals, stop);
+  if (effort.proof == 0 || stop.load(std::memory_order_relaxed)) return;
+  const double cycles = least_cycles(problem, architecture, layout, job.sparsity);
+  if (goal.objective == Objective::latency) outcome.bound = cycles;
+  if (goal.objective == Objective::edp) {
+    // Whatever is moved, the MACs take theirs.
+    outcome.bound = cycles * static_cast<double>(problem.macs()) * job.sparsity.work *
+                    architecture.mac_energy;
+  }
+  outcome.optimal = judge.best_score().first <= outcome.bound;
+}
+
 /// Search one job: enumerate its mapspace if it is small, else search from all starts, one after
 /// the other in one judge, and prove what was found.
 Outcome run(const arch::Architecture& architecture, const Job& job, const Goal& goal,
@@ -32,16 +77,7 @@ Outcome run(const arch::Architecture& architecture, const Job& job, const Goal& 
     outcome.optimal = enumerate(problem, *layout, judge, stop);
     if (outcome.optimal) outcome.bound = judge.best_score().first;
   } else {
-    for (int start = 0; start < effort.starts; ++start) {
-      anneal(problem, *layout, judge, effort.proposals, static_cast<std::uint64_t>(start) + 1,
-             stop);
-    }
-    if (goal.objective == Objective::energy && effort.proof > 0) {
-      const Proof proof =
-          prove_energy(problem, architecture, *layout, job.sparsity, judge, effort.proof, stop);
-      outcome.optimal = proof.whole;
-      outcome.bound = proof.bound;
-    }
+    search_large(architecture, job, *layout, goal, effort, judge, outcome, stop);
   }
   judge.report(outcome);
   if (outcome.best) return outcome;

@@ -174,7 +174,7 @@ std::vector<std::int64_t> spatial_factors(std::int64_t positions, std::int64_t r
     const bool filled = std::any_of(divisors.begin(), divisors.end(), [&](std::int64_t divisor) {
       return divisor <= wide && 2 * divisor > wide;
     });
-    if (wide == room || !filled) {
+    if (wide == room || (positions > room && !filled)) {
       factors.push_back(base::ceil_div(positions, base::ceil_div(positions, widest)));
     }
     wide = room / (room / wide + 1);

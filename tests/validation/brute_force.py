@@ -4,8 +4,8 @@ Written from the rule of the mapspace alone. Each dim has a place in every memor
 temporal one) and in the rows and the columns of every array that may (spatial ones), outermost first. A fixed
 tile ends a segment of places: those down to its own cut what is left above them into chunks of it. Within a
 segment of so many positions the spatial places, from the outside in, take a divisor of the positions left, or
-an even share of them that fills the room, or an equal part of it that no divisor fills by more than half; the
-temporal places factor what is left
+an even share of them that fills the room, or, where they are more than the room, an equal part of it that no
+divisor fills by more than half; the temporal places factor what is left
 exactly. The tile of a place is the product of the factors inside it in its segment, times the fixed tile
 there, or all that is left if that is less; factors that mean the same tiles are one chain. What all dims
 spread along an axis has to fit it. Then come all orders of the loops that the rules allow, and all choices of
@@ -66,7 +66,7 @@ def spreads(positions: int, room: int) -> list[int]:
     shares = set()
     for parts in range(1, room + 1):
         part = room // parts
-        if parts > 1 and any(part / 2 < n <= part for n in divisors):
+        if parts > 1 and (positions <= room or any(part / 2 < n <= part for n in divisors)):
             continue
         passes = math.ceil(positions / min(part, positions))
         shares.add(math.ceil(positions / passes))
