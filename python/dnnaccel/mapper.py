@@ -59,7 +59,7 @@ SEARCHES: tuple[str, ...] = (*OBJECTIVES, "pareto")
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, what) while a search runs."""
 
-# Mapspaces of at most `exhaustive_limit` points are enumerated. In larger ones energy is proved, after a short
+# Mapspaces of at most `exhaustive_limit` points are enumerated. In larger ones energy is proved after a short
 # look, with at most `proof` mappings costed; `starts` of `proposals` each is how thoroughly one is annealed
 # where that does not succeed, and for what is not proved that way: about 0.3 s of one core for a convolution.
 _EFFORT = {"exhaustive_limit": 20_000, "starts": 24, "proposals": 20_000, "proof": 300_000}

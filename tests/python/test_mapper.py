@@ -597,19 +597,19 @@ def test_an_error_in_progress_stops_the_search_and_is_raised(monkeypatch: pytest
 
 LONG_JOBS = {
     "annealing one layer": (
-        "mapper._EFFORT.update(starts=8, proposals=10**9, exhaustive_limit=0)",
+        "mapper._EFFORT.update(starts=8, proposals=10**9, exhaustive_limit=0, proof=0)",
         "da.search(da.zoo.load('vgg16')['conv3_2'], arch.load('eyeriss'))",
     ),
     "annealing a network on one thread": (
-        "mapper._EFFORT.update(starts=8, proposals=10**9, exhaustive_limit=0)",
+        "mapper._EFFORT.update(starts=8, proposals=10**9, exhaustive_limit=0, proof=0)",
         "da.simulate('resnet50', 'eyeriss', threads=1)",
     ),
     "annealing under many variants": (
-        "mapper._EFFORT.update(starts=8, proposals=10**9, exhaustive_limit=0)",
+        "mapper._EFFORT.update(starts=8, proposals=10**9, exhaustive_limit=0, proof=0)",
         "da.compare(['alexnet'], ['eyeriss'], ['os'])",
     ),
     "one layer of very many pixels": (
-        "mapper._EFFORT.update(starts=8, proposals=10**9); "
+        "mapper._EFFORT.update(starts=8, proposals=10**9, proof=0); "
         "wide = da.layers.Conv2d(name='w', input_shapes=((1, 3, 65536, 65536),), out_channels=64, kernel=7)",
         "da.search(wide, arch.load('example'))",
     ),
