@@ -278,6 +278,7 @@ void Frontier::take_loop(const OrderClass& order, int dim, std::int64_t trips, c
         sliding += delivered;
         delivered *= slid.open;
       }
+      passing.slides = slid.open < 1;
       passing.anew = sliding * (slid.closed - slid.open);
       passing.apart = sliding * (slid.apart - slid.closed);
       outside(role);
@@ -297,7 +298,9 @@ void Frontier::take_loop(const OrderClass& order, int dim, std::int64_t trips, c
   }
   passing.plain = passing.plain || plain;
   passing.plain_inside = passing.plain_inside || (plain && innermost);
-  if (plain || dim == order.slide.dim || (order.role == kInputs && innermost)) return;
+  if (dim == order.slide.dim || (order.role == kInputs && innermost)) return;
+  passing.starts *= static_cast<double>(trips);
+  if (plain) return;
   // It may stand between the run and what moves the inputs along another axis.
   if (order.role == kInputs || order.windows_only || innermost) {
     passing.apart *= relaxation_.words().passes(dim, to) / relaxation_.words().passes(dim, tiles[at(dim)]);
@@ -306,12 +309,19 @@ void Frontier::take_loop(const OrderClass& order, int dim, std::int64_t trips, c
 
 /// Whether the loops taken in are as the class wants them.
 bool Frontier::possible(const OrderClass& order, const Passing& passing) {
+  // A slide that spares nothing is no better than the class without it.
+  if (!passing.slides) return false;
   return order.slide.dim < 0 || order.role == kInputs || order.windows_only || passing.plain_inside;
 }
 
 /// Settle what loops further out than the innermost ones move.
-Pending Frontier::arrive(const Passing& passing) {
+Pending Frontier::arrive(const Passing& passing, const Tiles& tiles) const {
   Pending nest = passing.nest;
+  // If no loops stand outside the level, the starts of runs are known; the first finds nothing.
+  bool all = true;
+  for (int d = 0; d < problem_.dims() && all; ++d) {
+    all = relaxation_.words().passes(d, tiles[at(d)]) == 1;
+  }
   for (int role = 0; role < problem::kRoles; ++role) {
     if ((passing.outside >> role & 1U) == 0) continue;
     nest.settled += nest.parts[at(role)];
@@ -319,7 +329,11 @@ Pending Frontier::arrive(const Passing& passing) {
     if (role == kInputs) {
       nest.settled += nest.parts[Pending::kDelivered];
       nest.parts[Pending::kDelivered] = 0;
-      if (passing.plain) nest.settled += passing.anew + passing.apart;
+      if (passing.plain) {
+        nest.settled += passing.anew + passing.apart;
+      } else if (all) {
+        nest.settled += (passing.anew + passing.apart) / passing.starts;
+      }
     }
     nest.open = static_cast<std::uint8_t>(nest.open & ~(1U << role));
   }
@@ -371,7 +385,7 @@ void Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
           if (edge.factor > 1) take_loop(order, d, edge.factor, state.tiles, to, longer);
           const auto better = [&](const Passing& a, const Passing& b) {
             return a.outside == b.outside && a.plain == b.plain &&
-                   a.plain_inside == b.plain_inside && a.anew <= b.anew && a.apart <= b.apart &&
+                   a.plain_inside == b.plain_inside && a.starts >= b.starts && a.anew <= b.anew && a.apart <= b.apart &&
                    beats(a.nest, b.nest, relaxation_.array_outside(level));
           };
           if (std::any_of(nests.begin(), nests.end(),
@@ -389,7 +403,7 @@ void Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
     std::vector<Pending>& nests = out.states[state_of(out, key(state.nodes), state.nodes)].nests;
     for (const Passing& passing : state.nests) {
       if (!possible(order, passing)) continue;
-      insert(nests, arrive(passing), relaxation_.array_outside(level));
+      insert(nests, arrive(passing, state.tiles), relaxation_.array_outside(level));
     }
   }
 }
@@ -621,14 +635,20 @@ void Frontier::ways_through_memory(int level, std::uint32_t state, const Outside
   }
   const std::vector<int> dims = dims_at(level, -1);
   Path::Level through{.nodes = here.nodes, .edges = {}, .order = {}};
+  // By the dim that slides, and first of all without one.
+  std::vector<std::vector<int>> orders(at(problem_.dims()) + 1);
+  for (int d = -1; d < problem_.dims(); ++d) orders[at(d + 1)] = dims_at(level, d);
   const auto arrive_at = [&](std::uint32_t from) {
     const State& start = inside.states[from];
     if (start.nests.empty()) return;
     for (const OrderClass& order : relaxation_.classes()) {
       if (level + 1 == architecture_.size() && &order != &relaxation_.classes().front()) break;
+      if (order.slide.dim >= 0) {
+        const auto d = at(order.slide.dim);
+        if (graphs_[d].edges[at(level)][start.nodes[d]][through.edges[d]].factor == 1) continue;
+      }
       // What the loops do is linear in what is pending: read off one part at a time.
-      const std::vector<int> ordered = dims_at(level, order.slide.dim);
-      bool slides = order.slide.dim < 0;
+      const std::vector<int>& ordered = orders[order.slide.dim < 0 ? 0 : at(order.slide.dim) + 1];
       const auto passed = [&](int part, bool fixed) {
         Passing probe;
         probe.nest.open = problem::kAllRoles;
@@ -642,21 +662,30 @@ void Frontier::ways_through_memory(int level, std::uint32_t state, const Outside
           const ChainEdge& edge =
               graphs_[at(d)].edges[at(level)][start.nodes[at(d)]][through.edges[at(d)]];
           if (edge.factor == 1) continue;
-          slides = slides || d == order.slide.dim;
           take_loop(order, d, edge.factor, start.values, here.values[at(d)], probe);
         }
         return probe;
       };
       const Passing any = passed(Pending::kParts, false);
-      if (!slides || !possible(order, any)) continue;
+      if (!possible(order, any)) continue;
+      std::array<bool, Pending::kParts> needed{};
+      std::array<bool, 2> fixed_there{};
+      for (const Pending& nest : start.nests) {
+        for (int i = 0; i < Pending::kParts; ++i) {
+          needed[at(i)] = needed[at(i)] || nest.parts[at(i)] != 0;
+        }
+        const bool is_fixed = order.slide.dim >= 0 && (nest.fixed >> order.slide.dim & 1U) != 0;
+        fixed_there[is_fixed ? 1 : 0] = true;
+      }
       Way way{.from = from, .outside = stored, .level = through};
       way.level.order = order;
       way.outside.begun = stored.begun * any.nest.begun;
       // Nests whose delivered inputs cannot slide weigh otherwise.
       for (const bool fixed : {false, true}) {
-        if (fixed && order.slide.dim < 0) break;
+        if (!fixed_there[fixed ? 1 : 0]) continue;
         for (int part = 0; part < Pending::kParts; ++part) {
-          const Pending arrived = arrive(passed(part, fixed));
+          if (!needed[at(part)]) continue;
+          const Pending arrived = arrive(passed(part, fixed), here.values);
           double weight = arrived.settled;
           for (int i = 0; i < Pending::kParts; ++i) {
             weight += stored.weights[at(i)] * arrived.parts[at(i)];

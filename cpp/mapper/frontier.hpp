@@ -113,6 +113,8 @@ class Frontier {
     std::uint8_t outside = 0;  ///< roles that a loop outside the innermost ones moves
     bool plain = false;        ///< a loop moves the inputs along an axis of their own,
     bool plain_inside = false; ///< one of the innermost
+    bool slides = true;         ///< the slide spares something
+    double starts = 1;          ///< trips of the loops outside the run
   };
   struct PassingState {
     Tiles nodes{};  ///< at the level for dims whose loop is taken in, inside it for others
@@ -135,7 +137,7 @@ class Frontier {
   bool pass_memory(int level, double limit, std::size_t most, const std::atomic<bool>& stop);
   void take_loop(const OrderClass& order, int dim, std::int64_t trips, const Tiles& tiles,
                  std::uint16_t to, Passing& passing) const;
-  static Pending arrive(const Passing& passing);
+  [[nodiscard]] Pending arrive(const Passing& passing, const Tiles& tiles) const;
   [[nodiscard]] static bool possible(const OrderClass& order, const Passing& passing);
   bool walk(int level, std::uint32_t state, const Outside& outside, Walk& walk) const;
   void ways_through_array(int level, std::uint32_t state, const Outside& outside, double limit,

@@ -57,6 +57,8 @@ class Prover {
       // All that may be kept first: usually the best, and then the limit for the others.
       kept_ = ~i & ((1U << options) - 1);
       const Relaxation relaxation(problem_, architecture_, sparsity_, words, graphs_, keeps());
+      seen_ = {};
+      chains_.clear();
       Frontier frontier(problem_, architecture_, graphs_, relaxation);
       if (!frontier.build(limit(), kMostStates, stop_)) return {};
       proof.bound = std::min(proof.bound, frontier.least());
@@ -96,13 +98,51 @@ class Prover {
     // Where the bound is met, no order of the other loops has less, but some may be as quick.
     const bool met = path.bound * (1 + kRounding) >= last_.first;
     if ((met && ties_ == 0) || path.bound > limit()) return true;
-    return permute(path, candidate, orders, 0);
+    const auto same = [&](std::uint32_t number) { return is(path, number); };
+    if (seen_.find(hash_of(path), same) != base::NumberMap::kNone) return true;
+    if (!permute(path, candidate, orders, 0)) return false;
+    // Every order has been costed, whatever class leads here again.
+    if (path.bound <= limit()) {
+      seen_.insert(hash_of(path), static_cast<std::uint32_t>(chains_.size()));
+      std::vector<Choice> choices;
+      each_choice(path, [&](Choice choice) { choices.push_back(choice); });
+      chains_.push_back(std::move(choices));
+    }
+    return true;
+  }
+
+  using Choice = std::array<std::uint16_t, 2>;  ///< a node and an edge
+
+  template <typename Visit>
+  void each_choice(const Path& path, Visit visit) const {
+    for (const Path::Level& level : path.levels) {
+      for (int d = 0; d < problem_.dims(); ++d) visit({level.nodes[at(d)], level.edges[at(d)]});
+    }
+  }
+
+  [[nodiscard]] std::uint64_t hash_of(const Path& path) const {
+    std::uint64_t hash = 0;
+    each_choice(path, [&](Choice choice) { hash = base::mix(hash, choice[0] * 65536ULL + choice[1]); });
+    return hash;
+  }
+
+  /// Whether a path has the chains of one seen before.
+  [[nodiscard]] bool is(const Path& path, std::uint32_t number) const {
+    bool equal = true;
+    auto place = chains_[number].begin();
+    each_choice(path, [&](Choice choice) { equal = equal && choice == *place++; });
+    return equal;
   }
 
   bool permute(const Path& path, Candidate& candidate, std::vector<std::vector<std::uint8_t>>& orders,
                std::size_t t) {
     if (t == temporal_.size()) return judge(candidate);
     std::vector<std::uint8_t>& order = orders[t];
+    // Inside all memories, and with one loop, no order differs.
+    if (order.size() < 2 || layout_.slots()[at(temporal_[t])].level + 1 == architecture_.size()) {
+      set_order(candidate, t, order);
+      return permute(path, candidate, orders, t + 1);
+    }
     std::sort(order.begin(), order.end());
     do {
       if (path.bound > limit()) return true;
@@ -199,6 +239,8 @@ class Prover {
   std::uint32_t kept_ = 0;
   double path_bound_ = 0;
   int ties_ = kTies;
+  base::NumberMap seen_;  ///< chains of which every order has been costed
+  std::vector<std::vector<Choice>> chains_;
   Score last_;
 };
 
