@@ -128,10 +128,10 @@ void register_mapper(py::module_& module) {
            "rules: for each level (dims by axis, fixed tiles by axis, order groups, keep, "
            "optional).");
   py::class_<mapper::Effort>(module, "Effort", "How hard a search tries.")
-      .def(py::init([](std::uint64_t exhaustive_limit, int starts, int proposals,
-                       std::uint64_t proof) {
-             return mapper::Effort{exhaustive_limit, starts, proposals, proof};
-           }),
+      .def(py::init(
+               [](std::uint64_t exhaustive_limit, int starts, int proposals, std::uint64_t proof) {
+                 return mapper::Effort{exhaustive_limit, starts, proposals, proof};
+               }),
            py::kw_only(), py::arg("exhaustive_limit"), py::arg("starts"), py::arg("proposals"),
            py::arg("proof") = 0);
   py::class_<mapper::Point>(module, "Point", "A point of a Pareto front.")

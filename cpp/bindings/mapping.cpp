@@ -1,5 +1,5 @@
-#include "mapping/chains.hpp"
 #include "mapping/mapping.hpp"
+#include "mapping/chains.hpp"
 
 #include <pybind11/stl.h>
 

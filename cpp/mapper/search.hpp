@@ -12,9 +12,10 @@
 #include "cost/counter.hpp"
 #include "mapping/mapspace.hpp"
 
-/// A first mapper. Small mapspaces are enumerated whole, and the best mapping is then the optimum;
-/// large ones are searched by simulated annealing from several starts, each with its own seed, so
-/// that the answer does not depend on the threads.
+/// The mapper. Small mapspaces are enumerated whole, and the best mapping is then the optimum.
+/// Large ones are searched by simulated annealing from several starts, each with its own seed, so
+/// that the answer does not depend on the threads; for energy, bounds then leave a few mappings to
+/// be costed, which proves the best one (prove.hpp).
 namespace dnnaccel::mapper {
 
 enum class Objective : std::uint8_t { energy, latency, edp };
@@ -34,7 +35,7 @@ struct Goal {
 struct Effort {
   std::uint64_t exhaustive_limit = 20000;  ///< mapspaces of at most so many points are enumerated
   int starts = 12;
-  int proposals = 1500;  ///< per start
+  int proposals = 1500;     ///< per start
   std::uint64_t proof = 0;  ///< mappings that may be costed to prove the best of large mapspaces
 };
 
@@ -53,7 +54,7 @@ struct Point {
 
 struct Outcome {
   std::optional<mapping::Mapping> best;
-  bool optimal = false;         ///< every mapping of the mapspace was costed or did not fit
+  bool optimal = false;         ///< every mapping was costed, does not fit, or is shown no better
   std::uint64_t evaluated = 0;  ///< mappings costed
   std::uint64_t pruned = 0;     ///< mappings dropped because a tile or a spread does not fit
   double mapspace = 0;          ///< points of the mapspace; a real number, since it may be huge

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeGuard, cast
 
-from dnnaccel.constraints import LevelConstraint, find_conflict, refine
 from dnnaccel import _core
+from dnnaccel.constraints import LevelConstraint, find_conflict, refine
 from dnnaccel.errors import DataflowError, did_you_mean
 from dnnaccel.problem import ROLES, Problem
 

@@ -59,9 +59,9 @@ SEARCHES: tuple[str, ...] = (*OBJECTIVES, "pareto")
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, what) while a search runs."""
 
-# Mapspaces of at most `exhaustive_limit` points are enumerated. In larger ones energy is proved, after a short
-# look, with at most `proof` mappings costed; `starts` of `proposals` each is how thoroughly one is annealed where
-# that does not succeed, and for what is not proved that way: about 0.3 s of one core for a convolution.
+# Mapspaces of at most `exhaustive_limit` points are enumerated. In larger ones energy is proved after a short
+# look, with at most `proof` mappings costed; `starts` of `proposals` each is how thoroughly one is annealed
+# where that does not succeed, and for what is not proved that way: about 0.3 s of one core for a convolution.
 _EFFORT = {"exhaustive_limit": 20_000, "starts": 24, "proposals": 20_000, "proof": 300_000}
 
 # Sums of the same energies in another order differ in the last digits: a mapping may take what it is reported
@@ -446,7 +446,7 @@ def _goal(objective: str, limits: _Limits, units: int) -> dict[str, Any]:
 
 
 def _effort(objective: str) -> dict[str, int]:
-    """Return what makes the core's effort. Bounds prove one figure: a front is proved by enumeration alone."""
+    """Return what makes the core's effort. Bounds prove one figure; a front is enumerated or not proved."""
     return {**_EFFORT, "proof": 0} if objective == "pareto" else _EFFORT
 
 

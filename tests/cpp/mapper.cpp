@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "cost/cost.hpp"
 #include "mapper/candidate.hpp"
@@ -17,6 +18,7 @@ namespace {
 
 constexpr Effort kWhole{.exhaustive_limit = 5'000'000, .starts = 1, .proposals = 1};
 constexpr Effort kAnneal{.exhaustive_limit = 0, .starts = 4, .proposals = 400};
+constexpr Effort kProve{.exhaustive_limit = 0, .starts = 1, .proposals = 100, .proof = 1'000'000};
 
 bool go_on(std::size_t, std::size_t) { return true; }
 
@@ -114,6 +116,27 @@ TEST_SUITE("mapper") {
     }
   }
 
+  TEST_CASE("bounds prove the energy that enumeration finds, and cost fewer mappings") {
+    const arch::Architecture chip = small_chip();
+    const std::vector<problem::Problem> layers = small_layers();
+    const auto whole = run(chip, layers, small_space(), {Objective::energy}, kWhole);
+    const auto proved = run(chip, layers, small_space(), {Objective::energy}, kProve);
+    std::uint64_t enumerated = 0;
+    std::uint64_t costed = 0;
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      CAPTURE(i);
+      REQUIRE(proved[i].best.has_value());
+      CHECK(proved[i].optimal);
+      const double optimum = cost_of(layers[i], chip, *whole[i].best).energy;
+      const double found = cost_of(layers[i], chip, *proved[i].best).energy;
+      CHECK(found == doctest::Approx(optimum).epsilon(1e-12));
+      CHECK(proved[i].bound <= found * (1 + 1e-12));
+      enumerated += whole[i].evaluated;
+      costed += proved[i].evaluated;
+    }
+    CHECK(costed < enumerated);
+  }
+
   TEST_CASE("the optimum never gets worse when the registers grow") {
     const std::vector<problem::Problem> layers = small_layers();
     std::vector<double> before(layers.size(), std::numeric_limits<double>::infinity());
@@ -133,10 +156,12 @@ TEST_SUITE("mapper") {
   TEST_CASE("the same answer, to the byte, for any number of threads") {
     const arch::Architecture chip = small_chip();
     const std::vector<problem::Problem> layers = small_layers();
-    for (const Effort& effort : {kWhole, kAnneal}) {
-      const auto one = run(chip, layers, small_space(), {Objective::edp}, effort, 1);
+    for (const auto& [effort, objective] : {std::pair{kWhole, Objective::edp},
+                                            {kAnneal, Objective::edp},
+                                            {kProve, Objective::energy}}) {
+      const auto one = run(chip, layers, small_space(), {objective}, effort, 1);
       for (unsigned threads : {2U, 5U, 0U}) {
-        const auto more = run(chip, layers, small_space(), {Objective::edp}, effort, threads);
+        const auto more = run(chip, layers, small_space(), {objective}, effort, threads);
         for (std::size_t i = 0; i < layers.size(); ++i) CHECK(same(one[i], more[i]));
       }
     }

@@ -266,7 +266,7 @@ def test_an_interrupted_search_keeps_what_it_has(
 def test_ctrl_c_ends_it_within_a_second() -> None:
     slow = (
         "from dnnaccel import mapper\n"
-        "mapper._EFFORT['proposals'] = 50_000_000\n"
+        "mapper._EFFORT.update(proposals=50_000_000, proof=0)\n"
         "print('started', flush=True)\n"
         "from dnnaccel.cli import main\n"
         "main()"

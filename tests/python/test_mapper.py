@@ -371,6 +371,19 @@ def test_optimal_is_claimed_only_where_everything_was_seen(monkeypatch: pytest.M
     assert found.evaluated > 0
 
 
+def test_a_front_is_proved_by_enumeration_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, chip = linear(6, 4), tiny_chip(rows=3)
+    whole = da.search(layer, chip, "free", "pareto")
+    assert whole.optimal
+    effort = {"exhaustive_limit": 10, "starts": 2, "proposals": 200, "proof": 1_000_000}
+    monkeypatch.setattr(mapper, "_EFFORT", effort)
+    least, front = (da.search(layer, chip, "free", objective) for objective in ("energy", "pareto"))
+    assert least.optimal
+    assert least.figure == pytest.approx(whole.figure, rel=1e-12)
+    assert not front.optimal
+    assert effort == mapper._EFFORT
+
+
 @pytest.mark.parametrize(("layer", "chip"), TINY.values(), ids=TINY.keys())
 def test_the_size_of_a_mapspace_is_its_number_of_mappings(layer: Layer, chip: Chip) -> None:
     assert count_points(layer, chip) == sum(1 for _ in every_mapping(layer, chip, crowded=True))
@@ -584,19 +597,19 @@ def test_an_error_in_progress_stops_the_search_and_is_raised(monkeypatch: pytest
 
 LONG_JOBS = {
     "annealing one layer": (
-        "mapper._EFFORT.update(starts=8, proposals=10**9, exhaustive_limit=0)",
+        "mapper._EFFORT.update(starts=8, proposals=10**9, exhaustive_limit=0, proof=0)",
         "da.search(da.zoo.load('vgg16')['conv3_2'], arch.load('eyeriss'))",
     ),
     "annealing a network on one thread": (
-        "mapper._EFFORT.update(starts=8, proposals=10**9, exhaustive_limit=0)",
+        "mapper._EFFORT.update(starts=8, proposals=10**9, exhaustive_limit=0, proof=0)",
         "da.simulate('resnet50', 'eyeriss', threads=1)",
     ),
     "annealing under many variants": (
-        "mapper._EFFORT.update(starts=8, proposals=10**9, exhaustive_limit=0)",
+        "mapper._EFFORT.update(starts=8, proposals=10**9, exhaustive_limit=0, proof=0)",
         "da.compare(['alexnet'], ['eyeriss'], ['os'])",
     ),
     "one layer of very many pixels": (
-        "mapper._EFFORT.update(starts=8, proposals=10**9); "
+        "mapper._EFFORT.update(starts=8, proposals=10**9, proof=0); "
         "wide = da.layers.Conv2d(name='w', input_shapes=((1, 3, 65536, 65536),), out_channels=64, kernel=7)",
         "da.search(wide, arch.load('example'))",
     ),

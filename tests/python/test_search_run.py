@@ -242,7 +242,7 @@ def test_ctrl_c_keeps_the_layers_that_are_done(place: Path) -> None:
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import dnnaccel as da\n"
         "from dnnaccel import mapper\n"
-        "mapper._EFFORT.update(exhaustive_limit=0, starts=1, proposals=200_000)\n"
+        "mapper._EFFORT.update(exhaustive_limit=0, starts=1, proposals=200_000, proof=0)\n"
         "def progress(done, total, what):\n"
         "    print(done, total, flush=True)\n"
         "da.simulate('resnet50', 'eyeriss', threads=2, progress=progress)\n"

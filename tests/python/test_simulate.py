@@ -347,7 +347,7 @@ def test_ctrl_c_ends_a_long_simulation_within_a_second() -> None:
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import dnnaccel as da\n"
         "from dnnaccel import mapper\n"
-        "mapper._EFFORT.update(starts=64, proposals=10**7)\n"
+        "mapper._EFFORT.update(starts=64, proposals=10**7, proof=0)\n"
         "said = []\n"
         "def progress(done, total, what):\n"
         "    if not said:\n"

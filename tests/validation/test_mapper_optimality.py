@@ -32,8 +32,8 @@ from dnnaccel.problem import ROLES, matmul
 from nests_random import Choices, Seeded
 
 BLOCK = 30  # mapspaces that one test looks at
-BLOCKS = 10  # by default
-SLOW_BLOCKS = 40
+BLOCKS = 6  # by default
+SLOW_BLOCKS = 14
 # The share of searches for the least of each that bounds alone have to prove; what cannot be proved so yet is
 # not named.
 PROVED_SHARE: dict[str, float] = {"energy": 0.8}

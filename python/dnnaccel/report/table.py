@@ -135,7 +135,8 @@ def summary(report: Report) -> list[tuple[str, str]]:
 def _proved(proofs: list[bool]) -> str:
     if all(proofs):
         return "searched for, and proved optimal"
-    return f"searched for; {count(sum(proofs))} of {count(len(proofs))} proved optimal, the others the best found"
+    proved = f"{count(sum(proofs))} of {count(len(proofs))} proved optimal"
+    return f"searched for; {proved}, the others the best found"
 
 
 def _names(report: Report) -> Column:
