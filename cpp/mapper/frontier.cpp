@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -72,8 +73,8 @@ Tiles Frontier::values(int level, const Tiles& nodes) const {
   return out;
 }
 
-/// All ways to spread the dims over an array that fit its axes; of those that differ only in what
-/// runs along which axis, the first.
+/// All ways to spread the dims over an array that fit its axes; those that differ only in what runs
+/// along which axis are one.
 void Frontier::plan_array(int level) {
   ArrayPlan& plan = arrays_[at(level)];
   const arch::Array& array = *architecture_.array(level);
@@ -91,17 +92,17 @@ void Frontier::plan_array(int level) {
       }
     }
   }
-  std::set<std::array<std::uint16_t, problem::kMaxDims>> seen;
+  std::map<std::array<std::uint16_t, problem::kMaxDims>, std::size_t> seen;
   struct Partial {
     Spread spread;
-    std::array<std::array<std::int64_t, 2>, problem::kMaxDims> axes{};
+    Spread::Axes axes{};
   };
   Partial partial;
   const auto choose = [&](auto& self, int d, std::int64_t rows, std::int64_t columns) -> void {
     if (d == dims) {
-      if (!seen.insert(partial.spread.factor).second) return;
-      partial.spread.axes = partial.axes;
-      plan.spreads.push_back(partial.spread);
+      const auto [there, added] = seen.insert({partial.spread.factor, plan.spreads.size()});
+      if (added) plan.spreads.push_back(partial.spread);
+      plan.spreads[there->second].axes.push_back(partial.axes);
       return;
     }
     for (const auto& [factor, down, across] : splits[at(d)]) {
@@ -116,15 +117,18 @@ void Frontier::plan_array(int level) {
   choose(choose, 0, 1, 1);
 }
 
-/// The number of the edge with which a dim takes part in a spread, or -1.
-int Frontier::edge_of(int level, const Spread& spread, int dim, std::uint16_t node) const {
-  const auto& edges = graphs_[at(dim)].edges[at(level)][node];
-  for (std::size_t e = 0; e < edges.size(); ++e) {
-    if (edges[e].rows == spread.axes[at(dim)][0] && edges[e].columns == spread.axes[at(dim)][1]) {
-      return static_cast<int>(e);
-    }
+/// Set the edges with which the dims spread along axes from the nodes of `through`. Returns whether
+/// all nodes have one.
+bool Frontier::edges_of(int level, const Spread::Axes& axes, Path::Level& through) const {
+  for (int d = 0; d < problem_.dims(); ++d) {
+    const auto& edges = graphs_[at(d)].edges[at(level)][through.nodes[at(d)]];
+    const auto edge = std::find_if(edges.begin(), edges.end(), [&](const ChainEdge& each) {
+      return each.rows == axes[at(d)][0] && each.columns == axes[at(d)][1];
+    });
+    if (edge == edges.end()) return false;
+    through.edges[at(d)] = static_cast<std::uint16_t>(edge - edges.begin());
   }
-  return -1;
+  return true;
 }
 
 /// For every combination of tiles at a level, a bound of what the memories outside it cost.
@@ -606,11 +610,10 @@ void Frontier::ways_through_array(int level, std::uint32_t state, const Outside&
       }
       if (way.least > limit) continue;
       way.level.nodes = from.nodes;
-      for (int d = 0; d < problem_.dims(); ++d) {
-        way.level.edges[at(d)] = static_cast<std::uint16_t>(
-            edge_of(level, arrays_[at(level)].spreads[link->spread], d, from.nodes[at(d)]));
+      // They may differ in hops, and in how many instances work.
+      for (const Spread::Axes& axes : arrays_[at(level)].spreads[link->spread].axes) {
+        if (edges_of(level, axes, way.level)) ways.push_back(way);
       }
-      ways.push_back(way);
     }
   }
 }

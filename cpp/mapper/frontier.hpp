@@ -69,9 +69,11 @@ class Frontier {
 
   /// One way to spread all dims over an array.
   struct Spread {
+    /// Along rows and columns, by dim.
+    using Axes = std::array<std::array<std::int64_t, 2>, problem::kMaxDims>;
+
     std::array<std::uint16_t, problem::kMaxDims> factor{};  ///< number among the dim's
-    /// Along rows and columns.
-    std::array<std::array<std::int64_t, 2>, problem::kMaxDims> axes{};
+    std::vector<Axes> axes;  ///< what may run along which axis: not all ways lead from all tiles
   };
 
   struct ArrayPlan {
@@ -124,7 +126,7 @@ class Frontier {
 
   void plan_outside(std::size_t most);
   void plan_array(int level);
-  [[nodiscard]] int edge_of(int level, const Spread& spread, int dim, std::uint16_t node) const;
+  bool edges_of(int level, const Spread::Axes& axes, Path::Level& through) const;
   [[nodiscard]] double outside(int level, const Tiles& nodes) const;
   [[nodiscard]] Tiles values(int level, const Tiles& nodes) const;
   [[nodiscard]] std::uint64_t key(const Tiles& nodes) const;
