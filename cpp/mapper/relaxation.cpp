@@ -370,8 +370,13 @@ double Relaxation::left(const Tiles& tiles, const Pending& pending) const {
 
 double Relaxation::left_outside(int level, const Tiles& tiles, const Pending& pending) const {
   if (!apart_) return left(tiles, pending);
-  const arch::Array& array = *architecture_.array(level);
-  const double room = static_cast<double>(array.rows) * static_cast<double>(array.columns);
+  // Arrays inside may share what the MACs ask for as well.
+  double room = 1;
+  for (int inside = level; inside < architecture_.size(); ++inside) {
+    if (const arch::Array* array = architecture_.array(inside)) {
+      room *= static_cast<double>(array->rows) * static_cast<double>(array->columns);
+    }
+  }
   // What the parents send if nothing is shared, and whether loops outside may spare it.
   std::array<double, problem::kRoles> sends{};
   std::array<bool, problem::kRoles> spared{};
