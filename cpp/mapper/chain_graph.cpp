@@ -117,7 +117,8 @@ class Builder {
   }
 
   void add(Segment segment) {
-    std::vector<Spread> spreads{{.factors = {}, .passes = base::ceil_div(segment.extent, segment.base)}};
+    std::vector<Spread> spreads{
+        {.factors = {}, .passes = base::ceil_div(segment.extent, segment.base)}};
     for (int i = segment.first; i <= segment.last; ++i) {
       if (!slot(i).spatial) {
         ++segment.temporal;
@@ -248,7 +249,8 @@ DimGraph chain_graph(const problem::Problem& problem, const arch::Architecture& 
       bool lives = level == 0 && builder.finished(states[n]);
       if (level > 0) {
         auto& edges = graph.edges[at(level) - 1][n];
-        std::erase_if(edges, [&](const ChainEdge& edge) { return alive[at(level) - 1][at(edge.to)] < 0; });
+        std::erase_if(edges,
+                      [&](const ChainEdge& edge) { return alive[at(level) - 1][at(edge.to)] < 0; });
         lives = !edges.empty();
       }
       if (lives) numbers[n] = count++;
@@ -275,8 +277,9 @@ DimGraph chain_graph(const problem::Problem& problem, const arch::Architecture& 
   graph.values.erase(std::unique(graph.values.begin(), graph.values.end()), graph.values.end());
   for (auto& nodes : graph.nodes) {
     for (ChainNode& node : nodes) {
-      node.value = static_cast<int>(
-          std::lower_bound(graph.values.begin(), graph.values.end(), node.tile) - graph.values.begin());
+      node.value =
+          static_cast<int>(std::lower_bound(graph.values.begin(), graph.values.end(), node.tile) -
+                           graph.values.begin());
     }
   }
   return graph;

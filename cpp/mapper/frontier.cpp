@@ -37,7 +37,8 @@ Frontier::Frontier(const problem::Problem& problem, const arch::Architecture& ar
   const int levels = architecture.size();
   for (int d = 0; d < problem.dims(); ++d) {
     std::uint64_t most = 1;
-    for (const auto& nodes : graphs[at(d)].nodes) most = std::max<std::uint64_t>(most, nodes.size());
+    for (const auto& nodes : graphs[at(d)].nodes)
+      most = std::max<std::uint64_t>(most, nodes.size());
     radix_[at(d)] = most;
   }
   layers_.resize(at(levels) + 1);
@@ -52,7 +53,8 @@ Frontier::Frontier(const problem::Problem& problem, const arch::Architecture& ar
       const auto& edges = graphs[at(d)].edges[at(level)];
       for (std::size_t n = 0; n < edges.size(); ++n) {
         for (std::size_t e = 0; e < edges[n].size(); ++e) {
-          back[at(edges[n][e].to)].emplace_back(static_cast<std::uint16_t>(n), static_cast<std::uint16_t>(e));
+          back[at(edges[n][e].to)].emplace_back(static_cast<std::uint16_t>(n),
+                                                static_cast<std::uint16_t>(e));
         }
       }
     }
@@ -79,16 +81,29 @@ void Frontier::plan_array(int level) {
   ArrayPlan& plan = arrays_[at(level)];
   const arch::Array& array = *architecture_.array(level);
   const int dims = problem_.dims();
+  // What may follow outside can depend on which axis was used here.
+  for (const DimGraph& graph : graphs_) {
+    for (const auto& from : graph.edges[at(level)]) {
+      for (const ChainEdge& a : from) {
+        plan.by_axis =
+            plan.by_axis || std::any_of(from.begin(), from.end(), [&](const ChainEdge& b) {
+              return a.factor == b.factor && a.to != b.to;
+            });
+      }
+    }
+  }
   plan.factors.resize(at(dims));
   std::vector<std::set<std::array<std::int64_t, 3>>> splits(at(dims));  // factor, rows, columns
   for (int d = 0; d < dims; ++d) {
-    const auto& edges = graphs_[at(d)].edges[at(level)];
-    for (const auto& from : edges) {
-      for (const ChainEdge& edge : from) splits[at(d)].insert({edge.factor, edge.rows, edge.columns});
+    for (const auto& from : graphs_[at(d)].edges[at(level)]) {
+      for (const ChainEdge& edge : from) {
+        splits[at(d)].insert({edge.factor, edge.rows, edge.columns});
+      }
     }
-    for (const auto& split : splits[at(d)]) {
-      if (plan.factors[at(d)].empty() || plan.factors[at(d)].back() != split[0]) {
-        plan.factors[at(d)].push_back(split[0]);
+    for (const auto& [factor, rows, columns] : splits[at(d)]) {
+      const auto split = plan.split(factor, rows, columns);
+      if (plan.factors[at(d)].empty() || plan.factors[at(d)].back() != split) {
+        plan.factors[at(d)].push_back(split);
       }
     }
   }
@@ -107,9 +122,7 @@ void Frontier::plan_array(int level) {
     }
     for (const auto& [factor, down, across] : splits[at(d)]) {
       if (rows * down > array.rows || columns * across > array.columns) continue;
-      const auto& factors = plan.factors[at(d)];
-      partial.spread.factor[at(d)] = static_cast<std::uint16_t>(
-          std::lower_bound(factors.begin(), factors.end(), factor) - factors.begin());
+      partial.spread.factor[at(d)] = plan.number(d, plan.split(factor, down, across));
       partial.axes[at(d)] = {down, across};
       self(self, d + 1, rows * down, columns * across);
     }
@@ -307,7 +320,8 @@ void Frontier::take_loop(const OrderClass& order, int dim, std::int64_t trips, c
   if (plain) return;
   // It may stand between the run and what moves the inputs along another axis.
   if (order.role == kInputs || order.windows_only || innermost) {
-    passing.apart *= relaxation_.words().passes(dim, to) / relaxation_.words().passes(dim, tiles[at(dim)]);
+    passing.apart *=
+        relaxation_.words().passes(dim, to) / relaxation_.words().passes(dim, tiles[at(dim)]);
   }
 }
 
@@ -385,7 +399,8 @@ void Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
           if (edge.factor > 1) take_loop(order, d, edge.factor, state.tiles, to, longer);
           const auto better = [&](const Passing& a, const Passing& b) {
             return a.outside == b.outside && a.plain == b.plain &&
-                   a.plain_inside == b.plain_inside && (level > 0 || a.starts >= b.starts) && a.anew <= b.anew && a.apart <= b.apart &&
+                   a.plain_inside == b.plain_inside && (level > 0 || a.starts >= b.starts) &&
+                   a.anew <= b.anew && a.apart <= b.apart &&
                    beats(a.nest, b.nest, relaxation_.array_outside(level));
           };
           if (std::any_of(nests.begin(), nests.end(),
@@ -408,7 +423,8 @@ void Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
   }
 }
 
-bool Frontier::pass_memory(int level, double limit, std::size_t most, const std::atomic<bool>& stop) {
+bool Frontier::pass_memory(int level, double limit, std::size_t most,
+                           const std::atomic<bool>& stop) {
   Layer& layer = layers_[at(level)];
   const Layer& inside = layers_[at(level) + 1];
   // Inside all keepers the order of loops changes nothing.
@@ -433,13 +449,15 @@ bool Frontier::pass_memory(int level, double limit, std::size_t most, const std:
     const double above = outside(level, state.nodes) + relaxation_.constant();
     for (Pending& nest : nests) {
       relaxation_.enter_memory(level, state.values, nest);
-      if (relaxation_.left(state.values, nest) + above <= limit) insert(state.nests, nest, relaxation_.array_outside(level));
+      if (relaxation_.left(state.values, nest) + above <= limit)
+        insert(state.nests, nest, relaxation_.array_outside(level));
     }
   }
   return true;
 }
 
-bool Frontier::pass_array(int level, double limit, std::size_t most, const std::atomic<bool>& stop) {
+bool Frontier::pass_array(int level, double limit, std::size_t most,
+                          const std::atomic<bool>& stop) {
   Layer& layer = layers_[at(level)];
   const Layer& inside = layers_[at(level) + 1];
   const ArrayPlan& plan = arrays_[at(level)];
@@ -482,9 +500,7 @@ bool Frontier::pass_array(int level, double limit, std::size_t most, const std::
       auto& to = targets[static_cast<std::size_t>(moving - spreading.begin())];
       to.assign(plan.factors[at(d)].size(), {});
       for (const ChainEdge& edge : edges) {
-        const auto& factors = plan.factors[at(d)];
-        const auto factor = std::lower_bound(factors.begin(), factors.end(), edge.factor);
-        to[static_cast<std::size_t>(factor - factors.begin())] = {
+        to[plan.number(d, plan.split(edge.factor, edge.rows, edge.columns))] = {
             .place = static_cast<std::int64_t>(layer.strides[at(d)]) * edge.to,
             .node = static_cast<std::uint16_t>(edge.to)};
       }
@@ -529,11 +545,13 @@ bool Frontier::build(double limit, std::size_t most, const std::atomic<bool>& st
   plan_outside(most);
   Layer& innermost = layers_.back();
   Tiles start{};
-  innermost.states.push_back({.nodes = start, .values = values(levels, start), .nests = {Pending{}}});
+  innermost.states.push_back(
+      {.nodes = start, .values = values(levels, start), .nests = {Pending{}}});
   innermost.numbers.insert(key(start), 0);
   for (int level = levels - 1; level >= 0; --level) {
-    const bool whole = architecture_.array(level) != nullptr ? pass_array(level, limit, most, stop)
-                                                             : pass_memory(level, limit, most, stop);
+    const bool whole = architecture_.array(level) != nullptr
+                           ? pass_array(level, limit, most, stop)
+                           : pass_memory(level, limit, most, stop);
     if (!whole) return false;
   }
   for (const State& state : layers_.front().states) {
@@ -567,7 +585,8 @@ bool Frontier::walk(int level, std::uint32_t state, const Outside& outside, Walk
   } else {
     ways_through_memory(level, state, outside, walk.limit(), ways);
   }
-  std::stable_sort(ways.begin(), ways.end(), [](const Way& a, const Way& b) { return a.least < b.least; });
+  std::stable_sort(ways.begin(), ways.end(),
+                   [](const Way& a, const Way& b) { return a.least < b.least; });
   for (const Way& way : ways) {
     if (way.least > walk.limit()) break;
     walk.path.levels[at(level)] = way.level;
@@ -597,7 +616,8 @@ void Frontier::ways_through_array(int level, std::uint32_t state, const Outside&
         if (part == Pending::kParts) probe.begun = 1;
         relaxation_.cross_array(level, from.values, here.values, probe);
         double sum = probe.settled + outside.begun * probe.begun;
-        for (int i = 0; i < Pending::kParts; ++i) sum += outside.weights[at(i)] * probe.parts[at(i)];
+        for (int i = 0; i < Pending::kParts; ++i)
+          sum += outside.weights[at(i)] * probe.parts[at(i)];
         return sum;
       };
       const double nothing = crossed(-1);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <vector>
@@ -12,7 +13,7 @@ namespace dnnaccel::mapper {
 /// A path through the dims' graphs: the chains of a mapping, and which loops are innermost where.
 struct Path {
   struct Level {
-    Tiles nodes{};  ///< of the graphs, inside the level
+    Tiles nodes{};                                         ///< of the graphs, inside the level
     std::array<std::uint16_t, problem::kMaxDims> edges{};  ///< that the level takes from them
     OrderClass order;                                      ///< of a memory
   };
@@ -77,7 +78,19 @@ class Frontier {
   };
 
   struct ArrayPlan {
-    std::vector<std::vector<std::int64_t>> factors;  ///< by dim
+    /// What a dim is spread over: a factor, or a factor by axis.
+    using Split = std::array<std::int64_t, 3>;
+
+    bool by_axis = false;
+    std::vector<std::vector<Split>> factors;  ///< by dim, ascending
+    [[nodiscard]] Split split(std::int64_t factor, std::int64_t rows, std::int64_t columns) const {
+      return by_axis ? Split{factor, rows, columns} : Split{factor, 0, 0};
+    }
+    [[nodiscard]] std::uint16_t number(int dim, const Split& split) const {
+      const auto& splits = factors[static_cast<std::size_t>(dim)];
+      return static_cast<std::uint16_t>(std::lower_bound(splits.begin(), splits.end(), split) -
+                                        splits.begin());
+    }
     std::vector<Spread> spreads;
   };
 
@@ -112,9 +125,9 @@ class Frontier {
     /// loop moves the inputs along another axis.
     double anew = 0;
     double apart = 0;
-    std::uint8_t outside = 0;  ///< roles that a loop outside the innermost ones moves
-    bool plain = false;        ///< a loop moves the inputs along an axis of their own,
-    bool plain_inside = false; ///< one of the innermost
+    std::uint8_t outside = 0;   ///< roles that a loop outside the innermost ones moves
+    bool plain = false;         ///< a loop moves the inputs along an axis of their own,
+    bool plain_inside = false;  ///< one of the innermost
     bool slides = true;         ///< the slide spares something
     double starts = 1;          ///< trips of the loops outside the run
   };
@@ -154,7 +167,8 @@ class Frontier {
   std::vector<Layer> layers_;
   std::vector<ArrayPlan> arrays_;  ///< by level
   /// reversed[level][dim][node]: (node inside, edge) pairs that lead to it.
-  std::vector<std::vector<std::vector<std::vector<std::pair<std::uint16_t, std::uint16_t>>>>> reversed_;
+  std::vector<std::vector<std::vector<std::vector<std::pair<std::uint16_t, std::uint16_t>>>>>
+      reversed_;
   std::array<std::uint64_t, problem::kMaxDims> radix_{};
   double least_ = 0;
 };

@@ -122,7 +122,8 @@ class Prover {
 
   [[nodiscard]] std::uint64_t hash_of(const Path& path) const {
     std::uint64_t hash = 0;
-    each_choice(path, [&](Choice choice) { hash = base::mix(hash, choice[0] * 65536ULL + choice[1]); });
+    each_choice(path,
+                [&](Choice choice) { hash = base::mix(hash, choice[0] * 65536ULL + choice[1]); });
     return hash;
   }
 
@@ -134,8 +135,8 @@ class Prover {
     return equal;
   }
 
-  bool permute(const Path& path, Candidate& candidate, std::vector<std::vector<std::uint8_t>>& orders,
-               std::size_t t) {
+  bool permute(const Path& path, Candidate& candidate,
+               std::vector<std::vector<std::uint8_t>>& orders, std::size_t t) {
     if (t == temporal_.size()) return judge(candidate);
     std::vector<std::uint8_t>& order = orders[t];
     // Inside all memories, and with one loop, no order differs.
@@ -169,10 +170,8 @@ class Prover {
         const mapping::Slot& slot = layout_.slots()[at(s)];
         const Path::Level& level = path.levels[at(slot.level)];
         const DimGraph& graph = graphs_[at(d)];
-        const std::int64_t tile =
-            graph.nodes[at(slot.level) + 1][level.nodes[at(d)]].tile;
-        const ChainEdge& edge =
-            graph.edges[at(slot.level)][level.nodes[at(d)]][level.edges[at(d)]];
+        const std::int64_t tile = graph.nodes[at(slot.level) + 1][level.nodes[at(d)]].tile;
+        const ChainEdge& edge = graph.edges[at(slot.level)][level.nodes[at(d)]][level.edges[at(d)]];
         const bool rows = slot.spatial && slot.axis == 0;
         chain.push_back(rows ? edge.between : tile);
       }
@@ -216,7 +215,8 @@ class Prover {
 
   /// Give a temporal slot an order, as far as the mapspace's groups of loops leave it; returns
   /// whether they left it as it was.
-  bool set_order(Candidate& candidate, std::size_t t, const std::vector<std::uint8_t>& order) const {
+  bool set_order(Candidate& candidate, std::size_t t,
+                 const std::vector<std::uint8_t>& order) const {
     const int slot = temporal_[t];
     auto& loops = candidate.change_order(t);
     loops.clear();

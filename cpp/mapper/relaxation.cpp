@@ -18,8 +18,7 @@ constexpr int kOutputs = problem::index(Role::outputs);
 
 Relaxation::Relaxation(const problem::Problem& problem, const arch::Architecture& architecture,
                        const cost::Sparsity& sparsity, const TileWords& words,
-                       const std::vector<DimGraph>& graphs,
-                       const std::vector<std::uint32_t>& keeps)
+                       const std::vector<DimGraph>& graphs, const std::vector<std::uint32_t>& keeps)
     : problem_(problem),
       architecture_(architecture),
       sparsity_(sparsity),
@@ -27,7 +26,8 @@ Relaxation::Relaxation(const problem::Problem& problem, const arch::Architecture
       keeps_(keeps),
       shared_(cost::shared_dims(problem, architecture)) {
   const int levels = architecture.size();
-  for (int d = 0; d < problem.dims(); ++d) bounds_[at(d)] = static_cast<double>(problem.bounds[at(d)]);
+  for (int d = 0; d < problem.dims(); ++d)
+    bounds_[at(d)] = static_cast<double>(problem.bounds[at(d)]);
   const auto keeper = [&](int level, int role) {
     return level == levels || (level >= 0 && (keeps_[at(level)] >> role & 1U) != 0);
   };
@@ -53,9 +53,11 @@ Relaxation::Relaxation(const problem::Problem& problem, const arch::Architecture
         way.outermost = false;
       }
       if (array) {
-        way.forwards = cost::forwards(
-            architecture, {.role = problem::kEveryRole[at(role)], .parent = way.parent, .child = way.child, .compute = way.compute});
-        way.form = way.compute ? sparsity.crossing[at(role)]
+        way.forwards = cost::forwards(architecture, {.role = problem::kEveryRole[at(role)],
+                                                     .parent = way.parent,
+                                                     .child = way.child,
+                                                     .compute = way.compute});
+        way.form = way.compute        ? sparsity.crossing[at(role)]
                    : role == kOutputs ? 1
                                       : sparsity.stored[at(way.child)][at(role)];
       }
@@ -90,7 +92,8 @@ Relaxation::Relaxation(const problem::Problem& problem, const arch::Architecture
   constant_ -= outputs * (1 - sparsity.finished) * architecture.memory(0)->write_energy;
   // At least so many steps are taken, and at least one cycle.
   const double units = static_cast<double>(architecture.mac_units());
-  constant_ += architecture.leakage_energy * std::max(1.0, std::ceil(macs / units) * sparsity.steps);
+  constant_ +=
+      architecture.leakage_energy * std::max(1.0, std::ceil(macs / units) * sparsity.steps);
   Tiles ones{};
   for (int role = 0; role < problem::kRoles; ++role) {
     int parent = levels - 1;
@@ -191,16 +194,15 @@ void Relaxation::enter_outside(int level, const Tiles& tiles, Pending& pending) 
     const Way& way = ways_[at(level)][at(role)];
     if (way.compute || !way.outermost) continue;
     const arch::Memory& parent = *architecture_.memory(way.parent);
-    const double energy =
-        role == kOutputs ? parent.write_energy : parent.read_energy;
+    const double energy = role == kOutputs ? parent.write_energy : parent.read_energy;
     pending.parts[at(role)] += energy * sparsity_.stored[at(way.parent)][at(role)] *
                                words_.fetched(role, tiles) * sure(role, tiles);
   }
 }
 
 double Relaxation::idling(int dim, std::uint16_t value) const {
-  const double idle = static_cast<double>(words_.tile(dim, value)) * words_.passes(dim, value) -
-                      bounds_[at(dim)];
+  const double idle =
+      static_cast<double>(words_.tile(dim, value)) * words_.passes(dim, value) - bounds_[at(dim)];
   return std::max(0.0, idle / bounds_[at(dim)]);
 }
 
@@ -219,8 +221,7 @@ void Relaxation::cross_array(int level, const Tiles& inside, const Tiles& outsid
   const arch::Array& array = *architecture_.array(level);
   for (int role = 0; role < problem::kRoles; ++role) {
     const Way& way = ways_[at(level)][at(role)];
-    const std::uint32_t shared =
-        way.forwards ? ~0U : shared_[at(level)][at(role)];
+    const std::uint32_t shared = way.forwards ? ~0U : shared_[at(level)][at(role)];
     const arch::Memory& parent = *architecture_.memory(way.parent);
     const double there = way.compute ? sparsity_.asked[at(way.parent)][at(role)]
                                      : sparsity_.stored[at(way.parent)][at(role)];
@@ -237,10 +238,9 @@ void Relaxation::cross_array(int level, const Tiles& inside, const Tiles& outsid
       for (int d = 0; d < problem_.dims(); ++d) {
         if ((words_.absent(role) >> d & 1U) == 0) continue;
         // Inner arrays may share as well: all that is spread up to here.
-        const double spread = arrays_ == 1
-                                  ? static_cast<double>(words_.tile(d, outside[at(d)])) /
-                                        static_cast<double>(words_.tile(d, inside[at(d)]))
-                                  : static_cast<double>(words_.tile(d, outside[at(d)]));
+        const double spread = arrays_ == 1 ? static_cast<double>(words_.tile(d, outside[at(d)])) /
+                                                 static_cast<double>(words_.tile(d, inside[at(d)]))
+                                           : static_cast<double>(words_.tile(d, outside[at(d)]));
         const double united = std::ceil(bounds_[at(d)] / std::ceil(spread)) / bounds_[at(d)];
         if ((shared >> d & 1U) != 0 || arrays_ > 1) sharing *= united;
         uniting *= united;
@@ -314,7 +314,8 @@ void Relaxation::cross_array(int level, const Tiles& inside, const Tiles& outsid
                                         static_cast<double>(words_.tile(d, inside[at(d)])));
         instances *= spread;
         // At an edge some idle, and yet have sums to drain if the loops outside are spared.
-        pending.begun *= spread * words_.passes(d, outside[at(d)]) / words_.passes(d, inside[at(d)]);
+        pending.begun *=
+            spread * words_.passes(d, outside[at(d)]) / words_.passes(d, inside[at(d)]);
       }
       leaving -= pending.begun * (1 - 1 / instances);
       pending.begun = outer_array_[at(level)] ? pending.begun / instances : 0;
@@ -411,7 +412,8 @@ double Relaxation::left_outside(int level, const Tiles& tiles, const Pending& pe
         sum += part;
         continue;
       }
-      sum += part * least_sure_[at(level)][at(of)] * (of == role ? once : 1) * (of == kInputs ? slid : 1);
+      sum += part * least_sure_[at(level)][at(of)] * (of == role ? once : 1) *
+             (of == kInputs ? slid : 1);
     }
     // Instances that share the words of one role do not share those of another: of all shares of
     // the room, equal terms have the least sum.

@@ -16,7 +16,7 @@ namespace dnnaccel::mapper {
 /// its traffic is `pending`: what it costs if nothing is spared from here on, to be multiplied by
 /// the part that is left. The first loop that moves it settles it.
 struct Pending {
-  static constexpr int kInputs = 0;     ///< of the inputs, what leaves the parent
+  static constexpr int kInputs = 0;  ///< of the inputs, what leaves the parent
   static constexpr int kWeights = 1;
   static constexpr int kOutputs = 2;
   static constexpr int kDelivered = 3;  ///< of the inputs, what reaches the instances
@@ -27,12 +27,10 @@ struct Pending {
   /// What it would spare, at most, if all sums that instances of the nearest memory drain began
   /// there: an array outside makes that true of all but one of the instances that it reduces.
   double begun = 0;
-  std::uint8_t open = 0;      ///< roles that are pending
-  std::uint16_t fixed = 0;    ///< dims along which what is delivered cannot slide
+  std::uint8_t open = 0;    ///< roles that are pending
+  std::uint16_t fixed = 0;  ///< dims along which what is delivered cannot slide
 
-  [[nodiscard]] double total() const {
-    return settled + parts[0] + parts[1] + parts[2] + parts[3];
-  }
+  [[nodiscard]] double total() const { return settled + parts[0] + parts[1] + parts[2] + parts[3]; }
 };
 
 /// Which loops of a temporal level are innermost: those that do not move `role`, and first of all
@@ -99,18 +97,20 @@ class Relaxation {
   [[nodiscard]] std::uint32_t absent(int role) const { return words_.absent(role); }
   /// Dims that move the inputs along an axis of their own.
   [[nodiscard]] std::uint32_t plain_inputs() const { return plain_inputs_; }
-  [[nodiscard]] std::uint32_t keeps(int level) const { return keeps_[static_cast<std::size_t>(level)]; }
+  [[nodiscard]] std::uint32_t keeps(int level) const {
+    return keeps_[static_cast<std::size_t>(level)];
+  }
 
  private:
   /// The pair that a role is in at a level: where its words come from and go.
   struct Way {
     int parent = -1;
-    int child = 0;            ///< the number of levels: compute
+    int child = 0;  ///< the number of levels: compute
     bool compute = false;
-    bool outermost = false;   ///< of an array: none stands between it and the parent
-    bool arrays = false;      ///< of a memory as child: arrays stand between it and the parent
+    bool outermost = false;  ///< of an array: none stands between it and the parent
+    bool arrays = false;     ///< of a memory as child: arrays stand between it and the parent
     bool forwards = false;
-    double form = 1;          ///< what a word is worth on the way
+    double form = 1;  ///< what a word is worth on the way
   };
 
   [[nodiscard]] double sure(int role, const Tiles& tiles) const;
@@ -130,7 +130,7 @@ class Relaxation {
   int arrays_ = 0;
   double idle_ = 1;  ///< instances over those that work at an edge, at most
   double constant_ = 0;
-  bool apart_ = true;  ///< no dim leaves two roles alone
+  bool apart_ = true;                                            ///< no dim leaves two roles alone
   std::vector<std::array<double, problem::kRoles>> least_sure_;  ///< by array: of all spreads
 };
 

@@ -52,8 +52,8 @@ void search_large(const arch::Architecture& architecture, const Job& job,
   if (goal.objective == Objective::latency) outcome.bound = cycles;
   if (goal.objective == Objective::edp) {
     // Whatever is moved, the MACs take theirs.
-    outcome.bound = cycles * static_cast<double>(problem.macs()) * job.sparsity.work *
-                    architecture.mac_energy;
+    outcome.bound =
+        cycles * static_cast<double>(problem.macs()) * job.sparsity.work * architecture.mac_energy;
   }
   outcome.optimal = judge.best_score().first <= outcome.bound;
 }

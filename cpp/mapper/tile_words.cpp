@@ -22,7 +22,8 @@ std::int64_t coordinates(const cost::Window& window, std::int64_t p0, std::int64
   const bool whole = (r == 1 && (p == 1 || step_p == 1)) || (p == 1 && step_r == 1) ||
                      (step_r == 1 && step_p <= r) || (step_p == 1 && step_r <= p);
   if (whole) {
-    return std::max<std::int64_t>(0, std::min(first + length, window.size) - std::max<std::int64_t>(first, 0));
+    return std::max<std::int64_t>(
+        0, std::min(first + length, window.size) - std::max<std::int64_t>(first, 0));
   }
   marks.assign(static_cast<std::size_t>(length), 0);
   std::int64_t count = 0;
@@ -155,7 +156,8 @@ double TileWords::idle(int dim) const {
       const auto inside = static_cast<std::uint16_t>(graph.nodes[level + 1][n].value);
       for (const ChainEdge& edge : graph.edges[level][n]) {
         const auto outside = static_cast<std::uint16_t>(graph.nodes[level][at(edge.to)].value);
-        most = std::max(most, static_cast<double>(edge.factor) * passes(dim, outside) / passes(dim, inside));
+        most = std::max(
+            most, static_cast<double>(edge.factor) * passes(dim, outside) / passes(dim, inside));
       }
     }
   }
@@ -171,7 +173,8 @@ double TileWords::largest(int role, const Tiles& tiles) const {
 }
 
 std::int64_t TileWords::span(const WindowTable& table, std::int64_t p, std::int64_t r) const {
-  return (p - 1) * table.axis.window.coefficient[0] + (r - 1) * table.axis.window.coefficient[1] + 1;
+  return (p - 1) * table.axis.window.coefficient[0] + (r - 1) * table.axis.window.coefficient[1] +
+         1;
 }
 
 const TileWords::Slid& TileWords::slid(const Slide& slide, const Tiles& tiles,
@@ -208,8 +211,7 @@ double TileWords::kept_at_starts(const WindowTable& table, const Slide& slide, c
   const std::int64_t other_coefficient = table.axis.window.coefficient[first ? 1 : 0];
   const std::int64_t tile = this->tile(slide.dim, tiles[at(slide.dim)]);
   const std::int64_t other_tile = this->tile(other, tiles[at(other)]);
-  const std::int64_t length =
-      (tile - 1) * coefficient + (other_tile - 1) * other_coefficient + 1;
+  const std::int64_t length = (tile - 1) * coefficient + (other_tile - 1) * other_coefficient + 1;
   std::int64_t shared = 0;
   const auto shift = [&](std::int64_t own, std::int64_t others) {
     shared = std::max(shared, length - std::abs(own * coefficient + others * other_coefficient));

@@ -59,7 +59,9 @@ class TileWords {
   [[nodiscard]] bool overlaps(const Slide& slide, const Tiles& tiles, std::int64_t step) const;
 
   /// The dims that a role lacks.
-  [[nodiscard]] std::uint32_t absent(int role) const { return absent_[static_cast<std::size_t>(role)]; }
+  [[nodiscard]] std::uint32_t absent(int role) const {
+    return absent_[static_cast<std::size_t>(role)];
+  }
   /// The window dims of the inputs that share an axis.
   [[nodiscard]] const std::vector<Slide>& slides() const { return slides_; }
   [[nodiscard]] std::int64_t tile(int dim, std::uint16_t value) const {
@@ -73,7 +75,7 @@ class TileWords {
     std::vector<double> fetched;  ///< by tile of the first and of the second dim
     std::vector<double> largest;
     std::array<std::vector<double>, 2> least_slid;  ///< along the first and the second dim
-    std::array<std::vector<Slid>, 2> slid;  ///< by cell and tile slid to
+    std::array<std::vector<Slid>, 2> slid;          ///< by cell and tile slid to
   };
 
   struct RoleTables {
