@@ -11,6 +11,8 @@ namespace dnnaccel::mapper {
 namespace {
 
 constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
+// More combinations of tiles than this are not tabulated.
+constexpr std::uint64_t kMostCombinations = 1U << 20;
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 constexpr int kInputs = problem::index(problem::Role::inputs);
 constexpr int kOutputs = problem::index(problem::Role::outputs);
@@ -32,8 +34,13 @@ double Frontier::Outside::of(const Pending& nest) const {
 }
 
 Frontier::Frontier(const problem::Problem& problem, const arch::Architecture& architecture,
-                   const std::vector<DimGraph>& graphs, const Relaxation& relaxation)
-    : problem_(problem), architecture_(architecture), graphs_(graphs), relaxation_(relaxation) {
+                   const std::vector<DimGraph>& graphs, const Relaxation& relaxation,
+                   std::int64_t& work)
+    : problem_(problem),
+      architecture_(architecture),
+      graphs_(graphs),
+      relaxation_(relaxation),
+      work_(work) {
   const int levels = architecture.size();
   for (int d = 0; d < problem.dims(); ++d) {
     std::uint64_t most = 1;
@@ -145,7 +152,7 @@ bool Frontier::edges_of(int level, const Spread::Axes& axes, Path::Level& throug
 }
 
 /// For every combination of tiles at a level, a bound of what the memories outside it cost.
-void Frontier::plan_outside(std::size_t most) {
+void Frontier::plan_outside() {
   const int levels = architecture_.size();
   const int dims = problem_.dims();
   for (int level = 0; level <= levels; ++level) {
@@ -154,7 +161,7 @@ void Frontier::plan_outside(std::size_t most) {
     for (int d = 0; d < dims; ++d) {
       layer.strides[at(d)] = size;
       size *= graphs_[at(d)].nodes[at(level)].size();
-      if (size > most) return;
+      if (size > kMostCombinations) return;
     }
     if (level == 0) {
       layer.outside.assign(size, 0);
@@ -356,9 +363,9 @@ Pending Frontier::arrive(int level, const Passing& passing) {
 
 /// Take all loops of a memory into all nests inside it, dim after dim, the innermost being of one
 /// class.
-void Frontier::pass_class(int level, const OrderClass& order, Layer& out) const {
+bool Frontier::pass_class(int level, const OrderClass& order, Layer& out) const {
   const std::vector<int> dims = dims_at(level, order.slide.dim);
-  if (order.slide.dim >= 0 && (dims.empty() || dims.front() != order.slide.dim)) return;
+  if (order.slide.dim >= 0 && (dims.empty() || dims.front() != order.slide.dim)) return true;
   struct Stage {
     base::NumberMap numbers;
     std::vector<PassingState> states;
@@ -394,6 +401,7 @@ void Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
           next.states.push_back(std::move(added));
         }
         std::vector<Passing>& nests = next.states[number].nests;
+        work_ -= static_cast<std::int64_t>(state.nests.size() * (4 + nests.size()));
         for (const Passing& passing : state.nests) {
           Passing longer = passing;
           if (edge.factor > 1) take_loop(order, d, edge.factor, state.tiles, to, longer);
@@ -412,6 +420,7 @@ void Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
         }
       }
     }
+    if (work_ < 0) return false;
     stage = std::move(next);
   }
   for (const PassingState& state : stage.states) {
@@ -421,10 +430,10 @@ void Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
       insert(nests, arrive(level, passing), relaxation_.array_outside(level));
     }
   }
+  return true;
 }
 
-bool Frontier::pass_memory(int level, double limit, std::size_t most,
-                           const std::atomic<bool>& stop) {
+bool Frontier::pass_memory(int level, double limit, const std::atomic<bool>& stop) {
   Layer& layer = layers_[at(level)];
   const Layer& inside = layers_[at(level) + 1];
   // Inside all keepers the order of loops changes nothing.
@@ -437,8 +446,7 @@ bool Frontier::pass_memory(int level, double limit, std::size_t most,
     for (const OrderClass& order : relaxation_.classes()) {
       if (stop.load(std::memory_order_relaxed)) return false;
       if (nothing_pends && &order != &relaxation_.classes().front()) break;
-      pass_class(level, order, layer);
-      if (layer.states.size() > most) return false;
+      if (!pass_class(level, order, layer)) return false;
     }
   }
   for (State& state : layer.states) {
@@ -456,8 +464,7 @@ bool Frontier::pass_memory(int level, double limit, std::size_t most,
   return true;
 }
 
-bool Frontier::pass_array(int level, double limit, std::size_t most,
-                          const std::atomic<bool>& stop) {
+bool Frontier::pass_array(int level, double limit, const std::atomic<bool>& stop) {
   Layer& layer = layers_[at(level)];
   const Layer& inside = layers_[at(level) + 1];
   const ArrayPlan& plan = arrays_[at(level)];
@@ -476,7 +483,7 @@ bool Frontier::pass_array(int level, double limit, std::size_t most,
   for (std::uint32_t from = 0; from < inside.states.size(); ++from) {
     const State& state = inside.states[from];
     if (state.nests.empty()) continue;
-    if (stop.load(std::memory_order_relaxed) || layer.links.size() > 16 * most) return false;
+    if (stop.load(std::memory_order_relaxed) || work_ < 0) return false;
     double least = kInfinite;
     double beyond = kInfinite;
     for (const Pending& nest : state.nests) {
@@ -505,6 +512,7 @@ bool Frontier::pass_array(int level, double limit, std::size_t most,
             .node = static_cast<std::uint16_t>(edge.to)};
       }
     }
+    work_ -= static_cast<std::int64_t>(plan.spreads.size() / 4);
     for (std::uint32_t s = 0; s < plan.spreads.size(); ++s) {
       const Spread& spread = plan.spreads[s];
       std::uint64_t place = origin;
@@ -521,6 +529,7 @@ bool Frontier::pass_array(int level, double limit, std::size_t most,
       const double above = outside(level, nodes) + relaxation_.constant();
       const Tiles tiles = values(level, nodes);
       std::uint32_t to = base::NumberMap::kNone;
+      work_ -= static_cast<std::int64_t>(8 * state.nests.size());
       for (const Pending& nest : state.nests) {
         Pending crossed = nest;
         relaxation_.cross_array(level, state.values, tiles, crossed);
@@ -536,24 +545,25 @@ bool Frontier::pass_array(int level, double limit, std::size_t most,
   }
   std::stable_sort(layer.links.begin(), layer.links.end(),
                    [](const Link& a, const Link& b) { return a.to < b.to; });
-  return layer.states.size() <= most;
+  return work_ >= 0;
 }
 
-bool Frontier::build(double limit, std::size_t most, const std::atomic<bool>& stop) {
+bool Frontier::build(double limit, const std::atomic<bool>& stop) {
   const int levels = architecture_.size();
-  least_ = kInfinite;
-  plan_outside(most);
+  plan_outside();
+  least_ = relaxation_.constant() +
+           std::max(0.0, layers_.back().outside.empty() ? 0.0 : layers_.back().outside.front());
   Layer& innermost = layers_.back();
   Tiles start{};
   innermost.states.push_back(
       {.nodes = start, .values = values(levels, start), .nests = {Pending{}}});
   innermost.numbers.insert(key(start), 0);
   for (int level = levels - 1; level >= 0; --level) {
-    const bool whole = architecture_.array(level) != nullptr
-                           ? pass_array(level, limit, most, stop)
-                           : pass_memory(level, limit, most, stop);
+    const bool whole = architecture_.array(level) != nullptr ? pass_array(level, limit, stop)
+                                                             : pass_memory(level, limit, stop);
     if (!whole) return false;
   }
+  least_ = kInfinite;
   for (const State& state : layers_.front().states) {
     for (const Pending& nest : state.nests) {
       least_ = std::min(least_, nest.total() + relaxation_.constant());
@@ -579,6 +589,7 @@ bool Frontier::walk(int level, std::uint32_t state, const Outside& outside, Walk
     walk.path.bound = outside.of(Pending{});
     return walk.path.bound > walk.limit() || walk.visitor(walk.path);
   }
+  if (work_ < 0) return false;
   std::vector<Way> ways;
   if (architecture_.array(level) != nullptr) {
     ways_through_array(level, state, outside, walk.limit(), ways);
@@ -660,6 +671,7 @@ void Frontier::ways_through_memory(int level, std::uint32_t state, const Outside
   const auto arrive_at = [&](std::uint32_t from) {
     const State& start = inside.states[from];
     if (start.nests.empty()) return;
+    work_ -= 64;
     for (const OrderClass& order : relaxation_.classes()) {
       if (level + 1 == architecture_.size() && &order != &relaxation_.classes().front()) break;
       if (order.slide.dim >= 0) {
@@ -733,6 +745,7 @@ void Frontier::ways_through_memory(int level, std::uint32_t state, const Outside
   const auto choose = [&](auto& self, std::size_t i) -> void {
     if (i == dims.size()) {
       const std::uint32_t from = inside.numbers.find(key(through.nodes));
+      --work_;
       if (from != base::NumberMap::kNone) arrive_at(from);
       return;
     }

@@ -29,10 +29,11 @@ struct Path {
 class Frontier {
  public:
   Frontier(const problem::Problem& problem, const arch::Architecture& architecture,
-           const std::vector<DimGraph>& graphs, const Relaxation& relaxation);
+           const std::vector<DimGraph>& graphs, const Relaxation& relaxation, std::int64_t& work);
 
-  /// Build all levels; false if there are more than `most` states at some level, or it was stopped.
-  bool build(double limit, std::size_t most, const std::atomic<bool>& stop);
+  /// Build all levels; false if the work ran out, or it was stopped: `least` then knows only of the
+  /// memories' fills from the outside in.
+  bool build(double limit, const std::atomic<bool>& stop);
 
   /// The least relaxed energy of all mappings; infinite if it is above the limit.
   [[nodiscard]] double least() const { return least_; }
@@ -137,7 +138,7 @@ class Frontier {
     std::vector<Passing> nests;
   };
 
-  void plan_outside(std::size_t most);
+  void plan_outside();
   void plan_array(int level);
   bool edges_of(int level, const Spread::Axes& axes, Path::Level& through) const;
   [[nodiscard]] double outside(int level, const Tiles& nodes) const;
@@ -147,9 +148,9 @@ class Frontier {
   static bool beats(const Pending& nest, const Pending& other, bool array_outside);
   static void insert(std::vector<Pending>& nests, const Pending& nest, bool array_outside);
   static std::uint32_t state_of(Layer& layer, std::uint64_t key, const Tiles& nodes);
-  bool pass_array(int level, double limit, std::size_t most, const std::atomic<bool>& stop);
-  void pass_class(int level, const OrderClass& order, Layer& out) const;
-  bool pass_memory(int level, double limit, std::size_t most, const std::atomic<bool>& stop);
+  bool pass_array(int level, double limit, const std::atomic<bool>& stop);
+  bool pass_class(int level, const OrderClass& order, Layer& out) const;
+  bool pass_memory(int level, double limit, const std::atomic<bool>& stop);
   void take_loop(const OrderClass& order, int dim, std::int64_t trips, const Tiles& tiles,
                  std::uint16_t to, Passing& passing) const;
   static Pending arrive(int level, const Passing& passing);
@@ -171,6 +172,7 @@ class Frontier {
       reversed_;
   std::array<std::uint64_t, problem::kMaxDims> radix_{};
   double least_ = 0;
+  std::int64_t& work_;  ///< left: nests extended and compared, spreads tried, ways back looked at
 };
 
 }  // namespace dnnaccel::mapper

@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
-constexpr std::size_t kMostStates = 1U << 21;
+// Work for each mapping that may be costed: a unit is some tens of nanoseconds.
+constexpr std::int64_t kWorkPerMapping = 200;
 constexpr int kMostOptions = 8;
 // Sums in another order differ in their last digits; two energies this close are equal.
 constexpr double kRounding = 1e-12;
@@ -34,6 +35,7 @@ class Prover {
         sparsity_(sparsity),
         judge_(judge),
         left_(mappings),
+        work_(static_cast<std::int64_t>(mappings) * kWorkPerMapping),
         stop_(stop) {
     for (int d = 0; d < problem.dims(); ++d) {
       graphs_.push_back(chain_graph(problem, architecture, layout, d));
@@ -59,9 +61,13 @@ class Prover {
       const Relaxation relaxation(problem_, architecture_, sparsity_, words, graphs_, keeps());
       seen_ = {};
       chains_.clear();
-      Frontier frontier(problem_, architecture_, graphs_, relaxation);
-      if (!frontier.build(limit(), kMostStates, stop_)) return {};
+      Frontier frontier(problem_, architecture_, graphs_, relaxation, work_);
+      const bool built = frontier.build(limit(), stop_);
       proof.bound = std::min(proof.bound, frontier.least());
+      if (!built) {
+        proof.whole = false;
+        continue;
+      }
       const bool all = frontier.visit([this] { return limit(); },
                                       [this](const Path& path) { return cost(path); });
       proof.whole = proof.whole && all;
@@ -233,6 +239,7 @@ class Prover {
   const cost::Sparsity& sparsity_;
   Judge& judge_;
   std::uint64_t left_;
+  std::int64_t work_;
   const std::atomic<bool>& stop_;
   std::vector<DimGraph> graphs_;
   std::vector<int> temporal_;

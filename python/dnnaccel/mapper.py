@@ -268,6 +268,7 @@ def search(
         dataflow,
         objective,
         limits=limits.without_vector_work(layer, chip) if limits else limits,
+        patience=_PATIENCE,
         threads=threads,
         progress=progress,
     )
@@ -445,9 +446,14 @@ def _goal(objective: str, limits: _Limits, units: int) -> dict[str, Any]:
     }
 
 
-def _effort(objective: str) -> dict[str, int]:
+# A person who asks for one layer waits this many times as long for a proof as a network's layer does.
+_PATIENCE = 10
+
+
+def _effort(objective: str, patience: int) -> dict[str, int]:
     """Return what makes the core's effort. Bounds prove one figure; a front is enumerated or not proved."""
-    return {**_EFFORT, "proof": 0} if objective == "pareto" else _EFFORT
+    proof = 0 if objective == "pareto" else patience * _EFFORT.get("proof", 0)
+    return {**_EFFORT, "proof": proof}
 
 
 def _explore(
@@ -457,6 +463,7 @@ def _explore(
     objective: str,
     *,
     limits: _Limits = _Limits(),
+    patience: int = 1,
     threads: int | None,
     progress: Progress | None,
 ) -> _Explored:
@@ -477,7 +484,10 @@ def _explore(
     try:
         answers = run(
             Setting(
-                lower_chip(chip), describe_chip(chip), _goal(objective, limits, units), _effort(objective)
+                lower_chip(chip),
+                describe_chip(chip),
+                _goal(objective, limits, units),
+                _effort(objective, patience),
             ),
             jobs,
             threads=threads,
