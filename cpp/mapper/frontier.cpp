@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
 // More combinations of tiles than this are not tabulated.
 constexpr std::uint64_t kMostCombinations = 1U << 20;
+// Nor are more nests than this kept at one level, or on the way through one: some 100 bytes each.
+constexpr std::size_t kMostNests = 1U << 20;
 constexpr double kInfinite = std::numeric_limits<double>::infinity();
 constexpr int kInputs = problem::index(problem::Role::inputs);
 constexpr int kOutputs = problem::index(problem::Role::outputs);
@@ -381,6 +383,7 @@ bool Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
     const int d = dims[i];
     const DimGraph& graph = graphs_[at(d)];
     Stage next;
+    std::size_t taken = 0;
     for (const PassingState& state : stage.states) {
       for (const ChainEdge& edge : graph.edges[at(level)][state.nodes[at(d)]]) {
         if (order.slide.dim == d && edge.factor == 1) continue;
@@ -417,6 +420,7 @@ bool Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
           }
           std::erase_if(nests, [&](const Passing& there) { return better(longer, there); });
           nests.push_back(longer);
+          if (++taken > kMostNests) return false;
         }
       }
     }
@@ -478,6 +482,7 @@ bool Frontier::pass_array(int level, double limit, const std::atomic<bool>& stop
     std::uint16_t node = 0;
   };
   std::vector<std::vector<Target>> targets(spreading.size());
+  std::size_t taken = 0;
   double least_outside = layer.outside.empty() ? 0 : kInfinite;
   for (double cost : layer.outside) least_outside = std::min(least_outside, cost);
   for (std::uint32_t from = 0; from < inside.states.size(); ++from) {
@@ -540,6 +545,7 @@ bool Frontier::pass_array(int level, double limit, const std::atomic<bool>& stop
           layer.links.push_back({to, from, s});
         }
         insert(layer.states[to].nests, crossed, relaxation_.array_outside(level));
+        if (++taken > kMostNests) return false;
       }
     }
   }
