@@ -180,6 +180,19 @@ void Judge::forget_verdicts() {
   evaluated_ = pruned_ = 0;
 }
 
+void Judge::learn(const Judge& other) {
+  evaluated_ += other.evaluated_;
+  pruned_ += other.pruned_;
+  for (const Point& point : other.front_) {
+    const Score score = score_of(goal_.objective, 0, {point.energy, point.cycles});
+    if (improves(front_, point.energy, point.cycles)) add_to_front(front_, point);
+    if (score < best_score_) {
+      best_score_ = score;
+      best_ = point.mapping;
+    }
+  }
+}
+
 void Judge::report(Outcome& outcome) const {
   outcome.evaluated = evaluated_;
   outcome.pruned = pruned_;

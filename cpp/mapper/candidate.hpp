@@ -78,6 +78,10 @@ class Judge {
   [[nodiscard]] std::uint64_t evaluated() const { return evaluated_; }
   [[nodiscard]] std::uint64_t pruned() const { return pruned_; }
 
+  /// Judge what another judge found best or on the front, as if it had been seen here. Only for
+  /// goals without limits.
+  void learn(const Judge& other);
+
   /// Enter what this judge saw into an outcome.
   void report(Outcome& outcome) const;
 

@@ -47,6 +47,12 @@ void search_large(const arch::Architecture& architecture, const Job& job,
     return;
   }
   anneal_all(problem, layout, judge, effort.starts, effort.proposals, stop);
+  if (goal.objective == Objective::latency && goal.free()) {
+    // Many mappings are nearly as quick: energy as well leads over the plateaus between them.
+    Judge guided(problem, architecture, layout, job.sparsity, {.objective = Objective::edp});
+    anneal_all(problem, layout, guided, effort.starts, effort.proposals, stop);
+    judge.learn(guided);
+  }
   if (effort.proof == 0 || stop.load(std::memory_order_relaxed)) return;
   const double cycles = least_cycles(problem, architecture, layout, job.sparsity);
   if (goal.objective == Objective::latency) outcome.bound = cycles;

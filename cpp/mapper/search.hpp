@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -26,6 +27,11 @@ struct Goal {
   double max_energy = std::numeric_limits<double>::infinity();
   double max_cycles = std::numeric_limits<double>::infinity();
   std::uint64_t min_units = 0;  ///< MAC units that must ever work
+
+  /// Whether it has no limits.
+  [[nodiscard]] bool free() const {
+    return std::isinf(max_energy) && std::isinf(max_cycles) && min_units == 0;
+  }
 
   /// How far a mapping is outside the limits: 0 within, and else the logarithms of the ratios, so
   /// that halving the cycles is worth as much however many there are.

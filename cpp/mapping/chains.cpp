@@ -167,18 +167,16 @@ std::vector<std::int64_t> spatial_factors(std::int64_t positions, std::int64_t r
   each_divisor(positions, [&](std::int64_t divisor) {
     if (divisor <= room) factors.push_back(divisor);
   });
-  const std::vector<std::int64_t> divisors = factors;
-  // Parts of the room, without those that are as wide as the one before.
-  for (std::int64_t wide = room; wide > 0;) {
-    const std::int64_t widest = std::min(positions, wide);
-    const bool filled = std::any_of(divisors.begin(), divisors.end(), [&](std::int64_t divisor) {
-      return divisor <= wide && 2 * divisor > wide;
-    });
-    if (wide == room || (positions > room && !filled)) {
-      factors.push_back(base::ceil_div(positions, base::ceil_div(positions, widest)));
-    }
-    wide = room / (room / wide + 1);
-  }
+  const auto fill = [&](std::int64_t wide) {
+    const std::int64_t passes = base::ceil_div(positions, std::min(positions, wide));
+    factors.push_back(base::ceil_div(positions, passes));
+  };
+  const std::int64_t half = room / 2;
+  const bool filled = std::any_of(factors.begin(), factors.end(), [&](std::int64_t divisor) {
+    return divisor <= half && 4 * divisor >= 3 * half;
+  });
+  fill(room);
+  if (half > 0 && positions > room && !filled) fill(half);
   std::sort(factors.begin(), factors.end());
   factors.erase(std::unique(factors.begin(), factors.end()), factors.end());
   return factors;

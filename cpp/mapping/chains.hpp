@@ -40,8 +40,8 @@ std::vector<Segment> segments(const problem::Problem& problem, const Layout& lay
 /// How many instances of a spatial slot with room for `room` a dim of `positions` may be spread
 /// over, ascending: every divisor of the positions; what fills the room in as few passes as that
 /// takes, shared evenly over the passes (55 positions on 14 columns: 14, in 4 passes); and, if
-/// there are more positions than room, what fills an equal part of it so, where no divisor fills
-/// more than half of that part (27 on half of 14 columns: 7, in 4 passes).
+/// there are more positions than room and no divisor takes three quarters of half the room, what
+/// fills that half so (55 on half of 14 columns: 7, in 8 passes).
 std::vector<std::int64_t> spatial_factors(std::int64_t positions, std::int64_t room);
 
 /// The spatial factors of a segment, outermost first, and what they leave to its temporal slots.

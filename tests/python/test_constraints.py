@@ -339,7 +339,7 @@ def test_spatial_factors_fill_an_axis_in_even_shares(positions: int, room: int) 
         # Each is the share of some number of passes: no smaller one needs as few.
         assert n == math.ceil(positions / math.ceil(positions / n))
     if positions == 55 and room == 14:
-        assert factors == {1, 2, 3, 4, 5, 11, 14}
+        assert factors == {1, 5, 7, 11, 14}
 
 
 @settings(CALM, max_examples=40)

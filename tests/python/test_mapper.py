@@ -138,8 +138,9 @@ def linear(inner: int, out: int, batch: int = 1) -> Linear:
 def shares(positions: int, room: int) -> set[int]:
     """Over how many instances positions may be spread: evenly, or so that the axis, or a part, is full."""
     exact = {n for n in range(1, min(positions, room) + 1) if positions % n == 0}
-    parts = [room // k for k in range(2, room + 1)] if positions > room else []
-    widths = {room} | {part for part in parts if 2 * max(n for n in exact if n <= part) <= part}
+    half = room // 2
+    taken = any(3 * half <= 4 * n <= 4 * half for n in exact)
+    widths = {room, half} if positions > room > 1 and not taken else {room}
     passes = {-(-positions // width) for width in widths}
     return exact | {-(-positions // n) for n in passes}
 

@@ -1,15 +1,15 @@
 """Every point of a small mapspace, one by one: what `optimal` is held against.
 
 Written from the rule of the mapspace alone. Each dim has a place in every memory that may split it (a
-temporal one) and in the rows and the columns of every array that may (spatial ones), outermost first. A fixed
-tile ends a segment of places: those down to its own cut what is left above them into chunks of it. Within a
-segment of so many positions the spatial places, from the outside in, take a divisor of the positions left, or
-an even share of them that fills the room, or, where they are more than the room, an equal part of it that no
-divisor fills by more than half; the temporal places factor what is left
-exactly. The tile of a place is the product of the factors inside it in its segment, times the fixed tile
-there, or all that is left if that is less; factors that mean the same tiles are one chain. What all dims
-spread along an axis has to fit it. Then come all orders of the loops that the rules allow, and all choices of
-what is kept. Nothing is skipped, and each point is costed alone, without tables.
+temporal one) and in the rows and the columns of every array that may (spatial ones), outermost first. A
+fixed tile ends a segment of places: those down to its own cut what is left above them into chunks of it.
+Within a segment of so many positions the spatial places, from the outside in, take a divisor of the
+positions left, or an even share of them that fills the room, or, where they are more than the room and no
+divisor takes three quarters of half of it, one that fills that half; the temporal places factor what is
+left exactly. The tile of a place is the product of the factors inside it in its segment, times the fixed
+tile there, or all that is left if that is less; factors that mean the same tiles are one chain. What all
+dims spread along an axis has to fit it. Then come all orders of the loops that the rules allow, and all
+choices of what is kept. Nothing is skipped, and each point is costed alone, without tables.
 """
 
 from __future__ import annotations
@@ -63,13 +63,11 @@ def places_of(dim: str, chip: Chip, rules: Sequence[LevelRule]) -> list[Place]:
 def spreads(positions: int, room: int) -> list[int]:
     """Numbers of instances over which so many positions may be spread along an axis with such room."""
     divisors = {n for n in range(1, min(positions, room) + 1) if positions % n == 0}
-    shares = set()
-    for parts in range(1, room + 1):
-        part = room // parts
-        if parts > 1 and (positions <= room or any(part / 2 < n <= part for n in divisors)):
-            continue
-        passes = math.ceil(positions / min(part, positions))
-        shares.add(math.ceil(positions / passes))
+    widths = [room]
+    half = room // 2
+    if positions > room and half and not any(half * 3 / 4 <= n <= half for n in divisors):
+        widths.append(half)
+    shares = {math.ceil(positions / math.ceil(positions / min(width, positions))) for width in widths}
     return sorted(divisors | shares)
 
 

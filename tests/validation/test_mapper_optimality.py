@@ -197,7 +197,10 @@ def window(case: Case) -> bool:
 
 
 def test_spreads_are_divisors_and_even_shares() -> None:
-    assert spreads(55, 14) == [1, 2, 3, 4, 5, 7, 11, 14]
+    assert spreads(55, 14) == [1, 5, 7, 11, 14]
+    assert spreads(27, 14) == [1, 3, 7, 9, 14]
+    assert spreads(64, 16) == [1, 2, 4, 8, 16]
+    assert spreads(3, 14) == [1, 3]
     assert spreads(4, 3) == [1, 2]
     assert spreads(7, 3) == [1, 3]
     assert spreads(12, 16) == [1, 2, 3, 4, 6, 12]
