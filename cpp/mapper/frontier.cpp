@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <numeric>
 #include <set>
 
 namespace dnnaccel::mapper {
@@ -578,8 +577,9 @@ bool Frontier::build(double limit, const std::atomic<bool>& stop) {
   return true;
 }
 
-bool Frontier::visit(const std::function<double()>& limit, const Visitor& visitor) const {
-  Walk walk{.limit = limit, .visitor = visitor, .path = {}};
+bool Frontier::visit(const std::function<double()>& limit, const std::atomic<bool>& stop,
+                     const Visitor& visitor) const {
+  Walk walk{.limit = limit, .stop = stop, .visitor = visitor, .path = {}};
   walk.path.levels.resize(at(architecture_.size()));
   for (std::uint32_t s = 0; s < layers_.front().states.size(); ++s) {
     Outside all{.constant = relaxation_.constant()};
@@ -595,7 +595,7 @@ bool Frontier::walk(int level, std::uint32_t state, const Outside& outside, Walk
     walk.path.bound = outside.of(Pending{});
     return walk.path.bound > walk.limit() || walk.visitor(walk.path);
   }
-  if (work_ < 0) return false;
+  if (work_ < 0 || walk.stop.load(std::memory_order_relaxed)) return false;
   std::vector<Way> ways;
   if (architecture_.array(level) != nullptr) {
     ways_through_array(level, state, outside, walk.limit(), ways);

@@ -43,7 +43,8 @@ class Frontier {
   /// Visit the path of every mapping whose relaxed energy is at most `limit()`, which may shrink
   /// meanwhile, the lowest first as far as a search in depth finds them. `visitor` returns whether
   /// to go on; returns whether all were visited.
-  bool visit(const std::function<double()>& limit, const Visitor& visitor) const;
+  bool visit(const std::function<double()>& limit, const std::atomic<bool>& stop,
+             const Visitor& visitor) const;
 
  private:
   struct State {
@@ -84,6 +85,8 @@ class Frontier {
 
     bool by_axis = false;
     std::vector<std::vector<Split>> factors;  ///< by dim, ascending
+    std::vector<Spread> spreads;
+
     [[nodiscard]] Split split(std::int64_t factor, std::int64_t rows, std::int64_t columns) const {
       return by_axis ? Split{factor, rows, columns} : Split{factor, 0, 0};
     }
@@ -92,7 +95,6 @@ class Frontier {
       return static_cast<std::uint16_t>(std::lower_bound(splits.begin(), splits.end(), split) -
                                         splits.begin());
     }
-    std::vector<Spread> spreads;
   };
 
   /// Energy of a whole mapping as a function of the nest inside some level.
@@ -113,6 +115,7 @@ class Frontier {
 
   struct Walk {
     const std::function<double()>& limit;
+    const std::atomic<bool>& stop;
     const Visitor& visitor;
     Path path;
   };

@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <memory>
 
 #include "base/math.hpp"
 #include "mapper/frontier.hpp"
@@ -20,7 +19,6 @@ constexpr std::int64_t kWorkPerMapping = 200;
 constexpr int kMostOptions = 8;
 // Sums in another order differ in their last digits; two energies this close are equal.
 constexpr double kRounding = 1e-12;
-
 // Mappings of equal energy that are compared by their cycles.
 constexpr int kTies = 1000;
 
@@ -68,7 +66,7 @@ class Prover {
         proof.whole = false;
         continue;
       }
-      const bool all = frontier.visit([this] { return limit(); },
+      const bool all = frontier.visit([this] { return limit(); }, stop_,
                                       [this](const Path& path) { return cost(path); });
       proof.whole = proof.whole && all;
     }
@@ -306,7 +304,8 @@ double least_cycles(const problem::Problem& problem, const arch::Architecture& a
     whole[at(d)] = static_cast<std::uint16_t>(graphs[at(d)].values.size() - 1);
   }
   const double reads = words.fetched(0, whole) * factor(0) + words.fetched(1, whole) * factor(1);
-  const double writes = words.fetched(2, whole) * std::min(factor(2), sparsity.finished);
+  // MACs that skip may write fewer words than there are outputs, and those enter compressed.
+  const double writes = words.fetched(2, whole) * factor(2) * std::min(1.0, sparsity.finished);
   const double busy = std::max({reads / top.read_bandwidth, writes / top.write_bandwidth,
                                 (reads + writes) / top.shared_bandwidth});
   return std::ceil(std::max({1.0, steps * sparsity.steps, busy}) * (1 - kRounding));

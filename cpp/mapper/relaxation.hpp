@@ -53,7 +53,8 @@ struct OrderClass {
 /// with the run before, is taken off.
 class Relaxation {
  public:
-  /// Throws nothing; `usable` says whether the problem is one that the bound holds for.
+  /// The bound holds only where `words.complete()`. `keeps` are the roles that each level keeps;
+  /// what else is given must outlive it.
   Relaxation(const problem::Problem& problem, const arch::Architecture& architecture,
              const cost::Sparsity& sparsity, const TileWords& words,
              const std::vector<DimGraph>& graphs, const std::vector<std::uint32_t>& keeps);
