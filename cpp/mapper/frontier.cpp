@@ -36,12 +36,13 @@ double Frontier::Outside::of(const Pending& nest) const {
 
 Frontier::Frontier(const problem::Problem& problem, const arch::Architecture& architecture,
                    const std::vector<DimGraph>& graphs, const Relaxation& relaxation,
-                   std::int64_t& work)
+                   std::int64_t& work, const std::atomic<bool>& stop)
     : problem_(problem),
       architecture_(architecture),
       graphs_(graphs),
       relaxation_(relaxation),
-      work_(work) {
+      work_(work),
+      stop_(stop) {
   const int levels = architecture.size();
   for (int d = 0; d < problem.dims(); ++d) {
     std::uint64_t most = 1;
@@ -384,6 +385,7 @@ bool Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
     Stage next;
     std::size_t taken = 0;
     for (const PassingState& state : stage.states) {
+      if (over()) return false;
       for (const ChainEdge& edge : graph.edges[at(level)][state.nodes[at(d)]]) {
         if (order.slide.dim == d && edge.factor == 1) continue;
         const auto to = static_cast<std::uint16_t>(graph.nodes[at(level)][at(edge.to)].value);
@@ -423,7 +425,6 @@ bool Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
         }
       }
     }
-    if (work_ < 0) return false;
     stage = std::move(next);
   }
   for (const PassingState& state : stage.states) {
@@ -436,7 +437,7 @@ bool Frontier::pass_class(int level, const OrderClass& order, Layer& out) const 
   return true;
 }
 
-bool Frontier::pass_memory(int level, double limit, const std::atomic<bool>& stop) {
+bool Frontier::pass_memory(int level, double limit) {
   Layer& layer = layers_[at(level)];
   const Layer& inside = layers_[at(level) + 1];
   // Inside all keepers the order of loops changes nothing.
@@ -447,7 +448,6 @@ bool Frontier::pass_memory(int level, double limit, const std::atomic<bool>& sto
     }
   } else {
     for (const OrderClass& order : relaxation_.classes()) {
-      if (stop.load(std::memory_order_relaxed)) return false;
       if (nothing_pends && &order != &relaxation_.classes().front()) break;
       if (!pass_class(level, order, layer)) return false;
     }
@@ -467,7 +467,7 @@ bool Frontier::pass_memory(int level, double limit, const std::atomic<bool>& sto
   return true;
 }
 
-bool Frontier::pass_array(int level, double limit, const std::atomic<bool>& stop) {
+bool Frontier::pass_array(int level, double limit) {
   Layer& layer = layers_[at(level)];
   const Layer& inside = layers_[at(level) + 1];
   const ArrayPlan& plan = arrays_[at(level)];
@@ -487,7 +487,7 @@ bool Frontier::pass_array(int level, double limit, const std::atomic<bool>& stop
   for (std::uint32_t from = 0; from < inside.states.size(); ++from) {
     const State& state = inside.states[from];
     if (state.nests.empty()) continue;
-    if (stop.load(std::memory_order_relaxed) || work_ < 0) return false;
+    if (over()) return false;
     double least = kInfinite;
     double beyond = kInfinite;
     for (const Pending& nest : state.nests) {
@@ -553,7 +553,7 @@ bool Frontier::pass_array(int level, double limit, const std::atomic<bool>& stop
   return work_ >= 0;
 }
 
-bool Frontier::build(double limit, const std::atomic<bool>& stop) {
+bool Frontier::build(double limit) {
   const int levels = architecture_.size();
   plan_outside();
   least_ = relaxation_.constant() +
@@ -564,8 +564,8 @@ bool Frontier::build(double limit, const std::atomic<bool>& stop) {
       {.nodes = start, .values = values(levels, start), .nests = {Pending{}}});
   innermost.numbers.insert(key(start), 0);
   for (int level = levels - 1; level >= 0; --level) {
-    const bool whole = architecture_.array(level) != nullptr ? pass_array(level, limit, stop)
-                                                             : pass_memory(level, limit, stop);
+    const bool whole = architecture_.array(level) != nullptr ? pass_array(level, limit)
+                                                             : pass_memory(level, limit);
     if (!whole) return false;
   }
   least_ = kInfinite;
@@ -577,9 +577,8 @@ bool Frontier::build(double limit, const std::atomic<bool>& stop) {
   return true;
 }
 
-bool Frontier::visit(const std::function<double()>& limit, const std::atomic<bool>& stop,
-                     const Visitor& visitor) const {
-  Walk walk{.limit = limit, .stop = stop, .visitor = visitor, .path = {}};
+bool Frontier::visit(const std::function<double()>& limit, const Visitor& visitor) const {
+  Walk walk{.limit = limit, .visitor = visitor, .path = {}};
   walk.path.levels.resize(at(architecture_.size()));
   for (std::uint32_t s = 0; s < layers_.front().states.size(); ++s) {
     Outside all{.constant = relaxation_.constant()};
@@ -595,7 +594,7 @@ bool Frontier::walk(int level, std::uint32_t state, const Outside& outside, Walk
     walk.path.bound = outside.of(Pending{});
     return walk.path.bound > walk.limit() || walk.visitor(walk.path);
   }
-  if (work_ < 0 || walk.stop.load(std::memory_order_relaxed)) return false;
+  if (over()) return false;
   std::vector<Way> ways;
   if (architecture_.array(level) != nullptr) {
     ways_through_array(level, state, outside, walk.limit(), ways);

@@ -29,11 +29,12 @@ struct Path {
 class Frontier {
  public:
   Frontier(const problem::Problem& problem, const arch::Architecture& architecture,
-           const std::vector<DimGraph>& graphs, const Relaxation& relaxation, std::int64_t& work);
+           const std::vector<DimGraph>& graphs, const Relaxation& relaxation, std::int64_t& work,
+           const std::atomic<bool>& stop);
 
   /// Build all levels; false if the work ran out, or it was stopped: `least` then knows only of the
   /// memories' fills from the outside in.
-  bool build(double limit, const std::atomic<bool>& stop);
+  bool build(double limit);
 
   /// The least relaxed energy of all mappings; infinite if it is above the limit.
   [[nodiscard]] double least() const { return least_; }
@@ -43,8 +44,7 @@ class Frontier {
   /// Visit the path of every mapping whose relaxed energy is at most `limit()`, which may shrink
   /// meanwhile, the lowest first as far as a search in depth finds them. `visitor` returns whether
   /// to go on; returns whether all were visited.
-  bool visit(const std::function<double()>& limit, const std::atomic<bool>& stop,
-             const Visitor& visitor) const;
+  bool visit(const std::function<double()>& limit, const Visitor& visitor) const;
 
  private:
   struct State {
@@ -115,7 +115,6 @@ class Frontier {
 
   struct Walk {
     const std::function<double()>& limit;
-    const std::atomic<bool>& stop;
     const Visitor& visitor;
     Path path;
   };
@@ -141,6 +140,9 @@ class Frontier {
     std::vector<Passing> nests;
   };
 
+  /// Whether to give up: no work is left, or somebody wants it to stop.
+  [[nodiscard]] bool over() const { return work_ < 0 || stop_.load(std::memory_order_relaxed); }
+
   void plan_outside();
   void plan_array(int level);
   bool edges_of(int level, const Spread::Axes& axes, Path::Level& through) const;
@@ -151,9 +153,9 @@ class Frontier {
   static bool beats(const Pending& nest, const Pending& other, bool array_outside);
   static void insert(std::vector<Pending>& nests, const Pending& nest, bool array_outside);
   static std::uint32_t state_of(Layer& layer, std::uint64_t key, const Tiles& nodes);
-  bool pass_array(int level, double limit, const std::atomic<bool>& stop);
+  bool pass_array(int level, double limit);
   bool pass_class(int level, const OrderClass& order, Layer& out) const;
-  bool pass_memory(int level, double limit, const std::atomic<bool>& stop);
+  bool pass_memory(int level, double limit);
   void take_loop(const OrderClass& order, int dim, std::int64_t trips, const Tiles& tiles,
                  std::uint16_t to, Passing& passing) const;
   static Pending arrive(int level, const Passing& passing);
@@ -176,6 +178,7 @@ class Frontier {
   std::array<std::uint64_t, problem::kMaxDims> radix_{};
   double least_ = 0;
   std::int64_t& work_;  ///< left: nests extended and compared, spreads tried, ways back looked at
+  const std::atomic<bool>& stop_;
 };
 
 }  // namespace dnnaccel::mapper

@@ -54,19 +54,20 @@ class Prover {
     // Without anything to compare with nothing can be left out.
     if (judge_.best_score().first == kInfinite) return {};
     for (std::uint32_t i = 0; i < 1U << options; ++i) {
+      if (stop_.load(std::memory_order_relaxed)) return {};
       // All that may be kept first: usually the best, and then the limit for the others.
       kept_ = ~i & ((1U << options) - 1);
       const Relaxation relaxation(problem_, architecture_, sparsity_, words, graphs_, keeps());
       seen_ = {};
       chains_.clear();
-      Frontier frontier(problem_, architecture_, graphs_, relaxation, work_);
-      const bool built = frontier.build(limit(), stop_);
+      Frontier frontier(problem_, architecture_, graphs_, relaxation, work_, stop_);
+      const bool built = frontier.build(limit());
       proof.bound = std::min(proof.bound, frontier.least());
       if (!built) {
         proof.whole = false;
         continue;
       }
-      const bool all = frontier.visit([this] { return limit(); }, stop_,
+      const bool all = frontier.visit([this] { return limit(); },
                                       [this](const Path& path) { return cost(path); });
       proof.whole = proof.whole && all;
     }

@@ -40,7 +40,7 @@ void search_large(const arch::Architecture& architecture, const Job& job,
     anneal_all(problem, layout, judge, std::min(kLookStarts, effort.starts),
                std::min(kLookProposals, effort.proposals), stop);
     prove(effort.proof);
-    if (outcome.optimal) return;
+    if (outcome.optimal || stop.load(std::memory_order_relaxed)) return;
     const double before = judge.best_score().first;
     anneal_all(problem, layout, judge, effort.starts, effort.proposals, stop);
     if (judge.best_score().first < before) prove(effort.proof);

@@ -6,10 +6,8 @@ import csv
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from report_factory import make_report
 
 from dnnaccel import __version__
 from dnnaccel.cli import cli, run
+from interrupting import interrupt
 
 DNNACCEL = [sys.executable, "-c", "from dnnaccel.cli import main; main()"]
 
@@ -285,22 +284,10 @@ def test_ctrl_c_ends_a_long_job_at_once() -> None:
         "ws,is,os,free",
     )
     # Loaded before it says so: an interruption of Python's own start is Python's to report.
-    # Whoever started the tests in the background had them ignore interruptions: a terminal does not.
-    script = (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from dnnaccel import cli, arch, zoo; print('ready', flush=True); cli.main()"
-    )
-    job = subprocess.Popen(
-        [sys.executable, "-c", script, *line], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert job.stdout is not None
-    assert job.stdout.readline() == "ready\n"
-    time.sleep(1.5)
-    began = time.monotonic()
-    job.send_signal(signal.SIGINT)
-    out, err = job.communicate(timeout=30)
-    assert time.monotonic() - began < 5
-    assert (job.returncode, out, err.strip()) == (130, "", "dnnaccel: interrupted")
+    script = "from dnnaccel import cli, arch, zoo; print('ready', flush=True); cli.main()"
+    ended = interrupt(script, *line, wait=1.5)
+    assert ended.seconds < 5
+    assert (ended.returncode, ended.out, ended.err.strip()) == (130, "", "dnnaccel: interrupted")
 
 
 def test_a_broken_pipe_is_quiet() -> None:

@@ -6,10 +6,8 @@ import importlib
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from dnnaccel import arch, mapper
 from dnnaccel.cli import run
 from dnnaccel.errors import SearchInterrupted
 from dnnaccel.mapping import Mapping
+from interrupting import interrupt
 
 DNNACCEL = [sys.executable, "-c", "from dnnaccel.cli import main; main()"]
 EVALUATE = ("evaluate", "lenet5:conv2", "--arch", "eyeriss", "--mapping", "m.txt")
@@ -264,27 +263,16 @@ def test_an_interrupted_search_keeps_what_it_has(
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
 def test_ctrl_c_ends_it_within_a_second() -> None:
-    slow = (
-        # A background job ignores interruptions, and so would what it starts.
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    ended = interrupt(
         "from dnnaccel import mapper\n"
         "mapper._EFFORT.update(proposals=50_000_000, proof=0)\n"
-        "print('started', flush=True)\n"
+        "print('ready', flush=True)\n"
         "from dnnaccel.cli import main\n"
-        "main()"
+        "main()",
+        *("search", "vgg16:conv3_2", "--arch", "eyeriss"),
+        wait=2.0,
     )
-    line = [sys.executable, "-c", slow, "search", "vgg16:conv3_2", "--arch", "eyeriss"]
-    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(2.0)
-        began = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        try:
-            _, err = process.communicate(timeout=20)
-        finally:
-            process.kill()
-        assert time.monotonic() - began < 2.0
-    assert process.returncode == 130
-    assert "Traceback" not in err
-    assert err.endswith("dnnaccel: interrupted\n")
+    assert ended.seconds < 2.0
+    assert ended.returncode == 130
+    assert "Traceback" not in ended.err
+    assert ended.err.endswith("dnnaccel: interrupted\n")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +16,7 @@ import dnnaccel as da
 from dnnaccel import _core, _search_run, mapper
 from dnnaccel._search_run import StoppedError
 from dnnaccel.errors import SearchInterrupted
+from interrupting import interrupt
 
 QUICK = {"exhaustive_limit": 50, "starts": 2, "proposals": 300}
 ENDLESS = {"exhaustive_limit": 0, "starts": 4, "proposals": 10**9}
@@ -237,31 +236,17 @@ def test_answers_of_a_stopped_run_stand_in_their_places(monkeypatch: pytest.Monk
 
 
 def test_ctrl_c_keeps_the_layers_that_are_done(place: Path) -> None:
-    script = (
-        # A background job ignores interruptions, and so would what it starts.
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    ended = interrupt(
         "import dnnaccel as da\n"
         "from dnnaccel import mapper\n"
         "mapper._EFFORT.update(exhaustive_limit=0, starts=1, proposals=200_000, proof=0)\n"
         "def progress(done, total, what):\n"
         "    print(done, total, flush=True)\n"
-        "da.simulate('resnet50', 'eyeriss', threads=2, progress=progress)\n"
+        "da.simulate('resnet50', 'eyeriss', threads=2, progress=progress)\n",
+        ready="2 ",
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        while not process.stdout.readline().startswith("2 "):
-            assert process.poll() is None
-        sent = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=30)
-        took = time.monotonic() - sent
-    finally:
-        process.kill()
-    assert stderr.rstrip().endswith("KeyboardInterrupt"), stderr
-    assert process.returncode in (-signal.SIGINT, 130)
-    assert took < 1.0, f"{took:.2f} s"
+    assert ended.err.rstrip().endswith("KeyboardInterrupt"), ended.err
+    assert ended.returncode in (-signal.SIGINT, 130)
+    assert ended.seconds < 1.0
     assert 2 <= len(list(place.glob("*.json"))) < 10
     assert not list(place.glob(".*"))
