@@ -150,6 +150,8 @@ class Array:
         Dims over which partial sums add up on their way to the parent.
     forwards : tuple of str
         Tensor roles that an instance can hand on to its neighbours instead of the parent sending them.
+    cycle_model : {"systolic", "row_stationary", "adder_tree"} or None
+        The kind of array that a simulation cycle by cycle takes it for; costs do not depend on it.
     charge : dict of str
         For each role what costs `energy`: "none", each "delivery" to an instance, or each "hop" between
         neighbours.
@@ -176,6 +178,7 @@ class Array:
     multicast: str | tuple[str, ...] = "all"
     reduce: str | tuple[str, ...] = "none"
     forwards: tuple[str, ...] = ()
+    cycle_model: str | None = None
     charge: Mapping[str, str] = field(default_factory=FrozenDict)
     component: Mapping[str, Any] = field(default_factory=FrozenDict)
     energy: float = _BY_COMPONENT

@@ -20,6 +20,7 @@ from dnnaccel.arch.values import (
     ChipName,
     Component,
     Count,
+    CycleModel,
     Dims,
     Energy,
     Formats,
@@ -130,6 +131,8 @@ class ArraySchema(Schema):
     """all, none, or the dims over which partial sums add up on their way to the parent."""
     forwards: Forwarded = ()
     """Operands that an instance can hand on to a neighbour that lacks them."""
+    cycle_model: CycleModel = None
+    """The kind of array that a simulation cycle by cycle takes it for; no effect on costs."""
     charge: Charge = NO_CHARGE
     """For each tensor what costs energy: none, each delivery to an instance, or each hop."""
     component: Component = FrozenDict()
