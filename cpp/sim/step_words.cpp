@@ -174,7 +174,10 @@ class AxisBuilder {
     table.largest = 0;
     Digits digits{};
     for (std::size_t position = 0; position < positions; ++position) {
-      if (visited(digits) && !(question_.first_only && axis_ == nullptr && position % inner != 0)) {
+      // Compute takes all that lies inside; tiles move at the start of what does not move them.
+      const bool start = position % inner == 0;
+      const bool counts = keepers_.compute && !(question_.first_only && axis_ == nullptr);
+      if (visited(digits) && (start || counts)) {
         for (std::size_t link = 0; link < links; ++link) {
           table.held[link][position / inner] += held(digits, question_.links[link]);
         }
@@ -182,7 +185,7 @@ class AxisBuilder {
       }
       advance(temporal_, nest_, digits);
     }
-    if (!keepers_.compute) add_kept(table, positions);
+    if (!keepers_.compute) add_kept(table, positions, inner);
     return table;
   }
 
@@ -195,26 +198,26 @@ class AxisBuilder {
 
   /// A step of a loop is seen by how many of the axis' loops stand outside it, and whether it is
   /// one of them.
-  void add_kept(Table& table, std::size_t positions) {
+  void add_kept(Table& table, std::size_t positions, std::size_t inner) {
     table.way.assign(at(question_.child_above), 0);
     std::vector<std::pair<std::size_t, bool>> ways;
-    for (int l = 0; l < question_.child_above; ++l) {
+    for (int l = 0; l < std::min(question_.child_above, question_.stepped); ++l) {
       if (nest_.loops[at(l)].spatial) continue;
       const auto place = std::lower_bound(temporal_.begin(), temporal_.end(), l);
       const auto outside = static_cast<std::size_t>(place - temporal_.begin());
       const bool own = place != temporal_.end() && *place == l;
       if (ways.empty() || ways.back() != std::pair(outside, own)) {
         ways.emplace_back(outside, own);
-        table.kept.push_back(kept(positions, l, outside + (own ? 1 : 0), own));
+        table.kept.push_back(kept(positions, inner, l, outside + (own ? 1 : 0), own));
       }
       table.way[at(l)] = static_cast<int>(ways.size()) - 1;
     }
   }
 
-  std::vector<std::vector<std::uint64_t>> kept(std::size_t positions, int stepping,
-                                               std::size_t moving, bool own) {
+  std::vector<std::vector<std::uint64_t>> kept(std::size_t positions, std::size_t inner,
+                                               int stepping, std::size_t moving, bool own) {
     std::vector<std::vector<std::uint64_t>> out(question_.links.size(),
-                                                std::vector<std::uint64_t>(positions));
+                                                std::vector<std::uint64_t>(positions / inner));
     std::size_t stride = 1;
     for (std::size_t i = moving; i < temporal_.size(); ++i) {
       const NestLoop& loop = nest_.loops[at(temporal_[i])];
@@ -226,7 +229,7 @@ class AxisBuilder {
     for (std::size_t position = 0; position < positions; position += stride) {
       if (visited(digits) && !(own && digits[at(stepping)] == 0)) {
         for (std::size_t link = 0; link < question_.links.size(); ++link) {
-          out[link][position] = kept_words(digits, stepping, own, question_.links[link]);
+          out[link][position / inner] = kept_words(digits, stepping, own, question_.links[link]);
         }
       }
       advance(outer, nest_, digits);

@@ -90,19 +90,22 @@ struct Blame {
   bool operator==(const Blame&) const = default;
 };
 
-/// One port or network: ticks it has been busy or is already claimed for, and when the last
-/// transfer that was needed at once will be through.
+/// One port or network: for how long it has been busy or is claimed already, and until when what was
+/// needed at once keeps it.
 struct Server {
   Ticks used = 0;
   Ticks free = 0;
+
+  /// Ticks until a time, or until all that is claimed is done, in which it had nothing to do.
+  [[nodiscard]] Ticks idle(Ticks time) const { return std::max(time, free) - used; }
 };
 
 constexpr std::size_t kMaxServers = arch::kMaxLevels * kResourcesPerLevel;
 
-/// A moment: what the servers had done by then says how much of them was left since.
+/// A moment, and for how long every server had been idle by then.
 struct Moment {
   Ticks time = 0;
-  std::array<Ticks, kMaxServers> used;
+  std::array<Ticks, kMaxServers> idle;
 };
 
 /// A memory's tiles of one tensor, and what feeds them.
@@ -126,16 +129,24 @@ struct Tiles {
   std::uint64_t fresh = 0;  ///< sums here that nobody below has begun
 };
 
-/// Loops above the storage of the innermost memory, or outside an array's folds: the MACs do those
-/// inside as one block.
-int loops_above_blocks(const arch::Architecture& architecture, const mapping::Nest& nest,
-                       const CycleArray* array) {
+/// Loops that have to be stepped through: all down to the innermost one that moves any tile, or those
+/// outside an array's folds. The MACs do what is inside as one block.
+int loops_to_step(const problem::Problem& problem, const arch::Architecture& architecture,
+                  const mapping::Mapping& mapping, const mapping::Nest& nest,
+                  const CycleArray* array) {
   if (array != nullptr) return static_cast<int>(array->outer_loops());
-  int above = 0;
-  for (int level = 0; level < architecture.size(); ++level) {
-    if (architecture.memory(level) != nullptr) above = nest.above[at(level)];
+  int stepped = 0;
+  for (int level = 1; level < architecture.size(); ++level) {
+    for (Role role : problem::kEveryRole) {
+      if ((mapping.levels[at(level)].keeps & problem::bit(role)) == 0) continue;
+      for (int l = 0; l < nest.above[at(level)]; ++l) {
+        const mapping::NestLoop& loop = nest.loops[at(l)];
+        const bool moves = (problem.tensor(role).dims() >> loop.dim & 1U) != 0;
+        if (!loop.spatial && moves) stepped = std::max(stepped, l + 1);
+      }
+    }
   }
-  return above;
+  return stepped;
 }
 
 class TileTimer {
@@ -192,7 +203,7 @@ TileTimer::TileTimer(const problem::Problem& problem, const arch::Architecture& 
       architecture_(architecture),
       options_(options),
       nest_(mapping::flatten(problem, architecture, mapping)),
-      stepped_(loops_above_blocks(architecture, nest_, options.array)),
+      stepped_(loops_to_step(problem, architecture, mapping, nest_, options.array)),
       positions_(problem, nest_, stepped_),
       block_(problem, nest_, stepped_),
       fresh_(problem.tensor(Role::outputs).words()) {
@@ -228,7 +239,7 @@ TileTimer::TileTimer(const problem::Problem& problem, const arch::Architecture& 
 
 void TileTimer::remember(Moment& moment, Ticks time) const {
   moment.time = time;
-  for (std::size_t s = 0; s < names_.size(); ++s) moment.used[s] = servers_[s].used;
+  for (std::size_t s = 0; s < names_.size(); ++s) moment.idle[s] = servers_[s].idle(time);
 }
 
 /// Serve a transfer that may begin at `from`. Of the time until now it gets what the servers had
@@ -237,7 +248,7 @@ TileTimer::Served TileTimer::serve(const Load& load, Ticks from, const Moment& m
   Served served{.end = from};
   for (const Busy& busy : load) {
     Server& server = servers_[at(busy.server)];
-    const Ticks idle = now_ - moment.time - (server.used - moment.used[at(busy.server)]);
+    const Ticks idle = server.idle(now_) - moment.idle[at(busy.server)];
     const Ticks ahead = std::clamp<Ticks>(std::min(idle, now_ - from), 0, busy.ticks);
     Ticks end = from + busy.ticks;
     if (ahead < busy.ticks) {
@@ -473,6 +484,11 @@ TileRun TileTimer::results() {
   cost::Counts& counts = out_.counts;
   if (counts.macs != problem_.macs()) {
     throw std::logic_error("tile simulator: the blocks do not cover the problem once");
+  }
+  for (const Server& server : servers_) {
+    if (server.used > now_) {
+      throw std::logic_error("tile simulator: a port was busy for longer than the time that passed");
+    }
   }
   std::size_t next = 0;
   for (Role role : problem::kEveryRole) {
