@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "base/math.hpp"
+#include "cost/counter.hpp"
 #include "sim/tile_streams.hpp"
 
 namespace dnnaccel::sim {
@@ -48,11 +50,12 @@ class Positions {
     return -1;
   }
 
-  /// What all instances together work on, by dim.
-  [[nodiscard]] Chunks chunks() const {
+  /// What all instances together work on, by dim,
+  /// at this position of the first `loops` loops.
+  [[nodiscard]] Chunks chunks(int loops) const {
     Chunks chunks{};
     for (int d = 0; d < problem_.dims(); ++d) chunks[at(d)].size = problem_.bounds[at(d)];
-    for (int l = 0; l < stepped_; ++l) {
+    for (int l = 0; l < loops; ++l) {
       if (loop(l).spatial) continue;
       cost::walking::Range& range = chunks[at(loop(l).dim)];
       range.first += digits_[at(l)] * loop(l).tile;
@@ -90,8 +93,8 @@ struct Blame {
   bool operator==(const Blame&) const = default;
 };
 
-/// One port or network: for how long it has been busy or is claimed already, and until when what was
-/// needed at once keeps it.
+/// One port or network: for how long it has been busy or is claimed already, and until when what
+/// was needed at once keeps it.
 struct Server {
   Ticks used = 0;
   Ticks free = 0;
@@ -129,14 +132,14 @@ struct Tiles {
   std::uint64_t fresh = 0;  ///< sums here that nobody below has begun
 };
 
-/// Loops that have to be stepped through: all down to the innermost one that moves any tile, or those
-/// outside an array's folds. The MACs do what is inside as one block.
+/// Loops that have to be stepped through: all down to the innermost one that moves a tile of a
+/// memory outside the array, and those outside the array's folds. The MACs do what is inside as one
+/// block.
 int loops_to_step(const problem::Problem& problem, const arch::Architecture& architecture,
                   const mapping::Mapping& mapping, const mapping::Nest& nest,
-                  const CycleArray* array) {
-  if (array != nullptr) return static_cast<int>(array->outer_loops());
-  int stepped = 0;
-  for (int level = 1; level < architecture.size(); ++level) {
+                  const TileOptions& options) {
+  int stepped = options.array == nullptr ? 0 : static_cast<int>(options.array->outer_loops());
+  for (int level = 1; level < std::min(architecture.size(), options.array_level); ++level) {
     for (Role role : problem::kEveryRole) {
       if ((mapping.levels[at(level)].keeps & problem::bit(role)) == 0) continue;
       for (int l = 0; l < nest.above[at(level)]; ++l) {
@@ -169,25 +172,34 @@ class TileTimer {
   void time_outermost(const Tiles& tiles, bool write, std::uint64_t words, Ticks from, Load& load);
   void wait_for(Ticks ready, const Blame& blame);
   void lose(const Blame& blame, Ticks ticks);
+  void begin_fold(int loop);
+  void wait_for_array(std::uint64_t end);
   void work();
   void finish();
   void remember(Moment& moment, Ticks time) const;
   std::uint64_t& fresh_above(int parent) { return parent < 0 ? fresh_ : tiles_[at(parent)].fresh; }
   [[nodiscard]] std::uint64_t all_positions() const;
+  void enter_counts();
+  void check_array();
   TileRun results();
 
   const problem::Problem& problem_;
   const arch::Architecture& architecture_;
+  const mapping::Mapping& mapping_;
   const TileOptions& options_;
   mapping::Nest nest_;
   int stepped_;
   Positions positions_;
   BlockWork block_;
+  int array_above_;  ///< loops outside the array's folds; all without one
+  BlockWork fold_;   ///< what a fold of the array does
   Servers names_;
   std::vector<Tiles> tiles_;                ///< by role, from the outside in
   std::vector<Stream> compute_;             ///< by role
   std::vector<int> innermost_;              ///< by role: the tiles that the MACs work on, or -1
-  std::uint64_t fresh_ = 0;                 ///< outputs that nobody has begun
+  std::uint64_t fresh_ = 0;       ///< outputs that nobody has begun
+  std::uint64_t fold_steps_ = 0;  ///< of the folds so far
+  std::uint64_t array_lost_ = 0;  ///< what the array has taken beyond these
   std::vector<std::vector<int>> moved_by_;  ///< by loop + 1: tiles that its step can change
   std::array<Server, kMaxServers> servers_{};
   Ticks now_ = 0;    ///< the MACs have worked until here
@@ -201,17 +213,22 @@ TileTimer::TileTimer(const problem::Problem& problem, const arch::Architecture& 
                      const mapping::Mapping& mapping, const TileOptions& options)
     : problem_(problem),
       architecture_(architecture),
+      mapping_(mapping),
       options_(options),
       nest_(mapping::flatten(problem, architecture, mapping)),
-      stepped_(loops_to_step(problem, architecture, mapping, nest_, options.array)),
+      stepped_(loops_to_step(problem, architecture, mapping, nest_, options)),
       positions_(problem, nest_, stepped_),
       block_(problem, nest_, stepped_),
+      array_above_(options.array == nullptr ? stepped_
+                                            : static_cast<int>(options.array->outer_loops())),
+      fold_(problem, nest_, array_above_),
       fresh_(problem.tensor(Role::outputs).words()) {
   for (Role role : problem::kEveryRole) {
     int parent_tiles = -1;
     for (int parent = 0;;) {
       Stream stream(problem, architecture, mapping, nest_, options, names_, role, parent, stepped_);
       parent = stream.keepers().child;
+      if (parent < architecture.size() && parent > options.array_level) break;
       if (stream.keepers().compute) {
         compute_.push_back(std::move(stream));
         innermost_.push_back(parent_tiles);
@@ -398,14 +415,32 @@ void TileTimer::change(int loop) {
   }
 }
 
+/// A fold begins: what the array has taken by its end beyond all steps is lost by now. (A fold that
+/// follows a larger one closely can end early; that wins nothing back.)
+void TileTimer::begin_fold(int loop) {
+  if (options_.array == nullptr || loop >= static_cast<int>(options_.array->outer_loops())) return;
+  const FoldTime time = options_.array->fold(positions_.chunks(array_above_), 0);
+  fold_steps_ += fold_.steps(positions_.digits());
+  wait_for_array(time.end);
+}
+
+void TileTimer::wait_for_array(std::uint64_t end) {
+  if (end <= fold_steps_ + array_lost_) return;
+  const std::uint64_t lost = end - fold_steps_ - array_lost_;
+  array_lost_ += lost;
+  const auto ticks = static_cast<Ticks>(static_cast<double>(lost) * kTicksPerCycle);
+  lose({.wait = Wait::array}, ticks);
+  start_ += ticks;
+}
+
 void TileTimer::work() {
   const Digits& digits = positions_.digits();
   const std::uint64_t steps = block_.steps(digits);
   const std::uint64_t macs = block_.macs(digits);
   Load load;
-  for (std::size_t role = 0; role < compute_.size(); ++role) {
-    std::uint64_t& fresh = fresh_above(innermost_[role]);
-    compute_[role].load_fill(compute_[role].step(digits, begun_ ? 0 : -1, fresh), load);
+  for (std::size_t i = 0; i < compute_.size(); ++i) {
+    std::uint64_t& fresh = fresh_above(innermost_[i]);
+    compute_[i].load_fill(compute_[i].step(digits, begun_ ? 0 : -1, fresh), load);
   }
   out_.counts.steps += steps;
   out_.counts.macs += macs;
@@ -417,25 +452,23 @@ void TileTimer::work() {
     if (busy.ticks > slowest.ticks) slowest = busy;
   }
   now_ = start_ + slowest.ticks;
-  if (options_.array != nullptr) {
-    const FoldTime fold = options_.array->fold(
-        positions_.chunks(), static_cast<std::uint64_t>(std::ceil(in_cycles(start_))));
-    now_ = static_cast<Ticks>(static_cast<double>(fold.end) * kTicksPerCycle);
-    slowest.server = -1;
-  }
   if (options_.observer != nullptr) {
     options_.observer->worked(in_cycles(start_), in_cycles(now_), macs);
   }
   out_.compute_cycles += in_cycles(ticks);
   const Ticks begin = std::exchange(start_, now_);
-  lose({.wait = options_.array != nullptr ? Wait::array : Wait::port, .server = slowest.server},
-       now_ - begin - ticks);
+  lose({.wait = Wait::port, .server = slowest.server}, now_ - begin - ticks);
   begun_ = true;
 }
 
 /// What is still inside leaves, from the inside out.
 void TileTimer::finish() {
   start_ = now_;
+  if (options_.array != nullptr) {
+    options_.array->finish();
+    wait_for_array(options_.array->run().cycles);
+    now_ = start_;
+  }
   Ticks from = now_;
   for (std::size_t i = tiles_.size(); i-- > 0;) {
     Tiles& tiles = tiles_[i];
@@ -463,11 +496,49 @@ std::uint64_t TileTimer::all_positions() const {
   return all;
 }
 
+void TileTimer::enter_counts() {
+  cost::Counts& counts = out_.counts;
+  std::size_t next = 0;
+  for (Role role : problem::kEveryRole) {
+    const auto r = at(problem::index(role));
+    cost::SumsAbove sums{.drained = problem_.tensor(Role::outputs).words()};
+    for (; next < tiles_.size() && tiles_[next].stream.keepers().role == role; ++next) {
+      tiles_[next].stream.enter(sums, counts);
+    }
+    compute_[r].enter(sums, counts);
+    const cost::Keepers top{.role = role};
+    counts.memories[0][r].tile = StepWords(problem_, nest_, top, {}).largest_tile();
+  }
+  counts.active_macs = working_instances(problem_, nest_, static_cast<int>(nest_.loops.size()));
+  for (int level = 0; level < architecture_.size(); ++level) {
+    counts.instances[at(level)] = working_instances(problem_, nest_, nest_.above[at(level)]);
+  }
+}
+
+/// The memories inside an array must have done what the closed form says.
+void TileTimer::check_array() {
+  out_.counts = cost::Counter(problem_, architecture_, mapping_, nest_).count();
+  const ArrayRun& run = options_.array->run();
+  for (int level = options_.array_level + 1; level < architecture_.size(); ++level) {
+    for (Role role : problem::kEveryRole) {
+      const auto r = at(problem::index(role));
+      const cost::MemoryCount& count = out_.counts.memories[at(level)][r];
+      if (run.reads[at(level)][r] != count.reads || run.writes[at(level)][r] != count.writes) {
+        throw std::logic_error(
+            std::string("cycle-level simulator: the array moved other words than the closed form "
+                        "of ") +
+            problem::name(role));
+      }
+    }
+  }
+}
+
 std::optional<TileRun> TileTimer::run() {
   const std::uint64_t all = all_positions();
   int loop = -1;
   do {
     change(loop);
+    begin_fold(loop);
     work();
     ++out_.positions;
     if (options_.poll && out_.positions % kPollEvery == 0 &&
@@ -487,23 +558,14 @@ TileRun TileTimer::results() {
   }
   for (const Server& server : servers_) {
     if (server.used > now_) {
-      throw std::logic_error("tile simulator: a port was busy for longer than the time that passed");
+      throw std::logic_error(
+          "tile simulator: a port was busy for longer than the time that passed");
     }
   }
-  std::size_t next = 0;
-  for (Role role : problem::kEveryRole) {
-    const auto r = at(problem::index(role));
-    cost::SumsAbove sums{.drained = problem_.tensor(Role::outputs).words()};
-    for (; next < tiles_.size() && tiles_[next].stream.keepers().role == role; ++next) {
-      tiles_[next].stream.enter(sums, counts);
-    }
-    compute_[r].enter(sums, counts);
-    const cost::Keepers top{.role = role};
-    counts.memories[0][r].tile = StepWords(problem_, nest_, top, {}).largest_tile();
-  }
-  counts.active_macs = working_instances(problem_, nest_, static_cast<int>(nest_.loops.size()));
-  for (int level = 0; level < architecture_.size(); ++level) {
-    counts.instances[at(level)] = working_instances(problem_, nest_, nest_.above[at(level)]);
+  if (options_.array == nullptr) {
+    enter_counts();
+  } else {
+    check_array();
   }
   out_.cycles = in_cycles(now_);
   for (const auto& [blame, ticks] : lost_) {
