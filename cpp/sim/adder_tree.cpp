@@ -36,7 +36,8 @@ AdderTreeArray::AdderTreeArray(const problem::Problem& problem,
                                const mapping::Mapping& mapping, const TreeOptions& options)
     : problem_(problem),
       nest_(mapping::flatten(problem, architecture, mapping)),
-      shape_(read_tree(problem, architecture, mapping, nest_, array_level(architecture, options))),
+      shape_(tree::read_shape(problem, architecture, mapping, nest_,
+                              array_level(architecture, options))),
       outside_(loops(nest_, shape_.outer, shape_.spatial_begin)),
       inside_(loops(nest_, shape_.spatial_end, nest_.loops.size())),
       clock_(architecture, shape_),
@@ -48,24 +49,24 @@ AdderTreeArray::AdderTreeArray(const problem::Problem& problem,
     if ((problem.tensor(Role::outputs).dims() >> d & 1U) == 0) summed_.push_back(at(d));
   }
   run_.activity = Activity(shape_.rows, shape_.columns);
-  time_.depth = tree_depth(shape_.rows);
+  time_.depth = tree::depth_of(shape_.rows);
 }
 
 AdderTreeArray::Pattern AdderTreeArray::make_pattern() const {
   Pattern pattern;
   pattern.alive.resize(shape_.spreads.size());
   for (std::size_t s = 0; s < shape_.spreads.size(); ++s) {
-    const std::vector<Digit>& digits = shape_.spreads[s].digits;
+    const std::vector<tree::Digit>& digits = shape_.spreads[s].digits;
     for (std::uint32_t digit = 0; digit < digits.size(); ++digit) {
       if (works(digits[digit], position_[s])) pattern.alive[s].push_back(digit);
     }
   }
-  const auto at_work = [&](const std::vector<Lane>& lanes, bool rows) {
+  const auto at_work = [&](const std::vector<tree::Lane>& lanes, bool rows) {
     std::vector<std::uint32_t> found;
     for (std::uint32_t lane = 0; lane < lanes.size(); ++lane) {
       bool work = true;
       for (std::size_t s = 0; s < shape_.spreads.size(); ++s) {
-        const Spread& spread = shape_.spreads[s];
+        const tree::Spread& spread = shape_.spreads[s];
         if (spread.on_rows != rows) continue;
         work = work && works(spread.digits[lanes[lane].digits[s]], position_[s]);
       }
@@ -82,10 +83,11 @@ AdderTreeArray::Pattern AdderTreeArray::make_pattern() const {
 void AdderTreeArray::find_pattern() {
   std::vector<std::int64_t> key;
   for (std::size_t s = 0; s < shape_.spreads.size(); ++s) {
-    const Spread& spread = shape_.spreads[s];
+    const tree::Spread& spread = shape_.spreads[s];
     const std::int64_t limit = position_[s].extent - position_[s].inner;
-    const auto beyond = std::find_if(spread.digits.begin(), spread.digits.end(),
-                                     [&](const Digit& digit) { return digit.offset >= limit; });
+    const auto beyond =
+        std::find_if(spread.digits.begin(), spread.digits.end(),
+                     [&](const tree::Digit& digit) { return digit.offset >= limit; });
     key.push_back(beyond - spread.digits.begin());
     key.push_back(spread.same_room ? 0 : position_[s].inner);
   }
@@ -106,8 +108,8 @@ void AdderTreeArray::place(const Chunks& inner) {
   bool moved = pattern_ == nullptr;
   for (std::size_t s = 0; s < position_.size(); ++s) {
     const std::size_t d = at(shape_.spreads[s].dim);
-    const SpreadPosition here{.extent = before_[d].size,
-                              .inner = inner[d].first - before_[d].first};
+    const tree::SpreadPosition here{.extent = before_[d].size,
+                                    .inner = inner[d].first - before_[d].first};
     moved = moved || !(here == position_[s]);
     position_[s] = here;
   }
@@ -115,14 +117,14 @@ void AdderTreeArray::place(const Chunks& inner) {
 }
 
 std::uint64_t AdderTreeArray::begin_fold(const Chunks& chunks, std::uint64_t ready) {
-  Load load;
+  tree::Load load;
   if (shape_.registers >= 0) {
     std::int64_t received = 0;
     load = registers_.load(chunks, pattern_->alive, pattern_->lanes.version, received);
     run_.reads[at(shape_.weights)][kWeights] += static_cast<std::uint64_t>(load.words);
     run_.writes[at(shape_.registers)][kWeights] += static_cast<std::uint64_t>(received);
   }
-  StallCycles waits{};
+  tree::StallCycles waits{};
   const std::uint64_t begin = clock_.begin_fold(load, ready, waits);
   for (std::size_t cause = 0; cause < waits.size(); ++cause) {
     pattern_->stalled[cause] += waits[cause];
@@ -139,7 +141,7 @@ FoldTime AdderTreeArray::fold(const Chunks& chunks, std::uint64_t ready) {
   do {
     before_ = outside_.chunks();
     Chunks element = before_;
-    for (const Spread& spread : shape_.spreads) {
+    for (const tree::Spread& spread : shape_.spreads) {
       std::int64_t& size = element[at(spread.dim)].size;
       size = std::min(size, spread.digits.front().room);
     }
@@ -159,15 +161,16 @@ FoldTime AdderTreeArray::fold(const Chunks& chunks, std::uint64_t ready) {
 
 void AdderTreeArray::step(const Chunks& base) {
   Pattern& pattern = *pattern_;
-  const LanesAtWork& lanes = pattern.lanes;
+  const tree::LanesAtWork& lanes = pattern.lanes;
   const bool first = std::all_of(summed_.begin(), summed_.end(),
                                  [&](std::size_t d) { return base[d].first == 0; });
   const bool fetches = shape_.registers < 0;
   const auto sums = static_cast<std::int64_t>(lanes.columns.size());
-  const Demand demand{.inputs = inputs_.count(base, pattern.alive, lanes.version),
-                      .weights = fetches ? weights_.count(base, pattern.alive, lanes.version) : 0,
-                      .sums_read = first ? 0 : sums,
-                      .sums_written = sums};
+  const tree::Demand demand{
+      .inputs = inputs_.count(base, pattern.alive, lanes.version),
+      .weights = fetches ? weights_.count(base, pattern.alive, lanes.version) : 0,
+      .sums_read = first ? 0 : sums,
+      .sums_written = sums};
   Stall cause = Stall::bandwidth;
   const std::uint64_t waited = clock_.step(demand, cause) - 1;
   pattern.stalled[static_cast<std::size_t>(cause)] += waited;

@@ -26,9 +26,9 @@ struct TreeOptions {
 /// What the time of a run is made of: cycles = steps + waits + depth - 1.
 struct TreeTime {
   std::uint64_t folds = 0;
-  std::uint64_t steps = 0;  ///< positions of the nest, one a cycle
-  std::uint64_t depth = 0;  ///< stages from a multiplier to the sum it ends in
-  StallCycles waits{};      ///< cycles that the whole array stood still, by cause
+  std::uint64_t steps = 0;    ///< positions of the nest, one a cycle
+  std::uint64_t depth = 0;    ///< stages from a multiplier to the sum it ends in
+  tree::StallCycles waits{};  ///< cycles that the whole array stood still, by cause
 };
 
 /// Rows of multipliers and an adder tree for each column, as in NVDLA and DianNao.
@@ -36,10 +36,10 @@ struct TreeTime {
 /// The rows spread dims that are summed over, the columns dims of the outputs. Every cycle one
 /// position of the nest enters the multipliers: inputs are broadcast along the columns that want
 /// them, weights come from a register in each element or, where there is none, from the memory
-/// above, and the sum of a column is added, `tree_depth` stages later, to what the innermost memory
-/// above that keeps outputs has. Registers are loaded through the read port of the weight memory:
-/// double-buffered ones with what the steps of the fold before leave of it, others after these
-/// steps.
+/// above, and the sum of a column is added, `tree::depth_of` stages later, to what the innermost
+/// memory above that keeps outputs has. Registers are loaded through the read port of the weight
+/// memory: double-buffered ones with what the steps of the fold before leave of it, others after
+/// these steps.
 ///
 /// A fold is what the array does on one set of weights; without registers, a run of steps on sums
 /// that stay in their memory. Folds follow each other in the pipeline without a gap.
@@ -53,7 +53,7 @@ class AdderTreeArray final : public CycleArray {
                  const TreeOptions& options = {})
       : AdderTreeArray(problem, architecture, mapping, options) {
     if (tensors.outputs == nullptr) return;
-    values_ = make_tree_values(problem, shape_, tensors, options.gates);
+    values_ = tree::make_values(problem, shape_, tensors, options.gates);
   }
 
   AdderTreeArray(const AdderTreeArray&) = delete;  // its parts look at each other
@@ -70,12 +70,12 @@ class AdderTreeArray final : public CycleArray {
  private:
   /// The elements that a step has work for, and what happened in steps that have the same.
   struct Pattern {
-    AliveDigits alive;
-    LanesAtWork lanes;
+    tree::AliveDigits alive;
+    tree::LanesAtWork lanes;
     std::uint64_t steps = 0;
     std::uint64_t first = kNever;
     std::uint64_t last = 0;
-    StallCycles stalled{};
+    tree::StallCycles stalled{};
   };
 
   AdderTreeArray(const problem::Problem& problem, const arch::Architecture& architecture,
@@ -90,18 +90,18 @@ class AdderTreeArray final : public CycleArray {
 
   const problem::Problem& problem_;
   mapping::Nest nest_;
-  TreeShape shape_;
+  tree::Shape shape_;
   std::vector<std::size_t> summed_;  ///< dims over which sums run
   Steps outside_;                    ///< loops of a fold outside the array
   Steps inside_;                     ///< loops inside the elements
   Chunks before_{};                  ///< what the array cuts
-  TreeClock clock_;
-  StepWords inputs_;
-  StepWords weights_;
-  RegisterWords registers_;
-  std::unique_ptr<TreeValues> values_;
+  tree::Clock clock_;
+  tree::FetchedWords inputs_;
+  tree::FetchedWords weights_;
+  tree::RegisterWords registers_;
+  std::unique_ptr<tree::Values> values_;
 
-  std::vector<SpreadPosition> position_;  ///< by spread
+  std::vector<tree::SpreadPosition> position_;  ///< by spread
   std::map<std::vector<std::int64_t>, Pattern> patterns_;
   Pattern* pattern_ = nullptr;
   std::uint64_t versions_ = 0;

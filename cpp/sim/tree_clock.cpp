@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-namespace dnnaccel::sim {
+namespace dnnaccel::sim::tree {
 
 namespace {
 
@@ -25,7 +25,7 @@ std::uint64_t cycles_for(std::int64_t units, std::int64_t rate) {
 
 }  // namespace
 
-TreeClock::TreeClock(const arch::Architecture& architecture, const TreeShape& shape)
+Clock::Clock(const arch::Architecture& architecture, const Shape& shape)
     : hides_loads_(shape.hides_loads) {
   const bool loads = shape.registers >= 0;
   for (int level = 0; level < shape.array; ++level) {
@@ -53,7 +53,7 @@ TreeClock::TreeClock(const arch::Architecture& architecture, const TreeShape& sh
   }
 }
 
-void TreeClock::add_channel(double bandwidth, Channel channel) {
+void Clock::add_channel(double bandwidth, Channel channel) {
   channel.rate = fixed(bandwidth);
   if (channel.rate == 0) return;
   const bool sums = channel.sums_read || channel.sums_written;
@@ -68,7 +68,7 @@ void TreeClock::add_channel(double bandwidth, Channel channel) {
   channels_.push_back(channel);
 }
 
-void TreeClock::weigh(const Demand& demand) {
+void Clock::weigh(const Demand& demand) {
   last_ = demand;
   last_cycles_ = 1;
   for (const Channel& channel : channels_) {
@@ -85,7 +85,7 @@ void TreeClock::weigh(const Demand& demand) {
   }
 }
 
-std::uint64_t TreeClock::step(const Demand& demand, Stall& cause) {
+std::uint64_t Clock::step(const Demand& demand, Stall& cause) {
   if (!(demand == last_)) weigh(demand);
   if (stretches_.empty() || stretches_.back().cycles != last_cycles_ ||
       stretches_.back().spare != last_spare_) {
@@ -100,7 +100,7 @@ std::uint64_t TreeClock::step(const Demand& demand, Stall& cause) {
 
 /// Take what the steps from cycle `from` on left. `left` are the units still to load, `end` the
 /// cycle in which the last one came if none are left.
-void TreeClock::load_behind(std::int64_t& left, std::uint64_t from, std::uint64_t& end) const {
+void Clock::load_behind(std::int64_t& left, std::uint64_t from, std::uint64_t& end) const {
   for (const Stretch& stretch : stretches_) {
     const std::uint64_t missed =
         from <= stretch.begin
@@ -118,7 +118,7 @@ void TreeClock::load_behind(std::int64_t& left, std::uint64_t from, std::uint64_
   }
 }
 
-std::uint64_t TreeClock::begin_fold(const Load& load, std::uint64_t ready, StallCycles& waits) {
+std::uint64_t Clock::begin_fold(const Load& load, std::uint64_t ready, StallCycles& waits) {
   const std::uint64_t earliest = hides_loads_ && started_ ? fold_start_ : now_;
   load_begin_ = load_end_ = std::max(earliest, ready);
   if (load.words > 0 || load.per_register > 0) {
@@ -143,4 +143,4 @@ std::uint64_t TreeClock::begin_fold(const Load& load, std::uint64_t ready, Stall
   return load.words > 0 || load.per_register > 0 ? std::min(load_begin_, start) : start;
 }
 
-}  // namespace dnnaccel::sim
+}  // namespace dnnaccel::sim::tree

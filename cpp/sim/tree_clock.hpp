@@ -9,7 +9,7 @@
 #include "sim/tree_shape.hpp"
 
 /// When an adder-tree array does what: its steps, the ports that feed them and the loads between.
-namespace dnnaccel::sim {
+namespace dnnaccel::sim::tree {
 
 /// Words that the multipliers of one step ask for, and that it adds to.
 struct Demand {
@@ -31,9 +31,9 @@ using StallCycles = std::array<std::uint64_t, kStalls>;
 /// Cycle 0 is the first. A step enters the multipliers for one cycle. Its words are collected in a
 /// register before them while the step before is there, so it takes as many cycles as the slowest
 /// port needs for them, at least one. Bandwidths are rounded up to 2^-20 words a cycle.
-class TreeClock {
+class Clock {
  public:
-  TreeClock(const arch::Architecture& architecture, const TreeShape& shape);
+  Clock(const arch::Architecture& architecture, const Shape& shape);
 
   /// Begin a fold whose operands are in the memories above from `ready` on. What the ports did not
   /// need for the steps of the fold before goes to its weights, if they can be loaded behind them.
@@ -92,4 +92,4 @@ class TreeClock {
   Stall last_cause_ = Stall::bandwidth;
 };
 
-}  // namespace dnnaccel::sim
+}  // namespace dnnaccel::sim::tree

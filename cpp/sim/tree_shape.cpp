@@ -8,7 +8,7 @@
 
 #include "base/math.hpp"
 
-namespace dnnaccel::sim {
+namespace dnnaccel::sim::tree {
 
 namespace {
 
@@ -35,7 +35,7 @@ class Reader {
     shape_.columns = architecture.array(array)->columns;
   }
 
-  TreeShape read() {
+  Shape read() {
     check_other_arrays();
     find_keepers();
     check_tensors();
@@ -249,17 +249,17 @@ class Reader {
   const arch::Architecture& architecture_;
   const mapping::Mapping& mapping_;
   const mapping::Nest& nest_;
-  TreeShape shape_;
+  Shape shape_;
 };
 
 }  // namespace
 
-std::uint64_t tree_depth(std::int64_t rows) {
+std::uint64_t depth_of(std::int64_t rows) {
   return 2 + static_cast<std::uint64_t>(std::bit_width(static_cast<std::uint64_t>(rows - 1)));
 }
 
-TreeShape read_tree(const problem::Problem& problem, const arch::Architecture& architecture,
-                    const mapping::Mapping& mapping, const mapping::Nest& nest, int array) {
+Shape read_shape(const problem::Problem& problem, const arch::Architecture& architecture,
+                 const mapping::Mapping& mapping, const mapping::Nest& nest, int array) {
   if (array < 0 || array >= architecture.size() || architecture.array(array) == nullptr) {
     throw std::invalid_argument("an adder tree needs an array level; level " +
                                 std::to_string(array) + " is none");
@@ -267,4 +267,4 @@ TreeShape read_tree(const problem::Problem& problem, const arch::Architecture& a
   return Reader(problem, architecture, mapping, nest, array).read();
 }
 
-}  // namespace dnnaccel::sim
+}  // namespace dnnaccel::sim::tree

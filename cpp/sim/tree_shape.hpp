@@ -8,7 +8,7 @@
 #include "problem/problem.hpp"
 
 /// What a mapping asks of an array of multipliers with an adder tree for each column.
-namespace dnnaccel::sim {
+namespace dnnaccel::sim::tree {
 
 /// One of the instances over which a dim is spread: its indices begin `offset` behind those of the
 /// first, and it takes `room` of them at most.
@@ -32,7 +32,7 @@ struct Lane {
 };
 
 /// The array, the memories that it works with and the place of its loops.
-struct TreeShape {
+struct Shape {
   int array = 0;
   std::int64_t rows = 1;  ///< of the array, at work or not
   std::int64_t columns = 1;
@@ -51,11 +51,11 @@ struct TreeShape {
 
 /// Adder stages behind a multiplier, ceil(log2(rows)), one multiplier before and one accumulator
 /// behind them. A product enters in one cycle and is in its sum so many cycles later.
-std::uint64_t tree_depth(std::int64_t rows);
+std::uint64_t depth_of(std::int64_t rows);
 
 /// Read a mapping for an array level. Throws std::domain_error with the level and the dim if such
 /// an array cannot hold it.
-TreeShape read_tree(const problem::Problem& problem, const arch::Architecture& architecture,
-                    const mapping::Mapping& mapping, const mapping::Nest& nest, int array);
+Shape read_shape(const problem::Problem& problem, const arch::Architecture& architecture,
+                 const mapping::Mapping& mapping, const mapping::Nest& nest, int array);
 
-}  // namespace dnnaccel::sim
+}  // namespace dnnaccel::sim::tree

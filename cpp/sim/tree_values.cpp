@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
-namespace dnnaccel::sim {
+namespace dnnaccel::sim::tree {
 
 namespace {
 
@@ -36,7 +36,7 @@ struct Strides {
 };
 
 /// Sums of a dim's strides over the digits of every lane.
-std::vector<std::int64_t> lane_offsets(const TreeShape& shape, const std::vector<Lane>& lanes,
+std::vector<std::int64_t> lane_offsets(const Shape& shape, const std::vector<Lane>& lanes,
                                        const std::array<std::int64_t, problem::kMaxDims>& by_dim) {
   std::vector<std::int64_t> offsets;
   for (const Lane& lane : lanes) {
@@ -68,13 +68,13 @@ bool all_zero(const std::vector<std::int64_t>& values) {
 }
 
 template <typename T>
-class Values final : public TreeValues {
+class ValuesOf final : public Values {
   /// Integers wrap as they do in hardware, which unsigned ones may.
   using Sum = std::conditional_t<std::is_same_v<T, std::int32_t>, std::uint32_t, T>;
 
  public:
-  Values(const problem::Problem& problem, const TreeShape& shape, const Tensors<T>& tensors,
-         std::uint32_t gates)
+  ValuesOf(const problem::Problem& problem, const Shape& shape, const Tensors<T>& tensors,
+           std::uint32_t gates)
       : tensors_(tensors),
         columns_of_array_(static_cast<std::size_t>(shape.columns)),
         gates_inputs_((gates & problem::bit(Role::inputs)) != 0),
@@ -124,8 +124,7 @@ class Values final : public TreeValues {
   }
 
  private:
-  void add_padded(const problem::Problem& problem, const TreeShape& shape,
-                  const problem::Axis& axis) {
+  void add_padded(const problem::Problem& problem, const Shape& shape, const problem::Axis& axis) {
     std::int64_t low = axis.offset;
     std::int64_t high = axis.offset;
     std::array<std::int64_t, problem::kMaxDims> by_dim{};
@@ -250,15 +249,14 @@ class Values final : public TreeValues {
 }  // namespace
 
 template <typename T>
-std::unique_ptr<TreeValues> make_tree_values(const problem::Problem& problem,
-                                             const TreeShape& shape, const Tensors<T>& tensors,
-                                             std::uint32_t gates) {
-  return std::make_unique<Values<T>>(problem, shape, tensors, gates);
+std::unique_ptr<Values> make_values(const problem::Problem& problem, const Shape& shape,
+                                    const Tensors<T>& tensors, std::uint32_t gates) {
+  return std::make_unique<ValuesOf<T>>(problem, shape, tensors, gates);
 }
 
-template std::unique_ptr<TreeValues> make_tree_values(const problem::Problem&, const TreeShape&,
-                                                      const Tensors<std::int32_t>&, std::uint32_t);
-template std::unique_ptr<TreeValues> make_tree_values(const problem::Problem&, const TreeShape&,
-                                                      const Tensors<float>&, std::uint32_t);
+template std::unique_ptr<Values> make_values(const problem::Problem&, const Shape&,
+                                             const Tensors<std::int32_t>&, std::uint32_t);
+template std::unique_ptr<Values> make_values(const problem::Problem&, const Shape&,
+                                             const Tensors<float>&, std::uint32_t);
 
-}  // namespace dnnaccel::sim
+}  // namespace dnnaccel::sim::tree

@@ -9,7 +9,7 @@
 #include "sim/tree_shape.hpp"
 
 /// The numbers that flow through an adder-tree array.
-namespace dnnaccel::sim {
+namespace dnnaccel::sim::tree {
 
 /// The rows and columns that a step has work for, by their place in the array.
 struct LanesAtWork {
@@ -19,9 +19,9 @@ struct LanesAtWork {
 };
 
 /// Multiplies and adds what a step asks for, and finds the multipliers that a zero keeps still.
-class TreeValues {
+class Values {
  public:
-  virtual ~TreeValues() = default;
+  virtual ~Values() = default;
 
   /// Do one step. `base`: the first element's indices. `first`: nothing was added to these sums
   /// before.
@@ -32,8 +32,7 @@ class TreeValues {
 
 /// `gates`: the operands whose zeros keep a multiplier still.
 template <typename T>
-std::unique_ptr<TreeValues> make_tree_values(const problem::Problem& problem,
-                                             const TreeShape& shape, const Tensors<T>& tensors,
-                                             std::uint32_t gates);
+std::unique_ptr<Values> make_values(const problem::Problem& problem, const Shape& shape,
+                                    const Tensors<T>& tensors, std::uint32_t gates);
 
-}  // namespace dnnaccel::sim
+}  // namespace dnnaccel::sim::tree

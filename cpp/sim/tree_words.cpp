@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-namespace dnnaccel::sim {
+namespace dnnaccel::sim::tree {
 
 namespace {
 
@@ -24,7 +24,7 @@ std::int64_t number(const std::vector<std::uint32_t>& digits) {
 
 }  // namespace
 
-StepWords::StepWords(const problem::Problem& problem, const TreeShape& shape, problem::Role role)
+FetchedWords::FetchedWords(const problem::Problem& problem, const Shape& shape, problem::Role role)
     : shape_(shape) {
   const problem::Tensor& tensor = problem.tensor(role);
   for (const problem::Axis& axis : tensor.axes) {
@@ -49,7 +49,8 @@ StepWords::StepWords(const problem::Problem& problem, const TreeShape& shape, pr
   }
 }
 
-std::int64_t StepWords::count(const Chunks& base, const AliveDigits& alive, std::uint64_t version) {
+std::int64_t FetchedWords::count(const Chunks& base, const AliveDigits& alive,
+                                 std::uint64_t version) {
   std::int64_t words = 1;
   for (const std::size_t s : copies_) words *= number(alive[s]);
   for (AxisWords& one : axes_) {
@@ -67,8 +68,8 @@ std::int64_t StepWords::count(const Chunks& base, const AliveDigits& alive, std:
   return words;
 }
 
-std::int64_t StepWords::count_axis(const AxisWords& one, std::int64_t coordinate,
-                                   const AliveDigits& alive) {
+std::int64_t FetchedWords::count_axis(const AxisWords& one, std::int64_t coordinate,
+                                      const AliveDigits& alive) {
   if (one.spreads.empty()) return coordinate >= 0 && coordinate < one.axis.size ? 1 : 0;
   if (one.spreads.size() == 1 && one.inside) return number(alive[one.spreads[0].spread]);
   found_.clear();
@@ -78,8 +79,8 @@ std::int64_t StepWords::count_axis(const AxisWords& one, std::int64_t coordinate
   return static_cast<std::int64_t>(found_.size());
 }
 
-void StepWords::add_sums(const AxisWords& one, std::size_t next, std::int64_t coordinate,
-                         std::int64_t wire, const AliveDigits& alive) {
+void FetchedWords::add_sums(const AxisWords& one, std::size_t next, std::int64_t coordinate,
+                            std::int64_t wire, const AliveDigits& alive) {
   if (next == one.spreads.size()) {
     if (coordinate >= 0 && coordinate < one.axis.size) found_.emplace_back(wire, coordinate);
     return;
@@ -93,8 +94,7 @@ void StepWords::add_sums(const AxisWords& one, std::size_t next, std::int64_t co
   }
 }
 
-RegisterWords::RegisterWords(const problem::Problem& problem, const TreeShape& shape)
-    : shape_(shape) {
+RegisterWords::RegisterWords(const problem::Problem& problem, const Shape& shape) : shape_(shape) {
   const std::uint32_t moving = problem.tensor(problem::Role::weights).dims();
   for (int d = 0; d < problem.dims(); ++d) {
     if ((moving >> d & 1U) == 0) continue;
@@ -246,4 +246,4 @@ Load RegisterWords::load_each(const Chunks& chunks, const AliveDigits& alive,
   return load;
 }
 
-}  // namespace dnnaccel::sim
+}  // namespace dnnaccel::sim::tree

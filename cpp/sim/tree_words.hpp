@@ -9,7 +9,7 @@
 #include "sim/tree_shape.hpp"
 
 /// What the elements of an adder-tree array ask of the memories above, word by word.
-namespace dnnaccel::sim {
+namespace dnnaccel::sim::tree {
 
 /// Where a position of the loops stands in the dims that the array spreads: how many indices there
 /// are from the first element's on, before the array cuts them, and how far the loops inside the
@@ -30,9 +30,9 @@ inline bool works(const Digit& digit, const SpreadPosition& position) {
 
 /// Counts the words of an operand that one step fetches: those that one wire carries to several
 /// elements once, the others for each of them, and no padding.
-class StepWords {
+class FetchedWords {
  public:
-  StepWords(const problem::Problem& problem, const TreeShape& shape, problem::Role role);
+  FetchedWords(const problem::Problem& problem, const Shape& shape, problem::Role role);
 
   /// Words of a step. `base`: the first element's indices. `version` must change whenever `alive`
   /// does.
@@ -57,7 +57,7 @@ class StepWords {
   void add_sums(const AxisWords& one, std::size_t next, std::int64_t coordinate, std::int64_t wire,
                 const AliveDigits& alive);
 
-  const TreeShape& shape_;
+  const Shape& shape_;
   std::vector<AxisWords> axes_;
   std::vector<std::size_t> copies_;  ///< spreads that do not move the tensor, and get a copy each
   std::vector<std::pair<std::int64_t, std::int64_t>> found_;  ///< wire, coordinate
@@ -66,7 +66,7 @@ class StepWords {
 /// The weights that stand in the registers, and what new ones take.
 class RegisterWords {
  public:
-  RegisterWords(const problem::Problem& problem, const TreeShape& shape);
+  RegisterWords(const problem::Problem& problem, const Shape& shape);
 
   /// The elements at work are to hold the weights of these indices; `received` gets the words that
   /// all registers take together. An element that is not at work keeps what it has.
@@ -83,7 +83,7 @@ class RegisterWords {
   template <typename Visit>
   void for_each_alive(const AliveDigits& alive, Visit visit) const;
 
-  const TreeShape& shape_;
+  const Shape& shape_;
   std::vector<int> dims_;            ///< that move the weights
   std::vector<int> spread_of_;       ///< by those: its spread, or -1
   std::vector<std::size_t> others_;  ///< spreads that do not move the weights
@@ -93,4 +93,4 @@ class RegisterWords {
   std::uint64_t last_version_ = 0;  ///< 0: no fold so far
 };
 
-}  // namespace dnnaccel::sim
+}  // namespace dnnaccel::sim::tree
