@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingOf
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike
 
@@ -496,3 +496,14 @@ def isca16_search(
     threads: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Isca16Result]: ...
+def simulate_adder_tree(
+    problem: Problem,
+    architecture: Architecture,
+    mapping: Mapping,
+    inputs: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    *,
+    array: int = -1,
+    gates: int = 0,
+    progress: Callable[[int, int], object] | None = None,
+) -> dict[str, Any] | None: ...
