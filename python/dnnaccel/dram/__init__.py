@@ -15,7 +15,7 @@ from dnnaccel.dram.limits import Limit
 from dnnaccel.dram.memory import Dram, Energy, Organization, Rail, Timing, build
 from dnnaccel.dram.patterns import Pattern
 from dnnaccel.dram.report import Command, DramReport, DramTable
-from dnnaccel.dram.runs import simulate, survey
+from dnnaccel.dram.runs import simulate, survey, usual_patterns
 from dnnaccel.errors import DramError, UnknownNameError, did_you_mean
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "patterns",
     "simulate",
     "survey",
+    "usual_patterns",
 ]
 
 _PRESETS = Path(__file__).parent / "presets"

@@ -50,13 +50,20 @@ class Pattern:
         if not 0 <= self.writes <= 1:
             raise DramError(f"pattern: writes must be a share between 0 and 1, not {self.writes}")
 
+    @property
+    def label(self) -> str:
+        """What tables call it: its name, and what share of it is writes."""
+        if self.writes in (0, 1):
+            return f"{self.name} {'writes' if self.writes else 'reads'}"
+        return f"{self.name}, {100 * self.writes:.0f} % writes"
+
     def range_in(self, capacity_bytes: int) -> int:
         """Return over how many bytes of a memory of `capacity_bytes` the addresses go."""
         span = capacity_bytes - self.start if self.range_bytes is None else self.range_bytes
         if self.start + span > capacity_bytes or span < self.bytes:
             raise DramError(
-                f"pattern {self.name}: {self.bytes} bytes from {self.start} in a range of {span} bytes do not "
-                f"fit in the memory's {capacity_bytes} bytes"
+                f"pattern {self.name}: requests of {self.bytes} bytes in {span} bytes from {self.start} "
+                f"do not fit in the memory's {capacity_bytes} bytes"
             )
         return span
 
@@ -65,8 +72,10 @@ class Pattern:
         count = self.requests if limit is None else min(limit, self.requests)
         span = self.range_in(capacity_bytes)
         if self.order == "random":
-            places = np.random.default_rng(self.seed).integers(0, span // self.bytes, count, dtype=np.uint64)
-            return places * np.uint64(self.bytes) + np.uint64(self.start)
+            draw = np.random.default_rng(self.seed)
+            places: npt.NDArray[np.uint64] = draw.integers(0, span // self.bytes, count, dtype=np.uint64)
+            drawn: npt.NDArray[np.uint64] = places * np.uint64(self.bytes) + np.uint64(self.start)
+            return drawn
         found = np.empty(count, dtype=np.uint64)
         offset = 0
         for i in range(count):

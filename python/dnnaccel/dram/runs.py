@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from dnnaccel import _core
 from dnnaccel.dram import patterns
-from dnnaccel.dram.limits import Limit, bound, row_miss
+from dnnaccel.dram.limits import Limit, bound, refresh_share, row_miss
 from dnnaccel.dram.memory import Dram
 from dnnaccel.dram.patterns import Pattern
 from dnnaccel.dram.report import Command, DramReport, DramTable
 from dnnaccel.errors import DramError
 
-__all__ = ["policy", "simulate", "survey"]
+__all__ = ["policy", "simulate", "survey", "usual_patterns"]
 
 LOG_LIMIT = 1_000_000
 """Longest log of commands that is kept."""
@@ -31,7 +31,8 @@ def policy(
     *, window: int = 64, batch: int = 32, max_hits: int = 128, closed_page: bool = False
 ) -> _core.DramPolicy:
     """Return how the controller decides: see `simulate`."""
-    for name, value, most in (("window", window, 4096), ("batch", batch, 2**31), ("max_hits", max_hits, 2**31)):
+    many = 2**31
+    for name, value, most in (("window", window, 4096), ("batch", batch, many), ("max_hits", max_hits, many)):
         if not isinstance(value, int) or not 1 <= value <= most:
             raise DramError(f"{name} must be a whole number from 1 to {most}, not {value!r}")
     return _core.DramPolicy(window=window, batch=batch, max_hits=max_hits, closed_page=bool(closed_page))
@@ -102,36 +103,65 @@ def simulate(
     except ValueError as error:
         raise DramError(str(error).removeprefix("DRAM: ")) from None
     limit = _limit_of(dram, requests) if isinstance(requests, Pattern) and refresh else None
-    return _report(dram, requests.name if isinstance(requests, Pattern) else "addresses", run, limit)
+    return _report(dram, requests.label if isinstance(requests, Pattern) else "addresses", run, limit)
 
 
 def survey(
-    drams: Sequence[Dram], *, requests: int = 200_000, progress: Progress | None = None, closed_page: bool = False
+    drams: Sequence[Dram],
+    *,
+    chosen: Sequence[Pattern] | None = None,
+    requests: int = 200_000,
+    window: int = 64,
+    closed_page: bool = False,
+    progress: Callable[[int, int, str], None] | None = None,
 ) -> DramTable:
-    """Return streaming, strided and random patterns on each of `drams`, beside what its data sheet allows."""
-    reports = []
+    """Return patterns on each of `drams`, beside what its data sheet allows.
+
+    Without `chosen`, those of `usual_patterns`. `progress` is called with what is done of what, in
+    requests, and its name.
+    """
+    jobs = [(dram, pattern) for dram in drams for pattern in chosen or usual_patterns(dram, requests)]
+    total = sum(pattern.requests for _, pattern in jobs)
+    reports: list[DramReport] = []
+    for dram, pattern in jobs:
+
+        def watch(done: int, _: int, what: str = f"{dram.name} {pattern.label}") -> None:
+            if progress is not None:
+                progress(done + sum(report.requests for report in reports), total, what)
+
+        report = simulate(dram, pattern, window=window, closed_page=closed_page, progress=watch)
+        reports.append(report)
+    remarks = []
     for dram in drams:
-        sizes = dram.organization
-        size = max(64, sizes.burst_bytes)
-        pitch = sizes.capacity_bytes // sizes.rows
-        chosen = (
-            patterns.streaming(requests=requests, bytes=size),
-            patterns.streaming(requests=requests, bytes=size, writes=1.0),
-            patterns.streaming(requests=requests, bytes=size, writes=0.5),
-            patterns.strided(4096, requests=requests, bytes=size),
-            patterns.strided(pitch, requests=requests, bytes=size),
-            patterns.random(requests=requests, bytes=size),
-            patterns.random(requests=requests, bytes=size, writes=0.5),
+        miss = row_miss(dram)
+        remarks.append(
+            f"{dram.name}: refreshes leave {100 * refresh_share(dram):.1f} % of the time; a new row for every "
+            f"burst of {dram.organization.burst_bytes} bytes allows {miss.gb_per_s:.2f} GB/s ({miss.gate})"
         )
-        for pattern in chosen:
-            reports.append(simulate(dram, pattern, progress=progress, closed_page=closed_page))
-    remarks = [
-        f"{dram.name}: row-miss limit {(miss := row_miss(dram)).gb_per_s:.2f} GB/s ({miss.gate}), "
-        f"refreshes leave {100 * (1 - dram.timing.tRFC / dram.timing.tREFI):.1f} % of the time"
-        for dram in drams
-        if dram.timing.tREFI
-    ]
+    remarks.append(
+        "limit: what the gates allow these addresses in order, with refreshes, all in one direction"
+    )
     return DramTable(reports=tuple(reports), remarks=remarks)
+
+
+def usual_patterns(dram: Dram, requests: int = 200_000) -> tuple[Pattern, ...]:
+    """Return streaming, strided and random patterns that show what `dram` is good and bad at.
+
+    The longer stride is the one that meets the same bank in another row each time.
+    """
+    sizes = dram.organization
+    size = max(64, sizes.burst_bytes)
+    same_bank = sizes.capacity_bytes // sizes.rows
+    third = 1 / 3
+    return (
+        patterns.streaming(requests=requests, bytes=size),
+        patterns.streaming(requests=requests, bytes=size, writes=1.0),
+        patterns.streaming(requests=requests, bytes=size, writes=third),
+        patterns.strided(4096, requests=requests, bytes=size),
+        patterns.strided(same_bank, requests=requests, bytes=size),
+        patterns.random(requests=requests, bytes=size),
+        patterns.random(requests=requests, bytes=size, writes=third),
+    )
 
 
 def _counted(progress: Progress | None, total: int) -> Callable[[int], bool | None] | None:
