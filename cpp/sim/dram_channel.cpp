@@ -70,17 +70,17 @@ void Channel::turn_if_due() {
   all_undecided();
 }
 
-/// Decide what `bank` does next. Where nothing of the present direction waits for it, its row is
-/// made ready for the other one.
 void Channel::choose(std::uint32_t bank) {
   const Queue& queue = queues_[bank];
-  const bool present = !queue.slots[direction_].empty();
-  const std::vector<std::uint32_t>& slots = queue.slots[present ? direction_ : 1 - direction_];
+  const std::vector<std::uint32_t>& slots = queue.slots[direction_];
   const bool open = gates_.open(bank);
   choosing_ |= bit(bank);
   if (slots.empty()) {
-    choices_[bank] = {Kind::precharge, kNobody};
-    if (!policy_.closed_page || !open) choosing_ &= ~bit(bank);
+    if (policy_.closed_page && open && queue.slots[1 - direction_].empty()) {
+      choices_[bank] = {Kind::precharge, kNobody};
+    } else {
+      choosing_ &= ~bit(bank);
+    }
     return;
   }
   const std::uint32_t oldest = slots.front();
@@ -95,10 +95,8 @@ void Channel::choose(std::uint32_t bank) {
   const auto hit = tired ? slots.end() : std::find_if(slots.begin(), slots.end(), in_row);
   if (hit == slots.end()) {
     choices_[bank] = {Kind::precharge, oldest};
-  } else if (present) {
-    choices_[bank] = {direction_ == 1 ? Kind::write : Kind::read, *hit};
   } else {
-    choosing_ &= ~bit(bank);
+    choices_[bank] = {direction_ == 1 ? Kind::write : Kind::read, *hit};
   }
 }
 

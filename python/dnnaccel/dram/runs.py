@@ -136,7 +136,8 @@ def survey(
         miss = row_miss(dram)
         remarks.append(
             f"{dram.name}: refreshes leave {100 * refresh_share(dram):.1f} % of the time; a new row for "
-            f"every burst of {dram.organization.burst_bytes} bytes allows {miss.gb_per_s:.2f} GB/s ({miss.gate})"
+            f"every burst of {dram.organization.burst_bytes} bytes allows {miss.gb_per_s:.2f} GB/s "
+            f"({miss.gate})"
         )
     remarks.append("limit: what the gates allow these addresses in order, with refreshes, in one direction")
     return DramTable(reports=tuple(reports), remarks=remarks)
