@@ -14,7 +14,7 @@ namespace dnnaccel::sim::dram {
 /// What the controller is free to decide.
 struct Policy {
   std::uint32_t window = 64;     ///< bursts that wait in a channel, and may be reordered
-  std::uint32_t batch = 32;      ///< reads (or writes) in a row while writes (or reads) wait
+  std::uint32_t batch = 48;      ///< reads (or writes) in a row while writes (or reads) wait
   std::uint32_t max_hits = 128;  ///< of an open row in a row while the bank's oldest wants another
   bool closed_page = false;      ///< close a row that nothing waits for
 };

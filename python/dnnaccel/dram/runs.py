@@ -28,7 +28,7 @@ Numbers = npt.ArrayLike
 
 
 def policy(
-    *, window: int = 64, batch: int = 32, max_hits: int = 128, closed_page: bool = False
+    *, window: int = 64, batch: int = 48, max_hits: int = 128, closed_page: bool = False
 ) -> _core.DramPolicy:
     """Return how the controller decides: see `simulate`."""
     many = 2**31
@@ -46,7 +46,7 @@ def simulate(
     writes: Numbers = False,
     arrivals: Numbers | None = None,
     window: int = 64,
-    batch: int = 32,
+    batch: int = 48,
     max_hits: int = 128,
     closed_page: bool = False,
     refresh: bool = True,
