@@ -50,6 +50,7 @@ def simulate(
     max_hits: int = 128,
     closed_page: bool = False,
     refresh: bool = True,
+    limit: bool = True,
     log: bool = False,
     keep_finish: bool = False,
     progress: Progress | None = None,
@@ -61,6 +62,7 @@ def simulate(
     be reordered. Reads and writes go in batches of `batch` while the other kind waits; a row is left after
     `max_hits` bursts while its bank's oldest wants another; `closed_page` closes rows that nothing waits for.
 
+    `limit` computes what the timing allows a pattern's addresses, with refreshes, for the report to have.
     `log` keeps every command, `keep_finish` the cycle by which each request's last data had moved.
     Raises `DramError` for requests outside the memory; Ctrl-C ends it.
     """
@@ -102,8 +104,10 @@ def simulate(
             )
     except ValueError as error:
         raise DramError(str(error).removeprefix("DRAM: ")) from None
-    limit = _limit_of(dram, requests) if isinstance(requests, Pattern) and refresh else None
-    return _report(dram, requests.label if isinstance(requests, Pattern) else "addresses", run, limit)
+    if not isinstance(requests, Pattern):
+        return _report(dram, "addresses", run, None)
+    allowed = _limit_of(dram, requests) if limit and refresh else None
+    return _report(dram, requests.label, run, allowed)
 
 
 def survey(
