@@ -40,7 +40,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("problem", "_yaml", "constraint_text"),
     ("_checks", "constraints"),
     ("energy",),
-    ("layers", "arch"),
+    ("layers", "arch", "dram"),
     ("_graph", "_summary", "_drawing", "_netfile"),
     ("network", "mapping", "dataflow_files"),
     ("builder", "datasets"),
