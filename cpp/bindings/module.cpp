@@ -27,6 +27,6 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   register_isca16(module);
   register_sparsity(module);
   register_adder_tree(module);
-  register_tile_time(module);
   register_dram(module);
+  register_tile_time(module);
 }
