@@ -13,6 +13,7 @@
 #include "sim/steps.hpp"
 #include "sim/tree_clock.hpp"
 #include "sim/tree_shape.hpp"
+#include "sim/tree_trace.hpp"
 #include "sim/tree_values.hpp"
 #include "sim/tree_words.hpp"
 
@@ -21,6 +22,8 @@ namespace dnnaccel::sim {
 struct TreeOptions {
   int array = -1;           ///< level of the array; -1: the innermost one
   std::uint32_t gates = 0;  ///< operands whose zeros keep a multiplier still
+  TraceWriter* trace = nullptr;
+  std::uint64_t trace_window = 1;  ///< cycles over which a trace takes the mean of products
 };
 
 /// What the time of a run is made of: cycles = steps + waits + depth - 1.
@@ -105,6 +108,8 @@ class AdderTreeArray final : public CycleArray {
   std::map<std::vector<std::int64_t>, Pattern> patterns_;
   Pattern* pattern_ = nullptr;
   std::uint64_t versions_ = 0;
+
+  std::unique_ptr<tree::Trace> trace_;
 
   ArrayRun run_;
   TreeTime time_;

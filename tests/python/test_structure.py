@@ -53,7 +53,8 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("cost", "conventions", "_search_cache"),
     ("_search_run",),
     ("report",),  # a search prints itself by it
-    ("mapper",),
+    ("mapper", "activity"),
+    ("trace",),
     ("simulate",),
     ("compare",),
     ("reproduce",),
