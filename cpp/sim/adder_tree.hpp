@@ -44,8 +44,8 @@ struct TreeTime {
 /// memory: double-buffered ones with what the steps of the fold before leave of it, others after
 /// these steps.
 ///
-/// A fold is what the array does on one set of weights; without registers, a run of steps on sums
-/// that stay in their memory. Folds follow each other in the pipeline without a gap.
+/// A fold is a run of steps that leave the tiles of the memories above, and the weights in the
+/// registers, where they are. Folds follow each other in the pipeline without a gap.
 class AdderTreeArray final : public CycleArray {
  public:
   /// Throws std::domain_error if this array cannot hold the mapping, std::invalid_argument if the

@@ -154,10 +154,8 @@ class Activity:
         matplotlib.
         """
         shape = self.rows / self.columns
-        figure = new_figure(  # which says so if matplotlib is missing
-            (_WIDTH, min(max(0.9 + 2.4 * shape, 1.5), 7.0))
-        )
-        from matplotlib.ticker import MaxNLocator
+        figure = new_figure((_WIDTH, min(max(0.9 + 2.2 * shape, 1.9), 4.0)))
+        from matplotlib.ticker import MaxNLocator  # there, or the line above had said so
 
         axes = figure.subplots()
         image = axes.imshow(
@@ -166,7 +164,7 @@ class Activity:
             vmax=1.0,
             cmap="cividis",  # reads the same in print and to every colour vision
             interpolation="nearest",
-            aspect="equal" if 1 / 8 <= shape <= 4 else "auto",
+            aspect="equal" if 0.4 <= shape <= 1.4 else "auto",
         )
         axes.set_xlabel("column", size=_POINTS)
         axes.set_ylabel("row", size=_POINTS)
