@@ -17,5 +17,6 @@ void register_sparsity(pybind11::module_& module);
 void register_adder_tree(pybind11::module_& module);
 void register_trace(pybind11::module_& module);
 void register_tile_time(pybind11::module_& module);
+void register_dram(pybind11::module_& module);
 
 }  // namespace dnnaccel::bindings

@@ -29,4 +29,5 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   register_trace(module);
   register_adder_tree(module);
   register_tile_time(module);
+  register_dram(module);
 }

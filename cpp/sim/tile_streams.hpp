@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -14,6 +15,10 @@ namespace dnnaccel::sim {
 /// Time is counted in whole ticks, so that sums do not depend on the order they are taken in.
 using Ticks = std::int64_t;
 inline constexpr double kTicksPerCycle = 4096;
+inline double in_cycles(Ticks ticks) { return static_cast<double>(ticks) / kTicksPerCycle; }
+inline Ticks in_ticks(double cycles) {
+  return static_cast<Ticks>(std::ceil(cycles * kTicksPerCycle));
+}
 
 /// A port of a memory or one direction of an array's network for one tensor, numbered by level.
 /// Memories: read, write, shared; arrays: inputs, weights, outputs up, outputs down.

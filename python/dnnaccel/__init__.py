@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dnnaccel import arch, dataflow, datasets, energy, importers, layers, reproduce, sparsity, zoo
+    from dnnaccel import arch, dataflow, datasets, dram, energy, importers, layers, reproduce, sparsity, zoo
     from dnnaccel._core import __version__, build_config
     from dnnaccel.activity import Activity
     from dnnaccel.builder import NetworkBuilder
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         DatasetError,
         DensityError,
         DnnAccelError,
+        DramError,
         ImportedFileError,
         LayerError,
         MappingError,
@@ -50,6 +51,7 @@ __all__ = [
     "DatasetError",
     "DensityError",
     "DnnAccelError",
+    "DramError",
     "ImportedFileError",
     "LayerError",
     "LayerReport",
@@ -71,6 +73,7 @@ __all__ = [
     "compare",
     "dataflow",
     "datasets",
+    "dram",
     "energy",
     "evaluate",
     "from_onnx",
