@@ -459,7 +459,7 @@ class Clock:
         self.now = 0
         self.double = register is not None and case.below[register].double
         self.register_write = None if register is None else case.below[register].write
-        self.fold_start: int | None = None
+        self.swapped: int | None = None  # when the registers in use got what they have
         self.spare: list[tuple[int, int, Fraction | None]] = []  # begin and end of a step, words left over
         # Ports: bandwidth, and what passes them.
         self.ports: list[tuple[Fraction, set[str]]] = []
@@ -501,7 +501,7 @@ class Clock:
         """Load registers, and begin the next fold."""
         start = self.now
         if words:
-            begin = self.fold_start if self.double and self.fold_start is not None else self.now
+            begin = self.swapped if self.double and self.swapped is not None else self.now
             left, end = Fraction(words), None
             for _, after, spare in self.spare if self.double else []:
                 left = Fraction(0) if spare is None else left - spare
@@ -514,5 +514,6 @@ class Clock:
             end = max(end, begin + (math.ceil(most / self.register_write) if self.register_write else 1))
             start = max(start, end)
         waits["weights"] += start - self.now
-        self.now = self.fold_start = start
-        self.spare = []
+        self.now = start
+        if words:
+            self.swapped, self.spare = start, []

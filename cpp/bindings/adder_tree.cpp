@@ -31,11 +31,11 @@ const T* words_of(const problem::Problem& problem, problem::Role role, const Den
 }
 
 py::object finished(sim::AdderTreeArray& array, const problem::Problem& problem, int levels,
-                    const RunProgress& progress) {
+                    const RunProgress& progress, sim::TraceWriter* trace) {
   bool whole = false;
   {
     const py::gil_scoped_release release;
-    whole = sim::drive(problem, array.nest(), array, {.poll = make_poll(progress)});
+    whole = sim::drive(problem, array.nest(), array, {.poll = make_poll(progress), .trace = trace});
   }
   if (!whole) return py::none();
   const sim::TreeTime& time = array.time();
@@ -63,7 +63,7 @@ py::object simulate(const problem::Problem& problem, const arch::Architecture& a
                                 .weights = words_of(problem, problem::Role::weights, weights),
                                 .outputs = outputs.mutable_data()};
   sim::AdderTreeArray array(problem, architecture, mapping, tensors, options);
-  py::object out = finished(array, problem, architecture.size(), progress);
+  py::object out = finished(array, problem, architecture.size(), progress, options.trace);
   if (!out.is_none()) out["outputs"] = outputs;
   return out;
 }
@@ -72,12 +72,14 @@ py::object simulate_adder_tree(const problem::Problem& problem,
                                const arch::Architecture& architecture,
                                const mapping::Mapping& mapping, const py::object& inputs,
                                const py::object& weights, int array, std::uint32_t gates,
-                               const RunProgress& progress) {
-  const sim::TreeOptions options{.array = array, .gates = gates};
+                               const RunProgress& progress, sim::TraceWriter* trace,
+                               std::uint64_t trace_window) {
+  const sim::TreeOptions options{
+      .array = array, .gates = gates, .trace = trace, .trace_window = trace_window};
   if (inputs.is_none() && weights.is_none()) {
     sim::AdderTreeArray counting(problem, architecture, mapping, sim::Tensors<std::int32_t>{},
                                  options);
-    return finished(counting, problem, architecture.size(), progress);
+    return finished(counting, problem, architecture.size(), progress, trace);
   }
   using Integers = Dense<std::int32_t>;
   using Floats = Dense<float>;
@@ -99,7 +101,8 @@ void register_adder_tree(py::module_& module) {
   module.def("simulate_adder_tree", &simulate_adder_tree, py::arg("problem"),
              py::arg("architecture"), py::arg("mapping"), py::arg("inputs") = py::none(),
              py::arg("weights") = py::none(), py::kw_only(), py::arg("array") = -1,
-             py::arg("gates") = 0, py::arg("progress") = py::none(),
+             py::arg("gates") = 0, py::arg("progress") = py::none(), py::arg("trace") = py::none(),
+             py::arg("trace_window") = 1,
              "Simulate an adder-tree array cycle by cycle: what it did as a dict, or None if "
              "progress(MACs done, MACs in all) returned False. Ctrl-C ends it. ValueError if this "
              "array cannot hold the mapping.");

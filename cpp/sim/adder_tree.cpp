@@ -50,6 +50,11 @@ AdderTreeArray::AdderTreeArray(const problem::Problem& problem,
   }
   run_.activity = Activity(shape_.rows, shape_.columns);
   time_.depth = tree::depth_of(shape_.rows);
+  if (options.trace == nullptr) return;
+  const bool loads = shape_.registers >= 0;
+  trace_ = std::make_unique<tree::Trace>(*options.trace, architecture.array(shape_.array)->name,
+                                         loads ? architecture.memory(shape_.registers)->name : "",
+                                         options.trace_window);
 }
 
 AdderTreeArray::Pattern AdderTreeArray::make_pattern() const {
@@ -125,7 +130,14 @@ std::uint64_t AdderTreeArray::begin_fold(const Chunks& chunks, std::uint64_t rea
     run_.writes[at(shape_.registers)][kWeights] += static_cast<std::uint64_t>(received);
   }
   tree::StallCycles waits{};
+  const std::uint64_t before = clock_.now();
   const std::uint64_t begin = clock_.begin_fold(load, ready, waits);
+  if (trace_ != nullptr) {
+    const std::uint64_t here = before + waits[static_cast<std::size_t>(Stall::memory)];
+    trace_->load(clock_.load_begin(), clock_.load_end(), load.words);
+    trace_->wait(before, here, true);
+    trace_->wait(here, clock_.now(), false);
+  }
   for (std::size_t cause = 0; cause < waits.size(); ++cause) {
     pattern_->stalled[cause] += waits[cause];
     time_.waits[cause] += waits[cause];
@@ -137,6 +149,9 @@ std::uint64_t AdderTreeArray::begin_fold(const Chunks& chunks, std::uint64_t rea
 FoldTime AdderTreeArray::fold(const Chunks& chunks, std::uint64_t ready) {
   FoldTime times;
   bool begun = false;
+  std::uint64_t start = 0;
+  const std::uint64_t macs = run_.macs;
+  const std::uint64_t steps = time_.steps;
   outside_.start(chunks);
   do {
     before_ = outside_.chunks();
@@ -147,8 +162,11 @@ FoldTime AdderTreeArray::fold(const Chunks& chunks, std::uint64_t ready) {
     }
     inside_.start(element);
     place(inside_.chunks());
-    if (!begun) times.begin = begin_fold(chunks, ready);
-    begun = true;
+    if (!begun) {
+      times.begin = begin_fold(chunks, ready);
+      start = clock_.now();
+      begun = true;
+    }
     step(inside_.chunks());
     while (inside_.next() >= 0) {
       place(inside_.chunks());
@@ -156,6 +174,9 @@ FoldTime AdderTreeArray::fold(const Chunks& chunks, std::uint64_t ready) {
     }
   } while (outside_.next() >= 0);
   times.end = clock_.now() + time_.depth - 1;
+  if (trace_ != nullptr) {
+    trace_->steps(start, clock_.now(), time_.steps - steps, run_.macs - macs);
+  }
   return times;
 }
 
@@ -217,6 +238,7 @@ void AdderTreeArray::finish() {
   // The pipeline runs empty: those that gave it the last products wait for their sums to leave.
   pattern_->stalled[static_cast<std::size_t>(Stall::sums)] += time_.depth - 1;
   run_.cycles = clock_.now() + time_.depth - 1;
+  if (trace_ != nullptr) trace_->drain(clock_.now(), run_.cycles);
   for (auto& [key, pattern] : patterns_) settle(pattern);
   Activity& activity = run_.activity;
   for (std::size_t element = 0; element < activity.active.size(); ++element) {

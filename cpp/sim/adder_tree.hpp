@@ -13,6 +13,7 @@
 #include "sim/steps.hpp"
 #include "sim/tree_clock.hpp"
 #include "sim/tree_shape.hpp"
+#include "sim/tree_trace.hpp"
 #include "sim/tree_values.hpp"
 #include "sim/tree_words.hpp"
 
@@ -21,6 +22,8 @@ namespace dnnaccel::sim {
 struct TreeOptions {
   int array = -1;           ///< level of the array; -1: the innermost one
   std::uint32_t gates = 0;  ///< operands whose zeros keep a multiplier still
+  TraceWriter* trace = nullptr;
+  std::uint64_t trace_window = 1;  ///< cycles over which a trace takes the mean of products
 };
 
 /// What the time of a run is made of: cycles = steps + waits + depth - 1.
@@ -41,8 +44,8 @@ struct TreeTime {
 /// memory: double-buffered ones with what the steps of the fold before leave of it, others after
 /// these steps.
 ///
-/// A fold is what the array does on one set of weights; without registers, a run of steps on sums
-/// that stay in their memory. Folds follow each other in the pipeline without a gap.
+/// A fold is a run of steps that leave the tiles of the memories above, and the weights in the
+/// registers, where they are. Folds follow each other in the pipeline without a gap.
 class AdderTreeArray final : public CycleArray {
  public:
   /// Throws std::domain_error if this array cannot hold the mapping, std::invalid_argument if the
@@ -105,6 +108,8 @@ class AdderTreeArray final : public CycleArray {
   std::map<std::vector<std::int64_t>, Pattern> patterns_;
   Pattern* pattern_ = nullptr;
   std::uint64_t versions_ = 0;
+
+  std::unique_ptr<tree::Trace> trace_;
 
   ArrayRun run_;
   TreeTime time_;

@@ -1,9 +1,11 @@
 #include "sim/drive.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "sim/steps.hpp"
 
@@ -34,6 +36,37 @@ class Watcher {
   Clock::time_point next_{};
 };
 
+/// Draws the folds. Those of a pipelined array overlap, and what overlaps needs a line of its own.
+class FoldTrace {
+ public:
+  explicit FoldTrace(TraceWriter* writer) : writer_(writer) {}
+
+  void record(const FoldTime& fold, std::uint64_t macs) {
+    if (writer_ == nullptr) return;
+    auto line = std::find_if(lines_.begin(), lines_.end(),
+                             [&](const Line& one) { return one.end <= fold.begin; });
+    if (line == lines_.end()) {
+      const std::string name = "folds " + std::to_string(lines_.size() + 1);
+      line = lines_.insert(line, {.track = writer_->track(name, "folds")});
+    }
+    line->end = fold.end;
+    writer_->span(line->track, "fold", static_cast<double>(fold.begin),
+                  static_cast<double>(fold.end),
+                  {{.name = "fold", .value = static_cast<double>(folds_++)},
+                   {.name = "macs", .value = static_cast<double>(macs)}});
+  }
+
+ private:
+  struct Line {
+    int track = 0;
+    std::uint64_t end = 0;
+  };
+
+  TraceWriter* writer_ = nullptr;
+  std::vector<Line> lines_;
+  std::uint64_t folds_ = 0;
+};
+
 void refuse_several(const problem::Problem& problem, std::span<const mapping::NestLoop> loops) {
   for (const mapping::NestLoop& loop : loops) {
     if (!loop.spatial) continue;
@@ -52,13 +85,16 @@ bool drive(const problem::Problem& problem, const mapping::Nest& nest, CycleArra
   refuse_several(problem, loops);
   const std::uint64_t total = problem.macs();
   Watcher watcher(watch, total);
+  FoldTrace trace(watch.trace);
   std::uint64_t done = 0;
   Steps steps(loops);
   steps.start(whole(problem));
   do {
     if (!watcher.goes_on(done)) return false;
-    array.fold(steps.chunks(), 0);
-    done += macs(problem, steps.chunks());
+    const FoldTime fold = array.fold(steps.chunks(), 0);
+    const std::uint64_t work = macs(problem, steps.chunks());
+    trace.record(fold, work);
+    done += work;
   } while (steps.next() >= 0);
   array.finish();
   return watcher.goes_on(done);

@@ -7,6 +7,7 @@
 #include "mapping/mapping.hpp"
 #include "problem/problem.hpp"
 #include "sim/array.hpp"
+#include "sim/trace.hpp"
 
 /// Whoever takes an array that is simulated cycle by cycle through its folds, one after the other.
 namespace dnnaccel::sim {
@@ -18,6 +19,8 @@ struct Watch {
   std::function<bool(std::uint64_t, std::uint64_t)> poll;
   /// Set by somebody else to stop the run before the next fold.
   const std::atomic<bool>* stop = nullptr;
+  /// Takes a span for every fold, in the group "folds"; whoever gives it finishes it.
+  TraceWriter* trace = nullptr;
 };
 
 /// Take an array through every fold of a nest and finish it, with operands that are always in the

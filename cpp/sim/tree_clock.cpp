@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::int64_t kUnit = 1LL << 20;
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+constexpr std::ptrdiff_t kMostStretches = 1 << 16;
 /// More words a cycle than this and a port is as good as unlimited.
 constexpr double kFast = 1LL << 31;
 
@@ -87,15 +88,25 @@ void Clock::weigh(const Demand& demand) {
 
 std::uint64_t Clock::step(const Demand& demand, Stall& cause) {
   if (!(demand == last_)) weigh(demand);
-  if (stretches_.empty() || stretches_.back().cycles != last_cycles_ ||
-      stretches_.back().spare != last_spare_) {
-    if (!hides_loads_) stretches_.clear();  // nobody will ask for what was spare
-    stretches_.push_back({.begin = now_, .cycles = last_cycles_, .spare = last_spare_});
-  }
-  ++stretches_.back().steps;
+  if (hides_loads_) remember_spare();
   now_ += last_cycles_;
   cause = last_cause_;
   return last_cycles_;
+}
+
+/// Note what the step leaves of the ports that loads use.
+void Clock::remember_spare() {
+  const bool goes_on = !stretches_.empty() && stretches_.back().cycles == last_cycles_ &&
+                       stretches_.back().spare == last_spare_ &&
+                       stretches_.back().begin + stretches_.back().steps * last_cycles_ == now_;
+  if (!goes_on) {
+    // Where edges make many, the oldest are forgotten, and with them what they left.
+    if (stretches_.size() == static_cast<std::size_t>(kMostStretches)) {
+      stretches_.erase(stretches_.begin(), stretches_.begin() + kMostStretches / 2);
+    }
+    stretches_.push_back({.begin = now_, .cycles = last_cycles_, .spare = last_spare_});
+  }
+  ++stretches_.back().steps;
 }
 
 /// Take what the steps from cycle `from` on left. `left` are the units still to load, `end` the
@@ -119,9 +130,10 @@ void Clock::load_behind(std::int64_t& left, std::uint64_t from, std::uint64_t& e
 }
 
 std::uint64_t Clock::begin_fold(const Load& load, std::uint64_t ready, StallCycles& waits) {
-  const std::uint64_t earliest = hides_loads_ && started_ ? fold_start_ : now_;
+  const bool loads = load.words > 0;
+  const std::uint64_t earliest = hides_loads_ && started_ ? swapped_ : now_;
   load_begin_ = load_end_ = std::max(earliest, ready);
-  if (load.words > 0 || load.per_register > 0) {
+  if (loads) {
     std::int64_t left = load.words * kUnit;
     if (hides_loads_) load_behind(left, load_begin_, load_end_);
     if (left > 0) {
@@ -137,10 +149,12 @@ std::uint64_t Clock::begin_fold(const Load& load, std::uint64_t ready, StallCycl
   const std::uint64_t memory = std::min(gap, ready > now_ ? ready - now_ : 0);
   waits[static_cast<std::size_t>(Stall::memory)] += memory;
   waits[static_cast<std::size_t>(Stall::weights)] += gap - memory;
-  now_ = fold_start_ = start;
+  now_ = start;
+  if (!loads) return start;
+  swapped_ = start;
   started_ = true;
   stretches_.clear();
-  return load.words > 0 || load.per_register > 0 ? std::min(load_begin_, start) : start;
+  return load_begin_;
 }
 
 }  // namespace dnnaccel::sim::tree

@@ -36,7 +36,7 @@ class Clock {
   Clock(const arch::Architecture& architecture, const Shape& shape);
 
   /// Begin a fold whose operands are in the memories above from `ready` on. What the ports did not
-  /// need for the steps of the fold before goes to its weights, if they can be loaded behind them.
+  /// need for the steps since the last load goes to its weights, if they can be loaded behind them.
   /// Returns the cycle in which the array begins to work for it. `waits` has the cycles that the
   /// array stood still, by cause.
   std::uint64_t begin_fold(const Load& load, std::uint64_t ready, StallCycles& waits);
@@ -74,6 +74,7 @@ class Clock {
 
   void add_channel(double bandwidth, Channel channel);
   void weigh(const Demand& demand);
+  void remember_spare();
   void load_behind(std::int64_t& left, std::uint64_t from, std::uint64_t& end) const;
 
   std::vector<Channel> channels_;
@@ -81,11 +82,11 @@ class Clock {
   std::int64_t register_rate_ = 0;  ///< in 2^-20 words per cycle; 0: never limits
   std::int64_t load_rate_ = 0;      ///< of the slowest channel that loads pass; 0: never limits
   std::uint64_t now_ = 0;
-  std::uint64_t fold_start_ = 0;
+  std::uint64_t swapped_ = 0;  ///< cycle from which the registers in use have what they have
   std::uint64_t load_begin_ = 0;
   std::uint64_t load_end_ = 0;
   bool started_ = false;
-  std::vector<Stretch> stretches_;  ///< of the fold so far
+  std::vector<Stretch> stretches_;  ///< since then
   Demand last_{.inputs = -1};
   std::uint64_t last_cycles_ = 1;
   std::int64_t last_spare_ = 0;

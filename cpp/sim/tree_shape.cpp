@@ -14,7 +14,7 @@ namespace {
 
 using problem::Role;
 
-/// Steps of a fold at most, where no register of weights says how long it is.
+/// Steps of a fold at most, unless the loops inside the elements alone have more.
 constexpr std::int64_t kLongestFold = 4096;
 
 constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
@@ -230,17 +230,23 @@ class Reader {
     return found;
   }
 
+  /// A fold takes in the loops just outside the array that leave everything in the memories above,
+  /// and the weights in registers, where they are.
   void place_folds() {
     shape_.outer = shape_.spatial_begin;
-    if (shape_.registers >= 0) return;  // a fold is what one set of weights does
+    std::size_t stays = 0;
+    for (int level = 0; level < shape_.array; ++level) {
+      if (mapping_.levels[at(level)].keeps != 0) stays = nest_.above[at(level)];
+    }
     std::int64_t steps = 1;
     for (std::size_t l = shape_.spatial_end; l < nest_.loops.size(); ++l) {
       steps *= base::ceil_div(nest_.loops[l].extent, nest_.loops[l].tile);
     }
-    while (shape_.outer > nest_.above[at(shape_.sums)]) {
+    while (shape_.outer > stays) {
       const mapping::NestLoop& loop = nest_.loops[shape_.outer - 1];
       steps *= base::ceil_div(loop.extent, loop.tile);
-      if (steps > kLongestFold) break;
+      const bool new_weights = shape_.registers >= 0 && moves(Role::weights, loop.dim);
+      if (new_weights || steps > kLongestFold) break;
       --shape_.outer;
     }
   }

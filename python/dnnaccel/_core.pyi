@@ -500,6 +500,16 @@ def isca16_search(
     threads: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Isca16Result]: ...
+
+class TraceWriter:
+    def __init__(
+        self, path: str, *, clock_mhz: float, max_bytes: int, about: Sequence[tuple[str, str]]
+    ) -> None: ...
+    def track(self, name: str, group: str) -> int: ...
+    def span(self, track: int, name: str, begin: float, end: float) -> None: ...
+    def counter(self, track: int, name: str, cycle: float, value: float) -> None: ...
+    def finish(self) -> dict[str, Any]: ...
+
 def simulate_adder_tree(
     problem: Problem,
     architecture: Architecture,
@@ -510,6 +520,8 @@ def simulate_adder_tree(
     array: int = -1,
     gates: int = 0,
     progress: Callable[[int, int], object] | None = None,
+    trace: TraceWriter | None = None,
+    trace_window: int = 1,
 ) -> dict[str, Any] | None: ...
 
 class DramOrganization:

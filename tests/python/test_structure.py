@@ -53,7 +53,10 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("cost", "conventions", "_search_cache"),
     ("_search_run",),
     ("report",),  # a search prints itself by it
+    ("activity",),
     ("mapper", "sim"),
+    ("adder_tree",),
+    ("trace",),
     ("simulate",),
     ("compare",),
     ("reproduce",),

@@ -244,6 +244,7 @@ def test_values_are_of_the_types_that_the_stub_promises() -> None:
     promised = {
         (name, member)
         for name, node in CLASSES.items()
+        if name != "TraceWriter"  # holds nothing: test_trace.py calls it
         for member, item in members(node).items()
         if isinstance(item, ast.FunctionDef) and not member.startswith("__")
     }
