@@ -445,3 +445,12 @@ def isca16_search(
     threads: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Isca16Result]: ...
+
+def simulate_values(
+    problem: Problem,
+    architecture: Architecture,
+    mapping: Mapping,
+    inputs: ArrayLike,
+    weights: ArrayLike,
+    progress: Callable[[int, int], bool | None] | None = None,
+) -> tuple[NDArray[Any], Counts, bool]: ...
