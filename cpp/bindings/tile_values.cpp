@@ -48,7 +48,7 @@ py::tuple run(const problem::Problem& problem, const arch::Architecture& archite
   const sim::Tensors<T> tensors{.inputs = checked(in, problem.tensor(problem::Role::inputs)),
                                 .weights = checked(by, problem.tensor(problem::Role::weights)),
                                 .outputs = outputs.mutable_data()};
-  sim::TileRun done;
+  sim::ValuesRun done;
   {
     const py::gil_scoped_release release;
     done = sim::simulate_values<T>(
@@ -65,7 +65,7 @@ py::tuple simulate_values(const problem::Problem& problem, const arch::Architect
                           const mapping::Mapping& mapping, const py::array& inputs,
                           const py::array& weights, const Progress& progress) {
   const auto both = [&](const char* type) {
-    return inputs.dtype().is(py::dtype(type)) && weights.dtype().is(py::dtype(type));
+    return inputs.dtype().equal(py::dtype(type)) && weights.dtype().equal(py::dtype(type));
   };
   if (both("float32")) {
     return run<float>(problem, architecture, mapping, inputs, weights, progress);

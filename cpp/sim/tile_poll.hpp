@@ -13,7 +13,7 @@ struct Stopped {};
 /// Says how far a run is, not more often than is of use to anyone.
 class Poll {
  public:
-  Poll(const TileProgress& progress, std::uint64_t total) : progress_(progress), total_(total) {}
+  Poll(const ValuesProgress& progress, std::uint64_t total) : progress_(progress), total_(total) {}
 
   void operator()(std::uint64_t done) {
     if (!progress_) return;
@@ -24,7 +24,7 @@ class Poll {
   }
 
  private:
-  const TileProgress& progress_;
+  const ValuesProgress& progress_;
   std::uint64_t total_ = 0;
   std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now();
 };

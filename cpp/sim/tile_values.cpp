@@ -118,7 +118,7 @@ struct Plan {
 template <typename T>
 class Run {
  public:
-  Run(Plan& plan, const Tensors<T>& tensors, const TileProgress& progress)
+  Run(Plan& plan, const Tensors<T>& tensors, const ValuesProgress& progress)
       : plan_(plan),
         poll_(progress, plan.problem.macs()),
         inputs_(plan.problem, plan.architecture, plan.nest, Role::inputs, plan.keepers[0],
@@ -205,16 +205,16 @@ class Run {
 }  // namespace tiles
 
 template <typename T>
-TileRun simulate_values(const problem::Problem& problem, const arch::Architecture& architecture,
+ValuesRun simulate_values(const problem::Problem& problem, const arch::Architecture& architecture,
                         const mapping::Mapping& mapping, const Tensors<T>& tensors,
-                        const TileProgress& progress) {
+                        const ValuesProgress& progress) {
   if (tensors.inputs == nullptr || tensors.weights == nullptr || tensors.outputs == nullptr) {
     throw std::invalid_argument(
         "tile simulation: needs inputs, weights and room for outputs; one of them is missing");
   }
   tiles::Plan plan(problem, architecture, mapping);
   tiles::Run<T> run(plan, tensors, progress);
-  TileRun out;
+  ValuesRun out;
   try {
     run.execute();
   } catch (const tiles::Stopped&) {
@@ -224,11 +224,11 @@ TileRun simulate_values(const problem::Problem& problem, const arch::Architectur
   return out;
 }
 
-template TileRun simulate_values(const problem::Problem&, const arch::Architecture&,
+template ValuesRun simulate_values(const problem::Problem&, const arch::Architecture&,
                                  const mapping::Mapping&, const Tensors<std::int32_t>&,
-                                 const TileProgress&);
-template TileRun simulate_values(const problem::Problem&, const arch::Architecture&,
+                                 const ValuesProgress&);
+template ValuesRun simulate_values(const problem::Problem&, const arch::Architecture&,
                                  const mapping::Mapping&, const Tensors<float>&,
-                                 const TileProgress&);
+                                 const ValuesProgress&);
 
 }  // namespace dnnaccel::sim

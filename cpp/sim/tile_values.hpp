@@ -14,7 +14,7 @@
 /// travel as the mapping says. What is counted is counted while it moves.
 namespace dnnaccel::sim {
 
-struct TileRun {
+struct ValuesRun {
   /// Equal to the closed form's, word for word, but for `ramps` of outputs, which are not counted.
   cost::Counts counts;
   /// Whether it went to the end: it does unless it was told to stop.
@@ -22,7 +22,7 @@ struct TileRun {
 };
 
 /// Called some twenty times a second with the MACs done and all MACs; false stops the run.
-using TileProgress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
+using ValuesProgress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
 
 /// Execute a mapping. All tensors must be given; outputs are written, and what they held before is
 /// lost. int32_t wraps around where a sum is too large. Memory: twice the tiles of all instances,
@@ -33,15 +33,15 @@ using TileProgress = std::function<bool(std::uint64_t done, std::uint64_t total)
 /// std::logic_error if a word is not where it is used, which no nest can make happen. Does not look
 /// at capacities.
 template <typename T>
-TileRun simulate_values(const problem::Problem& problem, const arch::Architecture& architecture,
+ValuesRun simulate_values(const problem::Problem& problem, const arch::Architecture& architecture,
                         const mapping::Mapping& mapping, const Tensors<T>& tensors,
-                        const TileProgress& progress = {});
+                        const ValuesProgress& progress = {});
 
-extern template TileRun simulate_values(const problem::Problem&, const arch::Architecture&,
+extern template ValuesRun simulate_values(const problem::Problem&, const arch::Architecture&,
                                         const mapping::Mapping&, const Tensors<std::int32_t>&,
-                                        const TileProgress&);
-extern template TileRun simulate_values(const problem::Problem&, const arch::Architecture&,
+                                        const ValuesProgress&);
+extern template ValuesRun simulate_values(const problem::Problem&, const arch::Architecture&,
                                         const mapping::Mapping&, const Tensors<float>&,
-                                        const TileProgress&);
+                                        const ValuesProgress&);
 
 }  // namespace dnnaccel::sim

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingOf
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 __version__: str
 
@@ -496,7 +496,6 @@ def isca16_search(
     threads: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Isca16Result]: ...
-
 def simulate_values(
     problem: Problem,
     architecture: Architecture,
