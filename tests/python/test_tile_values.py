@@ -10,18 +10,18 @@ import pytest
 from numpy.typing import NDArray
 
 import dnnaccel as da
-from dnnaccel import _core
+from dnnaccel import _core, mapper
 from dnnaccel.layers import LSTM, Conv2d, DepthwiseConv2d, Layer, Linear, MatMul, ReLU
 from dnnaccel.sim import random_tensors, run_values, tensor_shapes
 from interrupting import interrupt
 from nests import Case, MemoryLevel, count_table, count_values, explain, lower
 from nests_random import Seeded, random_case
 from nests_shrink import shrink
-from presets import every_chip
 from reference import reference_outputs
 
 Array = NDArray[Any]
 
+QUICK = {"exhaustive_limit": 200, "starts": 1, "proposals": 300}
 BLOCK = 500  # cases of one test: each block is named, and the seeds with it
 
 
@@ -155,8 +155,9 @@ def check_layer(layer: Layer, chip: str) -> None:
     assert run.report == analytical
 
 
-@every_chip
-def test_lenet_on_a_chip(chip: str) -> None:
+@pytest.mark.parametrize("chip", da.arch.names())
+def test_lenet_on_a_chip(chip: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapper, "_EFFORT", QUICK)
     for layer in da.zoo.load("lenet5").layers:
         if layer.problem is not None:
             check_layer(layer, chip)
