@@ -636,3 +636,11 @@ def dram_run_arrays(
     keep_finish: bool,
     progress: Callable[[int], bool | None] | None,
 ) -> DramRun: ...
+def simulate_values(
+    problem: Problem,
+    architecture: Architecture,
+    mapping: Mapping,
+    inputs: ArrayLike,
+    weights: ArrayLike,
+    progress: Callable[[int, int], bool | None] | None = None,
+) -> tuple[NDArray[Any], Counts, bool]: ...
