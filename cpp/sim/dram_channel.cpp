@@ -1,6 +1,7 @@
 #include "sim/dram_channel.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <stdexcept>
 #include <string>
 
@@ -12,7 +13,7 @@ namespace {
 template <typename Visit>
 void for_each_bank(std::uint64_t banks, Visit visit) {
   for (; banks != 0; banks &= banks - 1) {
-    visit(static_cast<std::uint32_t>(__builtin_ctzll(banks)));
+    visit(static_cast<std::uint32_t>(std::countr_zero(banks)));
   }
 }
 
