@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingOf
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from numpy import uint64
 from numpy.typing import ArrayLike, NDArray
@@ -229,6 +229,60 @@ class Evaluation:
 def evaluate(
     problem: Problem, architecture: Architecture, mapping: Mapping, sparsity: Sparsity | None = None
 ) -> Evaluation: ...
+
+class Wait:
+    __members__: ClassVar[dict[str, Wait]]
+    fill: ClassVar[Wait]
+    refill: ClassVar[Wait]
+    bandwidth: ClassVar[Wait]
+    port: ClassVar[Wait]
+    drain: ClassVar[Wait]
+    array: ClassVar[Wait]
+    def __init__(self, value: int) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class Lost:
+    @property
+    def wait(self) -> Wait: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def level(self) -> int: ...
+    @property
+    def port(self) -> Port: ...
+    @property
+    def cycles(self) -> float: ...
+
+class Tiled:
+    @property
+    def counts(self) -> Counts: ...
+    @property
+    def dram(self) -> DramRun | None: ...
+    @property
+    def cost(self) -> Cost: ...
+    @property
+    def cycles(self) -> float: ...
+    @property
+    def compute_cycles(self) -> float: ...
+    @property
+    def lost(self) -> list[Lost]: ...
+    @property
+    def transfers(self) -> int: ...
+    @property
+    def positions(self) -> int: ...
+
+def simulate_tiles(
+    problem: Problem,
+    architecture: Architecture,
+    mapping: Mapping,
+    sparsity: Sparsity | None = None,
+    latency: Sequence[float] = ...,
+    progress: Callable[[int, int], object] | None = None,
+    dram: tuple[DramSpec, float] | None = None,
+) -> Tiled: ...
 def walk(problem: Problem, architecture: Architecture, mapping: Mapping) -> Counts: ...
 
 class Objective:
@@ -447,6 +501,29 @@ def isca16_search(
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Isca16Result]: ...
 
+class TraceWriter:
+    def __init__(
+        self, path: str, *, clock_mhz: float, max_bytes: int, about: Sequence[tuple[str, str]]
+    ) -> None: ...
+    def track(self, name: str, group: str) -> int: ...
+    def span(self, track: int, name: str, begin: float, end: float) -> None: ...
+    def counter(self, track: int, name: str, cycle: float, value: float) -> None: ...
+    def finish(self) -> dict[str, Any]: ...
+
+def simulate_adder_tree(
+    problem: Problem,
+    architecture: Architecture,
+    mapping: Mapping,
+    inputs: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    *,
+    array: int = -1,
+    gates: int = 0,
+    progress: Callable[[int, int], object] | None = None,
+    trace: TraceWriter | None = None,
+    trace_window: int = 1,
+) -> dict[str, Any] | None: ...
+
 class DramOrganization:
     def __init__(
         self,
@@ -559,3 +636,11 @@ def dram_run_arrays(
     keep_finish: bool,
     progress: Callable[[int], bool | None] | None,
 ) -> DramRun: ...
+def simulate_values(
+    problem: Problem,
+    architecture: Architecture,
+    mapping: Mapping,
+    inputs: ArrayLike,
+    weights: ArrayLike,
+    progress: Callable[[int, int], bool | None] | None = None,
+) -> tuple[NDArray[Any], Counts, bool]: ...

@@ -76,10 +76,10 @@ def simulate(
         progress=progress,
     )
     if not isinstance(requests, Pattern):
-        return _report(dram, "addresses", _run_arrays(how, requests, bytes, writes, arrivals), None)
+        return report_of(dram, "addresses", _run_arrays(how, requests, bytes, writes, arrivals), None)
     run = _run_pattern(how, requests, dram.organization.capacity_bytes)
     allowed = _limit_of(dram, requests) if limit and refresh else None
-    return _report(dram, requests.label, run, allowed)
+    return report_of(dram, requests.label, run, allowed)
 
 
 def survey(
@@ -231,7 +231,8 @@ def _limit_of(dram: Dram, pattern: Pattern) -> Limit:
     return bound(dram, addresses, pattern.bytes)
 
 
-def _report(dram: Dram, pattern: str, run: _core.DramRun, limit: Limit | None) -> DramReport:
+def report_of(dram: Dram, pattern: str, run: _core.DramRun, limit: Limit | None = None) -> DramReport:
+    """Return what the core says of a run, with names and units."""
     log = run.log
     finish = run.finish
     return DramReport(
