@@ -91,14 +91,15 @@ RowRun simulate_row_stationary(const problem::Problem& problem,
                                const arch::Architecture& architecture,
                                const mapping::Mapping& mapping, const py::object& inputs,
                                const py::object& weights, std::uint64_t input_fifo,
-                               std::uint64_t sum_fifo, std::uint64_t pipeline, bool shared_adder,
-                               const Progress& progress) {
+                               std::uint64_t sum_fifo, std::uint64_t pipeline, bool shift,
+                               bool shared_adder, const Progress& progress) {
   if (inputs.is_none() != weights.is_none()) {
     throw std::invalid_argument("simulate_row_stationary: inputs and weights are given together");
   }
   const sim::RowOptions options{.input_fifo = input_fifo,
                                 .sum_fifo = sum_fifo,
                                 .pipeline = pipeline,
+                                .shift = shift,
                                 .shared_adder = shared_adder};
   const auto run = Values<float>::check_(inputs) ? simulate<float> : simulate<std::int32_t>;
   return run(problem, architecture, mapping, inputs, weights, options, progress);
@@ -155,7 +156,7 @@ void register_row_stationary(py::module_& module) {
       py::arg("weights") = py::none(), py::kw_only(),
       py::arg("input_fifo") = sim::RowOptions{}.input_fifo,
       py::arg("sum_fifo") = sim::RowOptions{}.sum_fifo,
-      py::arg("pipeline") = sim::RowOptions{}.pipeline,
+      py::arg("pipeline") = sim::RowOptions{}.pipeline, py::arg("shift") = sim::RowOptions{}.shift,
       py::arg("shared_adder") = sim::RowOptions{}.shared_adder, py::arg("progress") = py::none(),
       "Simulate one mapping on a row-stationary array, cycle by cycle, with values or without. "
       "Ctrl-C ends it; progress(done, total) is called meanwhile with MACs, and if it returns "

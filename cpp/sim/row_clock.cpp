@@ -90,7 +90,7 @@ void Clock::send(std::uint32_t group, std::uint32_t word,
 }
 
 void Clock::compute(std::span<const std::uint32_t> workers, const Motion& motion) {
-  for (const std::uint32_t who : workers) run(who, motion.fresh.data(), motion);
+  for (const std::uint32_t who : workers) run(who, motion.fresh.data(), motion, false);
 }
 
 void Clock::compute_first(std::span<const std::uint32_t> workers, const Motion& motion,
@@ -99,13 +99,38 @@ void Clock::compute_first(std::span<const std::uint32_t> workers, const Motion& 
     Element& element = elements_[who];
     element.left.assign(room_, 0);
     element.taken.assign(fifo_, 0);
-    run(who, fresh[who].data(), motion);
+    run(who, fresh[who].data(), motion, true);
   }
 }
 
-void Clock::run(std::uint32_t who, const std::uint8_t* fresh, const Motion& motion) {
+/// Words are shifted in one after the other, as they come. The first window fills while the filters
+/// are loaded.
+void Clock::shift_in(std::uint32_t who, const std::uint8_t* fresh, bool first) {
+  Element& element = elements_[who];
+  const Burst& burst = *element.burst;
+  auto& stalled = activity_.stalled[slots_[who]];
+  std::uint64_t shifted = first ? begin_ : element.free;
+  for (const std::uint32_t word : burst.by_first) {
+    if (fresh[word % burst.taps] == 0) continue;
+    const std::uint64_t there = arrival(element, word);
+    if (there > std::max(shifted, element.free)) {
+      const bool crowded = crowded_[element.group * words_ + word] != 0;
+      stalled[at(crowded ? Stall::bandwidth : Stall::operand)] +=
+          there - std::max(shifted, element.free);
+    }
+    const std::uint64_t from = std::max(shifted, there);
+    if (from + 1 > element.free) {
+      stalled[at(Stall::operand)] += from + 1 - std::max(from, element.free);
+    }
+    shifted = from + 1;
+  }
+  element.free = std::max(element.free, shifted);
+}
+
+void Clock::run(std::uint32_t who, const std::uint8_t* fresh, const Motion& motion, bool first) {
   Element& element = elements_[who];
   const std::size_t slot = slots_[who];
+  if (timing_.shift) shift_in(who, fresh, first);
   if (!run_freely(element, fresh, motion)) run_stalled(who, fresh, motion);
   activity_.active[slot] += element.burst->macs;
   if (activity_.first[slot] == kNever) activity_.first[slot] = element.first;

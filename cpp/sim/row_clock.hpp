@@ -16,9 +16,12 @@ namespace dnnaccel::sim::rows {
 /// What is not in the mapping. Where the chip's own figure is not public, docs/row-stationary.md
 /// has what it is taken from.
 struct Timing {
-  std::uint64_t input_fifo = 4;  ///< words between the input bus and an element's scratchpad
-  std::uint64_t sum_fifo = 8;    ///< words between an element and the next one up, or a bus
-  std::uint64_t pipeline = 3;    ///< cycles from a MAC's issue until its sum is there
+  std::uint64_t input_fifo = 16;  ///< words between the input bus and an element's scratchpad
+  std::uint64_t sum_fifo = 32;    ///< words between an element and the next one up, or a bus
+  std::uint64_t pipeline = 3;     ///< cycles from a MAC's issue until its sum is there
+  /// Between bursts an element shifts new words into its window, one a cycle, and a burst begins
+  /// when the window is complete. If not, words come in while the burst goes on.
+  bool shift = true;
   /// The adder that accumulates products takes the sums from below too, in cycles of its own.
   bool shared_adder = false;
 };
@@ -87,8 +90,9 @@ class Clock {
     std::vector<std::uint64_t> done;     ///< by sum of the step: when its last MAC was issued
   };
 
-  void run(std::uint32_t who, const std::uint8_t* fresh, const Motion& motion);
+  void run(std::uint32_t who, const std::uint8_t* fresh, const Motion& motion, bool first);
   bool run_freely(Element& element, const std::uint8_t* fresh, const Motion& motion);
+  void shift_in(std::uint32_t who, const std::uint8_t* fresh, bool first);
   void run_stalled(std::uint32_t who, const std::uint8_t* fresh, const Motion& motion);
   [[nodiscard]] std::uint64_t arrival(const Element& element, std::uint32_t word) const {
     return arrived_[element.group * words_ + word];
