@@ -67,6 +67,9 @@ class Memory:
     read_bytes_per_cycle, write_bytes_per_cycle, bytes_per_cycle : float or None
         Bandwidth of one instance: of its read port and its write port, or of one port shared by both.
         None never limits.
+    latency_cycles : float
+        Cycles between asking it for words and the first of them. The tile-level simulator waits for it where
+        nothing hides it; the closed form leaves it out.
     formats : dict of str
         Compressed format of the tensors that are not kept word by word here, by role: "rlc", "csc",
         "bitmask" or "coordinate".
@@ -94,6 +97,7 @@ class Memory:
     read_bytes_per_cycle: float | None = None
     write_bytes_per_cycle: float | None = None
     bytes_per_cycle: float | None = None
+    latency_cycles: float = 0.0
     formats: Mapping[str, str] = field(default_factory=FrozenDict)
     gated_by: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=FrozenDict)

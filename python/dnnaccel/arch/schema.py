@@ -21,6 +21,7 @@ from dnnaccel.arch.values import (
     Component,
     Count,
     CycleModel,
+    Cycles,
     Dims,
     Energy,
     Formats,
@@ -81,6 +82,8 @@ class MemorySchema(Schema):
     """Bandwidth of the write port of one instance; never limits if left out."""
     bytes_per_cycle: Rate | None = None
     """Bandwidth of one port that reads and writes share."""
+    latency_cycles: Cycles = 0.0
+    """Cycles between asking it for words and the first of them; simulations wait for it."""
     formats: Formats = FrozenDict()
     """Compressed format of the tensors that are not kept word by word here."""
     gated_by: Operands = ()

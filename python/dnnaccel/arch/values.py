@@ -221,6 +221,7 @@ Sources = Annotated[
 Component = Annotated[FrozenDict, PlainValidator(_component), WithJsonSchema({"type": "object"})]
 Count = Annotated[int, Field(ge=1, le=MAX_PES), Plain]
 Energy = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False), Plain]
+Cycles = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False), Plain]
 Area = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False), Plain]
 Milliwatts = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False), Plain]
 Rate = Annotated[float, Field(gt=0, le=MAX_RATE, allow_inf_nan=False), Plain]
