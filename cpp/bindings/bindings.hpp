@@ -14,10 +14,7 @@ void register_cost(pybind11::module_& module);
 void register_mapper(pybind11::module_& module);
 void register_isca16(pybind11::module_& module);
 void register_sparsity(pybind11::module_& module);
-<<<<<<< HEAD
 void register_row_stationary(pybind11::module_& module);
-=======
 void register_tile_time(pybind11::module_& module);
->>>>>>> main
 
 }  // namespace dnnaccel::bindings
