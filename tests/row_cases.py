@@ -159,8 +159,7 @@ def _map(
         into[dim] = extent
     # The core takes rows first, then columns, so a dim cut along both must be cut along rows first.
     ordered = [loop for axis in (0, 1) for loop in spread if loop[2] == axis]
-    steps = [(dim, step) for dim, step, _ in ordered]
-    if any(steps[i][0] == steps[j][0] and steps[i][1] < steps[j][1] for i in range(len(steps)) for j in range(i, len(steps))):
+    if any(a[0] == b[0] and a[1] < b[1] for i, a in enumerate(ordered) for b in ordered[i:]):
         return _map(rng, problem, stride, dilation, padding)
     outside: list[Loop] = []
     for dim, bound in bounds.items():

@@ -19,7 +19,6 @@ namespace {
 
 struct RowRun {
   sim::ArrayRun run;
-  std::uint64_t folds = 0;
   std::uint64_t active_elements = 0;
   py::object outputs = py::none();
 };
@@ -143,13 +142,21 @@ void register_row_stationary(py::module_& module) {
       .def_property_readonly("gated_macs", [](const RowRun& r) { return r.run.gated_macs; })
       .def_readonly("active_elements", &RowRun::active_elements)
       .def_readonly("outputs", &RowRun::outputs)
-      .def("reads", [](const RowRun& r, int levels) { return leading(r.run.reads, levels); })
-      .def("writes", [](const RowRun& r, int levels) { return leading(r.run.writes, levels); })
-      .def("active", [](const RowRun& r) { return grid(r.run.activity, r.run.activity.active); })
-      .def("gated", [](const RowRun& r) { return grid(r.run.activity, r.run.activity.gated); })
-      .def("first", [](const RowRun& r) { return grid(r.run.activity, r.run.activity.first); })
-      .def("last", [](const RowRun& r) { return grid(r.run.activity, r.run.activity.last); })
-      .def("stalled", [](const RowRun& r) { return stalls(r.run.activity); });
+      .def(
+          "reads", [](const RowRun& r, int levels) { return leading(r.run.reads, levels); },
+          py::arg("levels"))
+      .def(
+          "writes", [](const RowRun& r, int levels) { return leading(r.run.writes, levels); },
+          py::arg("levels"))
+      .def_property_readonly(
+          "active", [](const RowRun& r) { return grid(r.run.activity, r.run.activity.active); })
+      .def_property_readonly(
+          "gated", [](const RowRun& r) { return grid(r.run.activity, r.run.activity.gated); })
+      .def_property_readonly(
+          "first", [](const RowRun& r) { return grid(r.run.activity, r.run.activity.first); })
+      .def_property_readonly(
+          "last", [](const RowRun& r) { return grid(r.run.activity, r.run.activity.last); })
+      .def_property_readonly("stalled", [](const RowRun& r) { return stalls(r.run.activity); });
   module.def(
       "simulate_row_stationary", &simulate_row_stationary, py::arg("problem"),
       py::arg("architecture"), py::arg("mapping"), py::arg("inputs") = py::none(),
