@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import dnnaccel as da
 from dnnaccel import _core, arch
 from dnnaccel.errors import LayerError, MappingError
 from dnnaccel.layers import Conv2d
@@ -99,7 +98,7 @@ def test_cycles_are_above_the_nests_steps_and_the_buses(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_with_free_networks_only_the_ramp_of_each_pass_is_left(seed: int) -> None:
-    """A pass: one cycle for all words, then bursts back to back, then the last sums through pipeline and column."""
+    """A pass: one cycle for all words, bursts back to back, then the last sums go up a column and out."""
     for drawn in cases(200 + seed):
         case = replace(drawn, words_per_cycle=(None, None, None), spare_words=None)
         lowered = case.lower()
