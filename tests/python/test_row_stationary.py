@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from dnnaccel.problem import ROLES
 from dnnaccel.sim import simulate_row_stationary
 from dnnaccel.sim.row_stationary import STALLS, RowTiming
 from row_cases import RowCase, convolve, operands, random_case, zero_macs
+from row_reference import LeftOut, Machine, Timing
 
 LEVELS = ("dram", "glb", "filter_buffer", "array", "inputs", "weights", "outputs")
 ABOVE = {"inputs": 1, "weights": 2, "outputs": 1}
@@ -107,6 +108,31 @@ def test_with_free_networks_only_the_ramp_of_each_pass_is_left(seed: int) -> Non
         steps = _core.evaluate(*lowered).counts.steps
         ramp = 1 + pipeline + case.rows * case.columns + case.problem.bounds["M"]
         assert steps <= run.cycles <= steps + passes(case) * ramp, str(case)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_cycles_are_those_of_a_machine_that_is_stepped(seed: int) -> None:
+    rng, compared = random.Random(300 + seed), 0
+    for drawn in cases(300 + seed, 120):
+        whole = ((None, None, None), (1.0, 4.0, 4.0), (2.0, 1.0, 2.0), (1.0, 2.0, 1.0))
+        case = replace(drawn, words_per_cycle=rng.choice(whole))
+        shared = rng.random() < 0.3
+        timing = Timing(
+            input_fifo=rng.choice([0, 1, 4, 16]),
+            sum_fifo=rng.choice([0, 1, 8, 32]),
+            pipeline=0 if shared else rng.choice([1, 2, 3]),
+            shift=rng.random() < 0.5,
+            shared_adder=shared,
+        )
+        try:
+            cycles = Machine(case, timing).run()
+        except LeftOut:
+            continue
+        compared += 1
+        assert _core.simulate_row_stationary(*case.lower(), **asdict(timing)).cycles == cycles, (
+            f"{timing} {case.words_per_cycle} {case.spare_words}\n{case}"
+        )
+    assert compared > 30
 
 
 def passes(case: RowCase) -> int:
