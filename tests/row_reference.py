@@ -2,8 +2,8 @@
 
 The core works out when each event happens; here nothing is worked out. Every cycle, every bus moves what it
 can, every adder adds what is there, every element shifts or multiplies, and what they find depends on nothing
-but the state. Only cycles are compared: values and counts have references of their own (row_cases.py, the closed
-form). Left out: sums that stay in an element from one pass to the next, or in one that idles.
+but the state. Only cycles are compared: values and counts have references of their own (row_cases.py and the
+closed form). Left out: sums that stay in an element from one pass to the next, or in one that idles.
 """
 
 from __future__ import annotations
