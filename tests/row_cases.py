@@ -43,7 +43,7 @@ class RowCase:
         for level in ("dram", "glb", "filter_buffer", "array"):
             for dim, step, _ in self.loops[level]:
                 left[dim] = min(left[dim], step)
-        taps = left["C"] * left["S"]
+        taps = left["C"] * left.get("S", 1)
         tiles = {"inputs": taps, "weights": taps * left["M"], "outputs": left["M"]}
         levels: list[_core.Memory | _core.Array] = []
         nest = []

@@ -285,12 +285,15 @@ class Reader {
       const int level = shape_.spads.level[at(r)];
       const arch::Memory& memory = *architecture_.memory(level);
       std::uint64_t all = 0;
+      std::string roles;
       for (int other = 0; other < problem::kRoles; ++other) {
-        if (shape_.spads.level[at(other)] == level) all += need[at(other)];
+        if (shape_.spads.level[at(other)] != level) continue;
+        all += need[at(other)];
+        roles += (roles.empty() ? "" : " + ") + std::to_string(need[at(other)]) + " of " +
+                 problem::name(static_cast<Role>(other));
       }
       if (all > memory.capacity_words) {
-        refuse("level " + memory.name + " needs " + std::to_string(all) + " words for " +
-               problem::name(static_cast<Role>(r)) + " and has " +
+        refuse("level " + memory.name + " needs room for " + roles + " words and has " +
                std::to_string(memory.capacity_words) + "; smaller steps of C or M would fit");
       }
       // What several roles share leaves none of them room of its own.

@@ -35,6 +35,9 @@ class RowStationaryArray final : public CycleArray {
                      const mapping::Mapping& mapping, const Tensors<T>& tensors,
                      const RowOptions& options = {});
 
+  RowStationaryArray(const RowStationaryArray&) = delete;  // parts of it point to each other
+  RowStationaryArray& operator=(const RowStationaryArray&) = delete;
+
   [[nodiscard]] std::size_t outer_loops() const override { return shape_.outer; }
   /// Throws std::invalid_argument if the fold is not the next one of the nest.
   FoldTime fold(const Chunks& chunks, std::uint64_t ready) override;

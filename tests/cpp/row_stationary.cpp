@@ -134,8 +134,11 @@ TEST_SUITE("row_stationary") {
     refused(inside, "level spads: Q runs inside an element; only C, S and M do");
     arch::Architecture small = chip(2, 2);
     std::get<arch::Memory>(small.levels[2]).capacity_words = 3;
-    CHECK_THROWS_WITH_AS(sim::rows::shape_of(layer, small, rows({{3, 1, 0}})),
-                         doctest::Contains("level spads needs 5 words"), std::domain_error);
+    CHECK_THROWS_WITH_AS(
+        sim::rows::shape_of(layer, small, rows({{3, 1, 0}})),
+        doctest::Contains(
+            "level spads needs room for 1 of inputs + 2 of weights + 2 of outputs words and has 3"),
+        std::domain_error);
   }
 
   TEST_CASE("folds come in the order of the nest") {

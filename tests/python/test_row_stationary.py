@@ -12,7 +12,7 @@ import pytest
 from dnnaccel import _core, arch
 from dnnaccel.errors import LayerError, MappingError
 from dnnaccel.layers import Conv2d
-from dnnaccel.problem import ROLES
+from dnnaccel.problem import ROLES, convolution, matmul
 from dnnaccel.sim import simulate_row_stationary
 from dnnaccel.sim.row_stationary import STALLS, RowTiming
 from row_cases import RowCase, convolve, operands, random_case, zero_macs
@@ -135,6 +135,42 @@ def test_cycles_are_those_of_a_machine_that_is_stepped(seed: int) -> None:
     assert compared > 30
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_stepped_machine_agrees_on_the_whole_array(shared: bool) -> None:
+    """Eyeriss' array as it runs AlexNet's conv4 and conv5, on an image of three columns."""
+    case = RowCase(
+        problem=convolution(
+            batch=1,
+            groups=1,
+            out_channels=64,
+            in_channels=12,
+            out_size=(13, 3),
+            in_size=(13, 3),
+            kernel=(3, 3),
+            padding=(1, 1),
+        ),
+        stride=(1, 1),
+        dilation=(1, 1),
+        padding=(1, 1),
+        loops={
+            "dram": [("C", 6, 0)],
+            "glb": [("M", 32, 0)],
+            "filter_buffer": [("Q", 1, 0)],
+            "array": [("M", 16, 0), ("C", 3, 0), ("R", 1, 0), ("P", 1, 1)],
+            "outputs": [("C", 1, 0), ("S", 1, 0), ("M", 1, 0)],
+        },
+        words_per_cycle=(1.0, 4.0, 4.0),
+        spare_words=3,
+        rows=12,
+        columns=14,
+    )
+    timing = Timing(input_fifo=16, sum_fifo=32, pipeline=0 if shared else 3, shift=True, shared_adder=shared)
+    run = _core.simulate_row_stationary(*case.lower(), **asdict(timing))
+    assert run.active_elements == 156
+    assert run.cycles == Machine(case, timing).run()
+
+
 def passes(case: RowCase) -> int:
     """How often the loops outside the innermost ones over N and Q go round, rounded up."""
     outside = [loop for level in ("dram", "glb", "filter_buffer") for loop in case.loops[level]]
@@ -182,7 +218,35 @@ def test_sums_wrap_around_in_32_bits() -> None:
     assert np.array_equal(run.outputs, taps)
 
 
-def test_larger_fifos_and_wider_buses_never_make_it_slower() -> None:
+def test_matrix_products_are_rows_of_one_tap() -> None:
+    problem = matmul(batch=2, rows=3, columns=4, inner=5)
+    case = RowCase(
+        problem=problem,
+        stride=(1, 1),
+        dilation=(1, 1),
+        padding=(0, 0),
+        loops={
+            "dram": [("G", 1, 0), ("C", 2, 0)],
+            "glb": [],
+            "filter_buffer": [],
+            "array": [("M", 2, 0), ("P", 1, 1)],
+            "outputs": [("M", 1, 0), ("C", 1, 0)],
+        },
+        words_per_cycle=(1.0, 4.0, 4.0),
+        spare_words=0,
+        rows=2,
+        columns=3,
+        inside={"C": 2, "S": 1, "M": 2},
+    )
+    numbers = np.random.default_rng(9)
+    left = numbers.integers(-9, 9, (2, 3, 5)).astype(np.int32)
+    right = numbers.integers(-9, 9, [axis.size for axis in problem.tensor("weights").axes]).astype(np.int32)
+    run = _core.simulate_row_stationary(*case.lower(), left, right)
+    assert np.array_equal(run.outputs.swapaxes(1, 2), left @ right)
+    assert run.active_elements == 6
+
+
+def test_wider_buses_never_make_it_slower() -> None:
     for case in cases(8, 60):
         narrow = _core.simulate_row_stationary(*replace(case, words_per_cycle=(1.0, 1.0, 1.0)).lower())
         wide = _core.simulate_row_stationary(*replace(case, words_per_cycle=(4.0, 4.0, 4.0)).lower())
