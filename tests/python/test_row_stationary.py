@@ -236,7 +236,6 @@ def test_matrix_products_are_rows_of_one_tap() -> None:
         spare_words=0,
         rows=2,
         columns=3,
-        inside={"C": 2, "S": 1, "M": 2},
     )
     numbers = np.random.default_rng(9)
     left = numbers.integers(-9, 9, (2, 3, 5)).astype(np.int32)
