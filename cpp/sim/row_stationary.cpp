@@ -29,7 +29,7 @@ RowStationaryArray<T>::RowStationaryArray(const problem::Problem& problem,
     : shape_(rows::shape_of(problem, architecture, mapping)),
       planner_(problem, shape_),
       store_(shape_, tensors),
-      ahead_(problem, {shape_.nest.loops.begin(), shape_.outer}),
+      ahead_({shape_.nest.loops.begin(), shape_.outer}),
       elements_(shape_.places.size()),
       fresh_(shape_.places.size()) {
   const bool all = tensors.inputs != nullptr && tensors.weights != nullptr;
@@ -45,8 +45,16 @@ RowStationaryArray<T>::RowStationaryArray(const problem::Problem& problem,
   for (const rows::Place& place : shape_.places) {
     slots.push_back(static_cast<std::size_t>(place.row * shape_.array_columns + place.column));
   }
-  clock_.emplace(widths_of(*architecture.array(shape_.array)), options, shape_.spads, run_.activity,
-                 std::move(slots));
+  clock_.emplace(widths_of(*architecture.array(shape_.array)), options.timing, shape_.spads,
+                 run_.activity, std::move(slots));
+  if (options.trace != nullptr) {
+    trace_.emplace(*options.trace, architecture.array(shape_.array)->name, options.trace_window);
+  }
+  Chunks whole{};
+  for (std::size_t d = 0; d < problem.bounds.size(); ++d) {
+    whole[d] = {.first = 0, .size = problem.bounds[d]};
+  }
+  ahead_.start(whole);
   next_jobs_ = planner_.jobs(ahead_.chunks());
 }
 
@@ -60,6 +68,7 @@ FoldTime RowStationaryArray<T>::fold(const Chunks& chunks, std::uint64_t ready) 
   over_ = ahead_.next() < 0;
   if (!over_) next_jobs_ = planner_.jobs(ahead_.chunks());
 
+  const std::uint64_t macs_before = run_.macs;
   FoldTime time;
   time.begin = clock_->begin(ready, fold.steps.size());
   for (std::size_t step = 0; step < fold.steps.size(); ++step) {
@@ -74,6 +83,8 @@ FoldTime RowStationaryArray<T>::fold(const Chunks& chunks, std::uint64_t ready) 
   }
   leave_fold(fold);
   time.end = run_.cycles = clock_->end(fold.workers);
+  ++folds_;
+  if (trace_) trace_->pass(clock_->phases(), fold.steps.size(), run_.macs - macs_before);
   return time;
 }
 
@@ -328,12 +339,6 @@ void RowStationaryArray<T>::finish() {
     stalled[static_cast<std::size_t>(Stall::edge)] =
         run_.cycles - stalled[static_cast<std::size_t>(Stall::memory)];
   }
-}
-
-template <typename T>
-std::uint64_t RowStationaryArray<T>::active_elements() const {
-  const auto& active = run_.activity.active;
-  return words(std::count_if(active.begin(), active.end(), [](auto n) { return n > 0; }));
 }
 
 template class RowStationaryArray<std::int32_t>;

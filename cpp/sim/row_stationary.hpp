@@ -7,15 +7,22 @@
 #include <vector>
 
 #include "sim/array.hpp"
-#include "sim/drive.hpp"
 #include "sim/row_clock.hpp"
 #include "sim/row_element.hpp"
 #include "sim/row_plan.hpp"
 #include "sim/row_shape.hpp"
+#include "sim/row_trace.hpp"
+#include "sim/steps.hpp"
 
 namespace dnnaccel::sim {
 
-using RowOptions = rows::Timing;
+struct RowOptions {
+  rows::Timing timing;
+  /// Takes the passes' loads, bursts and drains, and the rate of products, a mean over at least
+  /// `trace_window` cycles.
+  TraceWriter* trace = nullptr;
+  std::uint64_t trace_window = 1;
+};
 
 /// A row-stationary array (Eyeriss, JSSC 2017), element by element and cycle by cycle.
 ///
@@ -44,8 +51,7 @@ class RowStationaryArray final : public CycleArray {
   void finish() override;
   [[nodiscard]] const ArrayRun& run() const override { return run_; }
   [[nodiscard]] const mapping::Nest& nest() const { return shape_.nest; }
-  /// Elements that have worked.
-  [[nodiscard]] std::uint64_t active_elements() const;
+  [[nodiscard]] std::uint64_t folds() const { return folds_; }
 
  private:
   const rows::Burst& burst(const rows::Job& job, std::int64_t taps);
@@ -78,7 +84,7 @@ class RowStationaryArray final : public CycleArray {
   rows::Shape shape_;
   rows::Planner planner_;
   rows::Store<T> store_;
-  OuterPosition ahead_;  ///< the next fold
+  Steps ahead_;  ///< the next fold
   bool over_ = false;
   ArrayRun run_;
   std::optional<rows::Clock> clock_;
@@ -88,6 +94,8 @@ class RowStationaryArray final : public CycleArray {
   std::vector<std::vector<std::uint8_t>> fresh_;  ///< by element and tap, in a first step
   std::vector<std::uint32_t> receivers_;
   std::uint64_t begun_at_zero_ = 0;
+  std::uint64_t folds_ = 0;
+  std::optional<rows::Trace> trace_;
   bool seeded_ = false;  ///< begun sums went back into the array in this step
 };
 
