@@ -1,7 +1,7 @@
 #include "sim/row_plan.hpp"
 
+#include <array>
 #include <map>
-#include <tuple>
 
 #include "base/math.hpp"
 
@@ -16,9 +16,9 @@ class Grouping {
  public:
   explicit Grouping(std::vector<Group>& groups) : groups_(groups) {}
 
-  std::uint32_t add(std::uint32_t who, std::int64_t a, std::int64_t b, std::int64_t c) {
+  std::uint32_t add(std::uint32_t who, const std::array<std::int64_t, 4>& key) {
     const auto next = static_cast<std::uint32_t>(groups_.size());
-    const auto [found, is_new] = by_key_.try_emplace({a, b, c}, next);
+    const auto [found, is_new] = by_key_.try_emplace(key, next);
     if (is_new) groups_.emplace_back();
     groups_[found->second].push_back(who);
     return found->second;
@@ -26,7 +26,7 @@ class Grouping {
 
  private:
   std::vector<Group>& groups_;
-  std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t>, std::uint32_t> by_key_;
+  std::map<std::array<std::int64_t, 4>, std::uint32_t> by_key_;
 };
 
 }  // namespace
@@ -49,6 +49,7 @@ std::vector<Job> Planner::jobs(const Chunks& chunks) const {
     job = {.works = true,
            .m = range_of(here, d.m),
            .c = range_of(here, d.c),
+           .g = range_of(here, d.g).first,
            .p = range_of(here, d.p).first,
            .r = range_of(here, d.r).first};
     job.row = shape_.rows.at(job.p, job.r);
@@ -88,9 +89,9 @@ Fold Planner::fold(const Chunks& chunks, const std::vector<Job>& jobs) const {
     const Job& job = jobs[who];
     if (!job.works) continue;
     plan.workers.push_back(who);
-    plan.row_of[who] = by_row.add(who, job.c.first, job.row, 0);
-    by_filter.add(who, job.m.first, job.c.first, job.r);
-    by_chain.add(who, job.m.first, job.p, 0);
+    plan.row_of[who] = by_row.add(who, {job.g, job.c.first, job.row, 0});
+    by_filter.add(who, {job.g, job.m.first, job.c.first, job.r});
+    by_chain.add(who, {job.g, job.m.first, job.p, 0});
   }
   // Whoever comes back to an output does so in a loop that is not of its dims.
   plan.begun = range_of(chunks, d.c).first > 0 || range_of(chunks, d.r).first > 0 ||
@@ -98,18 +99,14 @@ Fold Planner::fold(const Chunks& chunks, const std::vector<Job>& jobs) const {
   return plan;
 }
 
-SumTile Planner::sums_of(const Chunks& chunks, const Job& job, Step step) const {
-  return {.n = step.n,
-          .g = range_of(chunks, shape_.dims.g).first,
-          .m = job.m.first,
-          .p = job.p,
-          .q = step.q};
+SumTile Planner::sums_of(const Job& job, Step step) {
+  return {.n = step.n, .g = job.g, .m = job.m.first, .p = job.p, .q = step.q};
 }
 
 WindowTile Planner::window_of(const Fold& fold, const Job& job, Step step) const {
   return {.there = true,
           .n = step.n,
-          .g = range_of(fold.chunks, shape_.dims.g).first,
+          .g = job.g,
           .c = job.c.first,
           .row = job.row,
           .q = step.q,

@@ -37,7 +37,7 @@ class Planner {
   [[nodiscard]] std::vector<Job> jobs(const Chunks& chunks) const;
   [[nodiscard]] Fold fold(const Chunks& chunks, const std::vector<Job>& jobs) const;
   [[nodiscard]] std::vector<Step> steps(const Chunks& chunks) const;
-  [[nodiscard]] SumTile sums_of(const Chunks& chunks, const Job& job, Step step) const;
+  [[nodiscard]] static SumTile sums_of(const Job& job, Step step);
   [[nodiscard]] WindowTile window_of(const Fold& fold, const Job& job, Step step) const;
   /// Which outputs the buffer holds then.
   [[nodiscard]] SumTile buffered(const Chunks& chunks, Step step) const;

@@ -98,12 +98,11 @@ const rows::Burst& RowStationaryArray<T>::burst(const Job& job, std::int64_t tap
 /// Each row of filters crosses its bus once, for all elements that have not got it.
 template <typename T>
 void RowStationaryArray<T>::load_filters(const Fold& fold) {
-  const std::int64_t g = rows::range_of(fold.chunks, shape_.dims.g).first;
   const std::int64_t s = rows::range_of(fold.chunks, shape_.dims.s).first;
   for (const rows::Group& group : fold.filters) {
     const Job& job = jobs_[group.front()];
     const rows::FilterTile tile{
-        .there = true, .g = g, .m = job.m.first, .c = job.c.first, .r = job.r, .s = s};
+        .there = true, .g = job.g, .m = job.m.first, .c = job.c.first, .r = job.r, .s = s};
     receivers_.clear();
     for (const std::uint32_t who : group) {
       rows::Element<T>& element = elements_[who];
@@ -198,7 +197,7 @@ void RowStationaryArray<T>::begin_sums(const Fold& fold, Step step) {
     for (const std::uint32_t who : chain) {
       const Job& job = jobs_[who];
       rows::Element<T>& element = elements_[who];
-      const rows::SumTile tile = planner_.sums_of(fold.chunks, job, step);
+      const rows::SumTile tile = rows::Planner::sums_of(job, step);
       if (element.holds_sums && element.sum_tile == tile) continue;
       const std::uint64_t count = words(job.m.size);
       element.holds_sums = true;
@@ -277,8 +276,7 @@ void RowStationaryArray<T>::leave_fold(const Fold& fold) {
   for (std::uint32_t who = 0; who < elements_.size(); ++who) {
     if (!elements_[who].holds_sums) continue;
     leaves[who] = all || (next_jobs_[who].works &&
-                          elements_[who].sum_tile !=
-                              planner_.sums_of(ahead_.chunks(), next_jobs_[who], next));
+                          elements_[who].sum_tile != rows::Planner::sums_of(next_jobs_[who], next));
     if (leaves[who] != 0) leaving.push_back(who);
   }
   std::vector<rows::Group> chains;

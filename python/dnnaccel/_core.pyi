@@ -523,7 +523,6 @@ def simulate_adder_tree(
     trace: TraceWriter | None = None,
     trace_window: int = 1,
 ) -> dict[str, Any] | None: ...
-
 def simulate_row_stationary(
     problem: Problem,
     architecture: Architecture,

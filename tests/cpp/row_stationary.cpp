@@ -129,7 +129,7 @@ TEST_SUITE("row_stationary") {
     mapping::Mapping across = rows({});
     across.levels[1].loops = {{3, 1, 1}};  // Q along the columns
     across.levels[0].loops = {{2, 1, 0}};
-    refused(across, "level pes.columns: Q is spread there; rows take R, C, M and P");
+    refused(across, "level pes.columns: Q is spread there; rows take R, G, C, M and P");
     mapping::Mapping inside = rows({});
     inside.levels[2].loops.push_back({3, 1, 0});
     refused(inside, "level spads: Q runs inside an element; only C, S and M do");
