@@ -141,9 +141,9 @@ def simulate_row_stationary(
     """Simulate one mapping of one layer on a row-stationary array, cycle by cycle.
 
     The mapping spreads filter rows (R) down the array, and G, C, M or P with them, and output rows (P) across
-    it, and G, C or M beside them; in an element run C, S and M only. `inputs` and `weights` are whole tensors in
-    the order of the layer's problem (N, G, C, H, W without padding, and G, M, C, R, S; any shape of as many
-    words), of integers that fit 32 bits, or float32; without them, words are only counted. `progress` is
+    it, and G, C or M beside them; in an element run C, S and M only. `inputs` and `weights` are whole tensors
+    in the order of the layer's problem (N, G, C, H, W without padding, and G, M, C, R, S; any shape of as
+    many words), of integers that fit 32 bits, or float32; without them, words are only counted. `progress` is
     called with (done, total, what) meanwhile, in MACs.
 
     Raises `MappingError` if the mapping does not belong to the layer and the chip or the array cannot hold
