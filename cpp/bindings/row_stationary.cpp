@@ -50,6 +50,8 @@ py::object run(const problem::Problem& problem, const arch::Architecture& archit
   if (!whole) return py::none();
   py::dict out = to_python(array.run(), architecture.size());
   out["folds"] = array.folds();
+  out["input_tags"] = py::make_tuple(array.input_tags().rows, array.input_tags().columns);
+  out["filter_tags"] = py::make_tuple(array.filter_tags().rows, array.filter_tags().columns);
   return out;
 }
 

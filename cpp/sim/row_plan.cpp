@@ -1,5 +1,6 @@
 #include "sim/row_plan.hpp"
 
+#include <algorithm>
 #include <array>
 #include <map>
 
@@ -29,7 +30,31 @@ class Grouping {
   std::map<std::array<std::int64_t, 4>, std::uint32_t> by_key_;
 };
 
+/// The representative of a set of array rows.
+std::size_t find(const std::vector<std::size_t>& parents, std::size_t row) {
+  while (parents[row] != row) row = parents[row];
+  return row;
+}
+
 }  // namespace
+
+Tags tags_of(const std::vector<Group>& groups, const std::vector<Place>& places) {
+  std::vector<std::size_t> parents;
+  const auto row_of = [&](std::uint32_t who) {
+    const auto row = static_cast<std::size_t>(places[who].row);
+    while (parents.size() <= row) parents.push_back(parents.size());
+    return row;
+  };
+  for (const Group& group : groups) {
+    const std::size_t first = find(parents, row_of(group.front()));
+    for (const std::uint32_t who : group) parents[find(parents, row_of(who))] = first;
+  }
+  std::map<std::size_t, std::uint64_t> columns;
+  for (const Group& group : groups) ++columns[find(parents, row_of(group.front()))];
+  Tags tags{.rows = columns.size()};
+  for (const auto& [row, count] : columns) tags.columns = std::max(tags.columns, count);
+  return tags;
+}
 
 std::vector<Job> Planner::jobs(const Chunks& chunks) const {
   const Dims& d = shape_.dims;

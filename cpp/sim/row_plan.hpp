@@ -16,6 +16,18 @@ struct Step {
   std::int64_t q = 0;
 };
 
+/// Numbers that a bus of the array tells receivers by: each row of the array listens to one row
+/// tag, each element in it to one column tag.
+struct Tags {
+  std::uint64_t rows = 0;
+  std::uint64_t columns = 0;  ///< beside one row tag
+};
+
+/// The tags by which every group, and nobody else, takes its words. Rows of the array with elements
+/// of one group listen to one row tag, so these follow from each other; a group's column tag is its
+/// number among those of its row tag.
+Tags tags_of(const std::vector<Group>& groups, const std::vector<Place>& places);
+
 struct Fold {
   Chunks chunks{};
   std::vector<Step> steps;

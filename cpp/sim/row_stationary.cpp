@@ -14,6 +14,11 @@ using rows::Step;
 
 std::uint64_t words(std::int64_t count) { return static_cast<std::uint64_t>(count); }
 
+void widen(rows::Tags& most, const rows::Tags& tags) {
+  most.rows = std::max(most.rows, tags.rows);
+  most.columns = std::max(most.columns, tags.columns);
+}
+
 rows::Widths widths_of(const arch::Array& array) {
   const auto& width = array.bandwidth;
   return {.inputs = width[0], .weights = width[1], .sums_in = width[2], .sums_out = width[2]};
@@ -68,6 +73,8 @@ FoldTime RowStationaryArray<T>::fold(const Chunks& chunks, std::uint64_t ready) 
   over_ = ahead_.next() < 0;
   if (!over_) next_jobs_ = planner_.jobs(ahead_.chunks());
 
+  widen(input_tags_, rows::tags_of(fold.rows, shape_.places));
+  widen(filter_tags_, rows::tags_of(fold.filters, shape_.places));
   const std::uint64_t macs_before = run_.macs;
   FoldTime time;
   time.begin = clock_->begin(ready, fold.steps.size());

@@ -52,6 +52,9 @@ class RowStationaryArray final : public CycleArray {
   [[nodiscard]] const ArrayRun& run() const override { return run_; }
   [[nodiscard]] const mapping::Nest& nest() const { return shape_.nest; }
   [[nodiscard]] std::uint64_t folds() const { return folds_; }
+  /// The most tags that the buses of inputs and of filters needed in a fold.
+  [[nodiscard]] const rows::Tags& input_tags() const { return input_tags_; }
+  [[nodiscard]] const rows::Tags& filter_tags() const { return filter_tags_; }
 
  private:
   const rows::Burst& burst(const rows::Job& job, std::int64_t taps);
@@ -95,6 +98,7 @@ class RowStationaryArray final : public CycleArray {
   std::vector<std::uint32_t> receivers_;
   std::uint64_t begun_at_zero_ = 0;
   std::uint64_t folds_ = 0;
+  rows::Tags input_tags_, filter_tags_;
   std::optional<rows::Trace> trace_;
   bool seeded_ = false;  ///< begun sums went back into the array in this step
 };

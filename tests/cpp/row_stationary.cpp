@@ -120,6 +120,20 @@ TEST_SUITE("row_stationary") {
     CHECK(array.run().activity.stalled.size() == 3);
   }
 
+  TEST_CASE("tags tell receivers apart") {
+    std::vector<sim::rows::Place> places;  // three rows of two elements
+    for (std::int64_t who = 0; who < 6; ++who)
+      places.push_back({.row = who / 2, .column = who % 2});
+    // Diagonals tie all rows together, so all listen to one row tag.
+    const auto diagonal = sim::rows::tags_of({{0}, {1, 2}, {3, 4}, {5}}, places);
+    CHECK(diagonal.rows == 1);
+    CHECK(diagonal.columns == 4);
+    // Filter rows are the same along a row of the array.
+    const auto along = sim::rows::tags_of({{0, 1}, {2, 3}, {4, 5}}, places);
+    CHECK(along.rows == 3);
+    CHECK(along.columns == 1);
+  }
+
   TEST_CASE("refusals say what would be right") {
     const problem::Problem layer = convolution(2, 1, 2, 2, 1, 1);
     const auto refused = [&](const mapping::Mapping& mapping, const char* what) {

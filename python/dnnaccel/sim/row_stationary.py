@@ -76,7 +76,8 @@ class RowStationaryRun:
     """What a row-stationary array did with one layer.
 
     `passes` is how often it took new work; `active_pes` the number of its elements that ever worked, and
-    `activity` what each did in which cycles. `outputs` is None where no values were given.
+    `activity` what each did in which cycles. `input_tags` and `filter_tags` are how many row tags, and column
+    tags beside one row tag, the multicast buses needed. `outputs` is None where no values were given.
     """
 
     name: str
@@ -87,6 +88,8 @@ class RowStationaryRun:
     gated_macs: int
     passes: int
     active_pes: int
+    input_tags: tuple[int, int]
+    filter_tags: tuple[int, int]
     counts: tuple[RowCount, ...] = field(repr=False)
     activity: Activity = field(repr=False, compare=False)
     outputs: npt.NDArray[Any] | None = field(repr=False, compare=False)
@@ -106,6 +109,8 @@ class RowStationaryRun:
         names = ("name", "chip", "cycles", "clock_mhz", "macs", "gated_macs", "passes", "active_pes")
         return {
             **{name: getattr(self, name) for name in names},
+            "input_tags": list(self.input_tags),
+            "filter_tags": list(self.filter_tags),
             "utilization": self.utilization,
             "stalled": self.activity.stalled(),
             "counts": [count.to_dict() for count in self.counts],
@@ -183,6 +188,8 @@ def simulate_row_stationary(
         macs=run["macs"],
         gated_macs=run["gated_macs"],
         passes=run["folds"],
+        input_tags=run["input_tags"],
+        filter_tags=run["filter_tags"],
         active_pes=int((activity.active > 0).sum()),
         counts=_counts(run, chip),
         activity=activity,
