@@ -230,6 +230,20 @@ def evaluate(
     problem: Problem, architecture: Architecture, mapping: Mapping, sparsity: Sparsity | None = None
 ) -> Evaluation: ...
 
+class ArrayKind:
+    __members__: ClassVar[dict[str, ArrayKind]]
+    systolic: ClassVar[ArrayKind]
+    row_stationary: ClassVar[ArrayKind]
+    adder_tree: ClassVar[ArrayKind]
+    def __init__(self, value: int) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class ArrayChoice:
+    def __init__(self, *, kind: ArrayKind, level: int, gates: int, waiting: int) -> None: ...
+
 class Wait:
     __members__: ClassVar[dict[str, Wait]]
     fill: ClassVar[Wait]
@@ -262,6 +276,8 @@ class Tiled:
     @property
     def dram(self) -> DramRun | None: ...
     @property
+    def array(self) -> dict[str, Any] | None: ...
+    @property
     def cost(self) -> Cost: ...
     @property
     def cycles(self) -> float: ...
@@ -283,6 +299,7 @@ def simulate_tiles(
     progress: Callable[[int, int], object] | None = None,
     dram: tuple[DramSpec, float] | None = None,
     trace: TraceWriter | None = None,
+    array: ArrayChoice | None = None,
 ) -> Tiled: ...
 def walk(problem: Problem, architecture: Architecture, mapping: Mapping) -> Counts: ...
 
