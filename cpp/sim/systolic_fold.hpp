@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sim/array.hpp"
+#include "sim/systolic_array.hpp"
+#include "sim/tensor_words.hpp"
+
+/// One fold of a systolic array: which words of which tensors meet where.
+namespace dnnaccel::sim {
+
+/// What a fold covers: the indices that its rows and columns add, and its stream's loops over
+/// `chunks` (whose first indices hold for all of it).
+struct FoldWork {
+  std::vector<Indices> rows;
+  std::vector<Indices> columns;
+  std::vector<StreamLoop> loops;
+  Chunks chunks{};
+  std::int64_t steps = 1;
+  bool loads = true;   ///< a stationary operand, or sums to go on with, must be shifted in
+  bool begins = true;  ///< no product of these outputs was added before
+
+  [[nodiscard]] FoldShape shape() const {
+    return {.rows = static_cast<std::int64_t>(rows.size()),
+            .columns = static_cast<std::int64_t>(columns.size()),
+            .steps = steps,
+            .loads = loads};
+  }
+  /// The indices that hold for all of the fold.
+  [[nodiscard]] Indices origin() const;
+};
+
+/// The roles of the operands in an array in which one tensor stays.
+struct Placement {
+  Stationary stationary = Stationary::weights;
+
+  /// Enters the rows from the left.
+  [[nodiscard]] problem::Role rows() const {
+    return stationary == Stationary::inputs ? problem::Role::weights : problem::Role::inputs;
+  }
+  /// Is held, or enters the columns from above where outputs stay.
+  [[nodiscard]] problem::Role held() const {
+    return stationary == Stationary::inputs ? problem::Role::inputs : problem::Role::weights;
+  }
+};
+
+/// The three tensors of a problem as an array's folds find their words in them.
+template <typename T>
+struct FoldTensors {
+  FoldTensors(const problem::Problem& problem, Stationary stationary, const Tensors<T>& tensors)
+      : placement{stationary},
+        row_words(problem, placement.rows()),
+        held_words(problem, placement.held()),
+        output_words(problem, problem::Role::outputs),
+        row_data(stationary == Stationary::inputs ? tensors.weights : tensors.inputs),
+        held_data(stationary == Stationary::inputs ? tensors.inputs : tensors.weights),
+        outputs(tensors.outputs) {}
+
+  Placement placement;
+  TensorWords row_words;
+  TensorWords held_words;
+  TensorWords output_words;
+  const T* row_data;
+  const T* held_data;
+  T* outputs;
+};
+
+/// Words that an array asked the memories above it for and gave them, by role; sums go to and from
+/// the memory above, where an array whose outputs stay drains them to.
+struct EdgeTraffic {
+  cost::PerRole<std::uint64_t> reads{};
+  cost::PerRole<std::uint64_t> writes{};
+};
+
+/// Fetches a fold's words by their addresses, so that a convolution's rows are never laid out, and
+/// adds its sums to the outputs. `tensors` and `traffic` must outlive it.
+template <typename T>
+class TensorFold final : public FoldPort<T> {
+ public:
+  TensorFold(const FoldTensors<T>& tensors, FoldWork work, EdgeTraffic& traffic);
+
+  void load(T* tile) override;
+  void enter_rows(std::int64_t first, std::int64_t steps, T* block, std::size_t pitch) override;
+  void enter_columns(std::int64_t first, std::int64_t steps, T* block, std::size_t pitch) override;
+  void leave(std::int64_t first, std::int64_t steps, const T* block, std::size_t pitch) override;
+
+ private:
+  [[nodiscard]] std::vector<Spot> spots(const TensorWords& words,
+                                        const std::vector<Indices>& indices, bool origin) const;
+  const std::vector<Spot>& next_steps(const TensorWords& words, Stream& stream, std::int64_t steps);
+  std::uint64_t enter(const TensorWords& words, const T* data, const std::vector<Spot>& lines,
+                      Stream& stream, std::int64_t steps, T* block, std::size_t pitch);
+
+  const FoldTensors<T>& tensors_;
+  FoldWork work_;
+  EdgeTraffic& traffic_;
+  std::vector<Spot> row_spots_;
+  std::vector<Spot> column_spots_;
+  Stream row_stream_;
+  Stream column_stream_;
+  Stream output_stream_;
+  std::vector<Spot> steps_;
+};
+
+}  // namespace dnnaccel::sim
