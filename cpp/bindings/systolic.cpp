@@ -53,7 +53,7 @@ const Word<T>* words(const py::array_t<T, py::array::c_style>& array) {
   return reinterpret_cast<const Word<T>*>(array.data());
 }
 
-sim::Watch watch(const Progress& progress) {
+sim::MacWatch watch(const Progress& progress) {
   return [&progress](std::uint64_t macs) {
     const py::gil_scoped_acquire acquire;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();

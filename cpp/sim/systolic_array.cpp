@@ -10,10 +10,11 @@ namespace dnnaccel::sim {
 
 namespace {
 
-constexpr std::int64_t kBlock = 256;           ///< steps fetched and handed over at a time
-constexpr std::int64_t kSlack = 256;           ///< cycles until a row's window starts over
-constexpr std::int64_t kMaxSide = 1 << 14;     ///< of an array: its registers fit in memory
-constexpr std::uint64_t kWatchWork = 1 << 23;  ///< MACs between two looks at whether to stop
+constexpr std::int64_t kBlock = 256;             ///< steps fetched and handed over at a time
+constexpr std::int64_t kSlack = 256;             ///< cycles until a row's window starts over
+constexpr std::int64_t kMaxSide = 1 << 14;       ///< of an array: its registers fit in memory
+constexpr std::uint64_t kWatchWork = 1 << 23;    ///< MACs between two looks at whether to stop,
+constexpr std::uint64_t kWatchCycles = 1 << 14;  ///< and cycles
 
 constexpr std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
@@ -148,7 +149,7 @@ void SystolicGrid<T>::step() {
   while (!flights_.empty() && flights_.front().started && flights_.front().at.end <= cycle_) {
     flights_.pop_front();
   }
-  if (watch_ && macs_ - watched_ >= kWatchWork) {
+  if (watch_ && (macs_ - watched_ >= kWatchWork || cycle_ % kWatchCycles == 0)) {
     watched_ = macs_;
     watch_(macs_);
   }

@@ -49,6 +49,8 @@ class SystolicClock {
   FoldCycles fold(const FoldShape& shape, std::uint64_t ready = 0);
   /// When the last of the folds so far has ended.
   [[nodiscard]] std::uint64_t end() const { return end_; }
+  /// When the last fold so far started.
+  [[nodiscard]] std::uint64_t start() const { return last_.start; }
 
  private:
   Stationary stationary_;

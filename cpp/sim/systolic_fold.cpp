@@ -1,5 +1,6 @@
 #include "sim/systolic_fold.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace dnnaccel::sim {
@@ -27,8 +28,9 @@ TensorFold<T>::TensorFold(const FoldTensors<T>& tensors, FoldWork work, EdgeTraf
       column_stream_(row_stream_),
       output_stream_(row_stream_) {
   const bool stays = tensors.placement.stationary == Stationary::outputs;
-  row_spots_ = spots(tensors.row_words, work_.rows, true);
-  column_spots_ = spots(stays ? tensors.held_words : tensors.output_words, work_.columns, true);
+  rows_ = {spots(tensors.row_words, work_.rows, true), work_.empty_rows};
+  columns_ = {spots(stays ? tensors.held_words : tensors.output_words, work_.columns, true),
+              work_.empty_columns};
 }
 
 template <typename T>
@@ -64,10 +66,11 @@ void TensorFold<T>::load(T* tile) {
   const std::vector<Spot> rows = spots(words, work_.rows, true);
   const std::vector<Spot> columns = spots(words, work_.columns, false);
   std::uint64_t read = 0;
-  for (const Spot& row : rows) {
-    for (const Spot& column : columns) {
-      const std::int64_t address = words.find(row, column);
-      *tile++ = address < 0 ? T{} : data[address];
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (std::size_t j = 0; j < columns.size(); ++j, ++tile) {
+      const bool there = work_.has_row(i) && work_.has_column(j);
+      const std::int64_t address = there ? words.find(rows[i], columns[j]) : -1;
+      *tile = address < 0 ? T{} : data[address];
       read += address < 0 ? 0 : 1;
     }
   }
@@ -75,62 +78,88 @@ void TensorFold<T>::load(T* tile) {
 }
 
 template <typename T>
-std::uint64_t TensorFold<T>::enter(const TensorWords& words, const T* data,
-                                   const std::vector<Spot>& lines, Stream& stream,
-                                   std::int64_t steps, T* block, std::size_t pitch) {
+std::uint64_t TensorFold<T>::enter(const TensorWords& words, const T* data, const Lines& lines,
+                                   Stream& stream, std::int64_t steps, T* block,
+                                   std::size_t pitch) {
   const std::vector<Spot>& places = next_steps(words, stream, steps);
   std::uint64_t read = 0;
-  for (const Spot& line : lines) {
+  for (std::size_t i = 0; i < lines.spots.size(); ++i, block += pitch) {
+    if (!lines.has(i)) {
+      std::fill_n(block, steps, T{});
+      continue;
+    }
     T* out = block;
     for (const Spot& place : places) {
-      const std::int64_t address = words.find(line, place);
+      const std::int64_t address = words.find(lines.spots[i], place);
       *out++ = address < 0 ? T{} : data[address];
       read += address < 0 ? 0 : 1;
     }
-    block += pitch;
   }
   return read;
 }
 
 template <typename T>
+std::uint64_t TensorFold<T>::count(const TensorWords& words, const Lines& lines, Stream& stream) {
+  std::uint64_t read = 0;
+  for (std::int64_t k = 0; k < work_.steps; ++k, stream.next()) {
+    const Spot place = words.spot(stream.indices());
+    for (std::size_t i = 0; i < lines.spots.size(); ++i) {
+      if (lines.has(i) && words.find(lines.spots[i], place) >= 0) ++read;
+    }
+  }
+  return read;
+}
+
+template <typename T>
+void TensorFold<T>::count_streams() {
+  traffic_.reads[at(tensors_.placement.rows())] += count(tensors_.row_words, rows_, row_stream_);
+  if (tensors_.placement.stationary != Stationary::outputs) return;
+  traffic_.reads[at(Role::weights)] += count(tensors_.held_words, columns_, column_stream_);
+}
+
+template <typename T>
 void TensorFold<T>::enter_rows(std::int64_t, std::int64_t steps, T* block, std::size_t pitch) {
   traffic_.reads[at(tensors_.placement.rows())] +=
-      enter(tensors_.row_words, tensors_.row_data, row_spots_, row_stream_, steps, block, pitch);
+      enter(tensors_.row_words, tensors_.row_data, rows_, row_stream_, steps, block, pitch);
 }
 
 template <typename T>
 void TensorFold<T>::enter_columns(std::int64_t, std::int64_t steps, T* block, std::size_t pitch) {
-  traffic_.reads[at(Role::weights)] += enter(tensors_.held_words, tensors_.held_data, column_spots_,
-                                             column_stream_, steps, block, pitch);
+  traffic_.reads[at(Role::weights)] +=
+      enter(tensors_.held_words, tensors_.held_data, columns_, column_stream_, steps, block, pitch);
+}
+
+template <typename T>
+void TensorFold<T>::leave_tile(const T* tile, std::size_t pitch) {
+  const TensorWords& words = tensors_.output_words;
+  const std::vector<Spot> rows = spots(words, work_.rows, true);
+  const std::vector<Spot> columns = spots(words, work_.columns, false);
+  for (std::size_t i = 0; i < rows.size(); ++i, tile += pitch) {
+    for (std::size_t j = 0; j < columns.size(); ++j) {
+      if (!work_.has_row(i) || !work_.has_column(j)) continue;
+      tensors_.outputs[words.find(rows[i], columns[j])] = tile[j];
+      ++traffic_.writes[at(Role::outputs)];
+    }
+  }
 }
 
 template <typename T>
 void TensorFold<T>::leave(std::int64_t, std::int64_t steps, const T* block, std::size_t pitch) {
-  const TensorWords& words = tensors_.output_words;
-  const bool stays = tensors_.placement.stationary == Stationary::outputs;
-  std::uint64_t& writes = traffic_.writes[at(Role::outputs)];
-  if (stays) {  // a line of the block is a row of the tile
-    const std::vector<Spot> rows = spots(words, work_.rows, true);
-    const std::vector<Spot> columns = spots(words, work_.columns, false);
-    for (const Spot& row : rows) {
-      for (std::size_t j = 0; j < columns.size(); ++j) {
-        tensors_.outputs[words.find(row, columns[j])] = block[j];
-      }
-      block += pitch;
-    }
-    writes += rows.size() * columns.size();
+  if (tensors_.placement.stationary == Stationary::outputs) {
+    leave_tile(block, pitch);
     return;
   }
-  const std::vector<Spot>& places = next_steps(words, output_stream_, steps);
-  for (const Spot& column : column_spots_) {
+  const std::vector<Spot>& places = next_steps(tensors_.output_words, output_stream_, steps);
+  std::uint64_t moved = 0;
+  for (std::size_t j = 0; j < columns_.spots.size(); ++j, block += pitch) {
+    if (!columns_.has(j)) continue;
     for (std::size_t k = 0; k < places.size(); ++k) {
-      T& sum = tensors_.outputs[words.find(column, places[k])];
+      T& sum = tensors_.outputs[tensors_.output_words.find(columns_.spots[j], places[k])];
       sum = work_.begins ? block[k] : sum + block[k];
     }
-    block += pitch;
+    moved += places.size();
   }
-  const std::uint64_t moved = column_spots_.size() * static_cast<std::uint64_t>(steps);
-  writes += moved;
+  traffic_.writes[at(Role::outputs)] += moved;
   if (!work_.begins) traffic_.reads[at(Role::outputs)] += moved;
 }
 

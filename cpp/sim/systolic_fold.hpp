@@ -15,6 +15,9 @@ namespace dnnaccel::sim {
 struct FoldWork {
   std::vector<Indices> rows;
   std::vector<Indices> columns;
+  /// Rows and columns that hold nothing and only pass words on: not 0. Empty: there are none.
+  std::vector<std::uint8_t> empty_rows;
+  std::vector<std::uint8_t> empty_columns;
   std::vector<StreamLoop> loops;
   Chunks chunks{};
   std::int64_t steps = 1;
@@ -29,6 +32,10 @@ struct FoldWork {
   }
   /// The indices that hold for all of the fold.
   [[nodiscard]] Indices origin() const;
+  [[nodiscard]] bool has_row(std::size_t i) const { return empty_rows.empty() || !empty_rows[i]; }
+  [[nodiscard]] bool has_column(std::size_t j) const {
+    return empty_columns.empty() || !empty_columns[j];
+  }
 };
 
 /// The roles of the operands in an array in which one tensor stays.
@@ -74,7 +81,8 @@ struct EdgeTraffic {
 };
 
 /// Fetches a fold's words by their addresses, so that a convolution's rows are never laid out, and
-/// adds its sums to the outputs. `tensors` and `traffic` must outlive it.
+/// adds its sums to the outputs. `tensors` and `traffic` must outlive it. Without values (null
+/// tensors) it only counts.
 template <typename T>
 class TensorFold final : public FoldPort<T> {
  public:
@@ -85,18 +93,29 @@ class TensorFold final : public FoldPort<T> {
   void enter_columns(std::int64_t first, std::int64_t steps, T* block, std::size_t pitch) override;
   void leave(std::int64_t first, std::int64_t steps, const T* block, std::size_t pitch) override;
 
+  /// Count all words of the streams, as if they had been fetched.
+  void count_streams();
+
  private:
+  /// Which lines take part, and where.
+  struct Lines {
+    std::vector<Spot> spots;
+    std::vector<std::uint8_t> empty;
+    [[nodiscard]] bool has(std::size_t i) const { return empty.empty() || !empty[i]; }
+  };
   [[nodiscard]] std::vector<Spot> spots(const TensorWords& words,
                                         const std::vector<Indices>& indices, bool origin) const;
   const std::vector<Spot>& next_steps(const TensorWords& words, Stream& stream, std::int64_t steps);
-  std::uint64_t enter(const TensorWords& words, const T* data, const std::vector<Spot>& lines,
-                      Stream& stream, std::int64_t steps, T* block, std::size_t pitch);
+  std::uint64_t enter(const TensorWords& words, const T* data, const Lines& lines, Stream& stream,
+                      std::int64_t steps, T* block, std::size_t pitch);
+  std::uint64_t count(const TensorWords& words, const Lines& lines, Stream& stream);
+  void leave_tile(const T* tile, std::size_t pitch);
 
   const FoldTensors<T>& tensors_;
   FoldWork work_;
   EdgeTraffic& traffic_;
-  std::vector<Spot> row_spots_;
-  std::vector<Spot> column_spots_;
+  Lines rows_;
+  Lines columns_;
   Stream row_stream_;
   Stream column_stream_;
   Stream output_stream_;

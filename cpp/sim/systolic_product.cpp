@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 
 #include "base/math.hpp"
+#include "sim/systolic_activity.hpp"
 
 namespace dnnaccel::sim {
 
@@ -231,6 +233,12 @@ void check(const SystolicOptions& options) {
   }
 }
 
+std::optional<SystolicActivity> watch_elements(const SystolicOptions& options) {
+  if (!options.activity) return std::nullopt;
+  return SystolicActivity(options.rows, options.columns, options.stationary,
+                          options.double_buffered);
+}
+
 }  // namespace
 
 ProductView::ProductView(const Problem& problem, Stationary stationary, std::uint32_t waiting) {
@@ -275,20 +283,25 @@ ProductRun count_product(const Problem& problem, const SystolicOptions& options,
   run.traffic =
       count_traffic(problem, options, folds, ProductView(problem, options.stationary, waiting));
   SystolicClock clock(options.stationary, options.double_buffered);
+  std::optional<SystolicActivity> activity = watch_elements(options);
   for (std::int64_t outer = 0; outer < folds.outer(); ++outer) {
     for (std::int64_t column = 0; column < folds.column_folds(); ++column) {
       for (std::int64_t row = 0; row < folds.row_folds(); ++row) {
-        clock.fold(folds.shape(outer, column, row));
+        const FoldShape shape = folds.shape(outer, column, row);
+        const FoldCycles cycles = clock.fold(shape);
+        if (activity) activity->fold(shape, cycles);
       }
     }
   }
   run.cycles = clock.end();
+  if (activity) run.activity = activity->finish(run.cycles);
   return run;
 }
 
 template <typename T>
 ProductRun simulate_product(const Problem& problem, const SystolicOptions& options,
-                            const Tensors<T>& tensors, std::uint32_t waiting, const Watch& watch) {
+                            const Tensors<T>& tensors, std::uint32_t waiting,
+                            const MacWatch& watch) {
   check(options);
   if (tensors.inputs == nullptr || tensors.weights == nullptr || tensors.outputs == nullptr) {
     throw std::invalid_argument("systolic array: inputs, weights and outputs are needed");
@@ -298,26 +311,28 @@ ProductRun simulate_product(const Problem& problem, const SystolicOptions& optio
   ProductRun run = folds.totals();
   SystolicGrid<T> grid(options.rows, options.columns, options.stationary, options.double_buffered,
                        watch);
+  std::optional<SystolicActivity> activity = watch_elements(options);
   for (std::int64_t outer = 0; outer < folds.outer(); ++outer) {
     for (std::int64_t column = 0; column < folds.column_folds(); ++column) {
       for (std::int64_t row = 0; row < folds.row_folds(); ++row) {
         const FoldShape shape = folds.shape(outer, column, row);
-        grid.issue(shape,
-                   std::make_unique<TensorFold<T>>(words, folds.work(outer, column, row, shape),
-                                                   run.traffic),
-                   0);
+        auto fold = std::make_unique<TensorFold<T>>(words, folds.work(outer, column, row, shape),
+                                                    run.traffic);
+        const FoldCycles cycles = grid.issue(shape, std::move(fold), 0);
+        if (activity) activity->fold(shape, cycles);
       }
     }
   }
   grid.finish();
   run.macs = grid.macs();
   run.cycles = grid.cycle();
+  if (activity) run.activity = activity->finish(run.cycles);
   return run;
 }
 
 template ProductRun simulate_product(const Problem&, const SystolicOptions&,
-                                     const Tensors<std::uint32_t>&, std::uint32_t, const Watch&);
+                                     const Tensors<std::uint32_t>&, std::uint32_t, const MacWatch&);
 template ProductRun simulate_product(const Problem&, const SystolicOptions&, const Tensors<float>&,
-                                     std::uint32_t, const Watch&);
+                                     std::uint32_t, const MacWatch&);
 
 }  // namespace dnnaccel::sim

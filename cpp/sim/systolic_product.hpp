@@ -53,7 +53,7 @@ ProductRun count_product(const problem::Problem& problem, const SystolicOptions&
                          std::uint32_t waiting = 0);
 
 /// Called with the MACs done so far; it may throw to stop.
-using Watch = std::function<void(std::uint64_t)>;
+using MacWatch = std::function<void(std::uint64_t)>;
 
 /// Run a layer cycle by cycle. `tensors.outputs` holds the outputs afterwards.
 ///
@@ -64,6 +64,6 @@ using Watch = std::function<void(std::uint64_t)>;
 template <typename T>
 ProductRun simulate_product(const problem::Problem& problem, const SystolicOptions& options,
                             const Tensors<T>& tensors, std::uint32_t waiting = 0,
-                            const Watch& watch = {});
+                            const MacWatch& watch = {});
 
 }  // namespace dnnaccel::sim
