@@ -15,5 +15,6 @@ void register_mapper(pybind11::module_& module);
 void register_isca16(pybind11::module_& module);
 void register_sparsity(pybind11::module_& module);
 void register_systolic(pybind11::module_& module);
+void register_tile_time(pybind11::module_& module);
 
 }  // namespace dnnaccel::bindings

@@ -27,4 +27,5 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   register_isca16(module);
   register_sparsity(module);
   register_systolic(module);
+  register_tile_time(module);
 }

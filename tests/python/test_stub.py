@@ -136,6 +136,8 @@ def examples() -> list[Any]:
         counts, cost = evaluation.counts, evaluation.cost
         found += [chip, evaluation, counts, cost, evaluation.misfit]
         found += [counts.memories(3)[0][0], counts.networks(3)[1][0], counts.ramps(3)[2][0]]
+        tiled = _core.simulate_tiles(problem, chip, mapping)
+        found += [tiled, *tiled.lost]
         outcome = _core.search(chip, [problem], [space], _core.Objective.energy, effort, threads=1)[0]
         found += [outcome, *outcome.pareto]
     roomy = _core.Architecture([memory("ram"), array, memory("rf")], 1.0)
@@ -160,7 +162,7 @@ def examples() -> list[Any]:
     roomy = _core.Architecture([memory("ram"), array, memory("rf")], 1.0)
     found.append(_core.cost_rate(problem, roomy, space, mappings=2, rounds=1, seed=1, cold=False))
     found.append(_core.sample(problem, roomy, space, mappings=2, seed=1))
-    found += [_core.Buffering.single, _core.Charge.hop, _core.Objective.edp]
+    found += [_core.Buffering.single, _core.Charge.hop, _core.Objective.edp, _core.Wait.fill]
     found += [_core.Port.read, _core.FormatKind.rlc, _core.measure_host([(1024, 1)], 0.0)]
     return [example for example in found if example is not None]
 
@@ -218,7 +220,9 @@ def test_values_are_of_the_types_that_the_stub_promises() -> None:
     returned = FUNCTIONS["build_config"].returns
     assert returned is not None
     assert matches(_core.build_config(), returned)
-    enumerations = (_core.Buffering, _core.Charge, _core.Objective, _core.Port, _core.FormatKind)
+    enumerations = (
+        *(_core.Buffering, _core.Charge, _core.Objective, _core.Port, _core.FormatKind, _core.Wait),
+    )
     for enumeration in enumerations:
         assert set(enumeration.__members__) <= set(members(CLASSES[enumeration.__name__]))
         assert all(isinstance(item, enumeration) for item in enumeration.__members__.values())

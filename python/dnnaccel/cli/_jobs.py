@@ -24,11 +24,19 @@ Examples:
   dnnaccel simulate alexnet --arch eyeriss --set pe_array.rows=8 --format csv
   dnnaccel simulate alexnet:conv1 --arch eyeriss --provenance
   dnnaccel simulate alexnet --arch eyeriss --density eyeriss_jssc17
+  dnnaccel simulate alexnet --arch eyeriss --fidelity tile
 """
 )
 @click.argument("network", metavar="NETWORK[:LAYER]", shell_complete=complete_network)
 @chip_option
 @dataflow_option
+@click.option(
+    "--fidelity",
+    default="analytical",
+    show_default=True,
+    metavar="FIDELITY",
+    help="How closely to look: analytical (closed form), or tile (the schedule of tiles, with its stalls).",
+)
 @click.option(
     "--provenance",
     is_flag=True,
@@ -39,6 +47,7 @@ def simulate(
     network: str,
     chip: str,
     dataflow: str | None,
+    fidelity: str,
     provenance: bool,
     objective: str,
     batch: int,
@@ -63,6 +72,7 @@ def simulate(
             target,
             dataflow=dataflow,
             objective=objective,
+            fidelity=fidelity,
             density=read_density(density),
             threads=threads,
             progress=progress,
