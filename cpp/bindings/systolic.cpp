@@ -1,3 +1,4 @@
+#include "sim/systolic.hpp"
 #include "sim/systolic_product.hpp"
 
 #include <pybind11/functional.h>
@@ -9,6 +10,8 @@
 #include <string>
 
 #include "bindings/bindings.hpp"
+#include "bindings/sim_activity.hpp"
+#include "sim/drive.hpp"
 
 namespace py = pybind11;
 
@@ -61,20 +64,35 @@ sim::MacWatch watch(const Progress& progress) {
   };
 }
 
+/// Both operands of a problem and room for its outputs.
+template <typename T>
+struct Values {
+  Values(const problem::Problem& problem, const py::array& inputs_, const py::array& weights_)
+      : inputs(whole<T>(inputs_, problem.tensor(problem::Role::inputs))),
+        weights(whole<T>(weights_, problem.tensor(problem::Role::weights))),
+        outputs(room_for_outputs<T>(problem)) {}
+
+  sim::Tensors<Word<T>> tensors() {
+    return {.inputs = words<T>(inputs),
+            .weights = words<T>(weights),
+            .outputs = reinterpret_cast<Word<T>*>(outputs.mutable_data())};
+  }
+
+  py::array_t<T, py::array::c_style> inputs;
+  py::array_t<T, py::array::c_style> weights;
+  py::array_t<T> outputs;
+};
+
 template <typename T>
 std::pair<ProductRun, py::array> run_product(const problem::Problem& problem,
                                              const SystolicOptions& options, std::uint32_t waiting,
                                              const py::array& inputs, const py::array& weights,
                                              const Progress& progress) {
-  const auto left = whole<T>(inputs, problem.tensor(problem::Role::inputs));
-  const auto right = whole<T>(weights, problem.tensor(problem::Role::weights));
-  py::array_t<T> outputs = room_for_outputs<T>(problem);
-  const sim::Tensors<Word<T>> tensors{
-      .inputs = words<T>(left),
-      .weights = words<T>(right),
-      .outputs = reinterpret_cast<Word<T>*>(outputs.mutable_data())};
+  Values<T> values(problem, inputs, weights);
+  const sim::Tensors<Word<T>> tensors = values.tensors();
   const py::gil_scoped_release release;
-  return {sim::simulate_product(problem, options, tensors, waiting, watch(progress)), outputs};
+  return {sim::simulate_product(problem, options, tensors, waiting, watch(progress)),
+          values.outputs};
 }
 
 std::pair<ProductRun, py::array> simulate_product(const problem::Problem& problem,
@@ -85,6 +103,66 @@ std::pair<ProductRun, py::array> simulate_product(const problem::Problem& proble
     return run_product<float>(problem, options, waiting, inputs, weights, progress);
   }
   return run_product<std::int32_t>(problem, options, waiting, inputs, weights, progress);
+}
+
+/// An array of a chip, taken through a mapping: a dict, or None if progress stopped it.
+template <typename T>
+py::object run_array(const problem::Problem& problem, const arch::Architecture& architecture,
+                     const mapping::Mapping& mapping, const sim::Tensors<T>& tensors,
+                     const sim::SystolicArrayOptions& options, const RunProgress& progress) {
+  const std::function<bool(std::uint64_t, std::uint64_t)> poll = make_poll(progress);
+  std::optional<sim::SystolicArray<T>> array;
+  bool whole = false;
+  {
+    const py::gil_scoped_release release;
+    sim::SystolicArrayOptions watched = options;
+    // One fold may be long: Ctrl-C is looked for within it, too.
+    watched.watch = [](std::uint64_t) {
+      const py::gil_scoped_acquire acquire;
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    };
+    array.emplace(problem, architecture, mapping, tensors, watched);
+    whole = sim::drive(problem, array->plan().nest(), *array, {.poll = poll});
+  }
+  if (!whole) return py::none();
+  py::dict out = to_python(array->run(), architecture.size());
+  out["stationary"] = problem::name(array->plan().held());
+  out["outer_loops"] = array->outer_loops();
+  out["folds"] = array->folds();
+  out["ramp"] = array->ramp();
+  return out;
+}
+
+template <typename T>
+py::object run_values(const problem::Problem& problem, const arch::Architecture& architecture,
+                      const mapping::Mapping& mapping, const py::array& inputs,
+                      const py::array& weights, const sim::SystolicArrayOptions& options,
+                      const RunProgress& progress) {
+  Values<T> values(problem, inputs, weights);
+  py::object out =
+      run_array<Word<T>>(problem, architecture, mapping, values.tensors(), options, progress);
+  if (!out.is_none()) out["outputs"] = values.outputs;
+  return out;
+}
+
+py::object simulate_systolic(const problem::Problem& problem,
+                             const arch::Architecture& architecture,
+                             const mapping::Mapping& mapping,
+                             const std::optional<py::array>& inputs,
+                             const std::optional<py::array>& weights, bool activity,
+                             std::uint32_t waiting, const RunProgress& progress) {
+  const sim::SystolicArrayOptions options{.activity = activity, .waiting = waiting};
+  if (inputs.has_value() != weights.has_value()) {
+    throw std::invalid_argument("give both inputs and weights, or neither");
+  }
+  if (!inputs) {
+    return run_array<std::uint32_t>(problem, architecture, mapping, {}, options, progress);
+  }
+  if (inputs->dtype().kind() == 'f') {
+    return run_values<float>(problem, architecture, mapping, *inputs, *weights, options, progress);
+  }
+  return run_values<std::int32_t>(problem, architecture, mapping, *inputs, *weights, options,
+                                  progress);
 }
 
 py::dict traffic(const cost::PerRole<std::uint64_t>& words) {
@@ -126,7 +204,9 @@ void register_systolic(py::module_& module) {
       .def_property_readonly("reads",
                              [](const ProductRun& run) { return traffic(run.traffic.reads); })
       .def_property_readonly("writes",
-                             [](const ProductRun& run) { return traffic(run.traffic.writes); });
+                             [](const ProductRun& run) { return traffic(run.traffic.writes); })
+      .def_property_readonly("activity",
+                             [](const ProductRun& run) { return to_python(run.activity); });
   module.def("count_product", &sim::count_product, py::arg("problem"), py::arg("options"),
              py::arg("waiting") = 0, py::call_guard<py::gil_scoped_release>(),
              "Count what simulate_product would, without values.");
@@ -136,6 +216,13 @@ void register_systolic(py::module_& module) {
       py::arg("progress") = py::none(),
       "Run a layer on a systolic array, cycle by cycle: what it took, and the outputs. float "
       "arrays are taken as float32, others as int32. progress(macs) is called meanwhile.");
+  module.def("simulate_systolic", &simulate_systolic, py::arg("problem"), py::arg("architecture"),
+             py::arg("mapping"), py::arg("inputs") = py::none(), py::arg("weights") = py::none(),
+             py::kw_only(), py::arg("activity") = false, py::arg("waiting") = 0,
+             py::arg("progress") = py::none(),
+             "Simulate a chip's systolic array cycle by cycle under a mapping: what it did as a "
+             "dict, or None if progress(MACs done, MACs in all) returned False. ValueError if the "
+             "array cannot hold the mapping.");
 }
 
 }  // namespace dnnaccel::bindings

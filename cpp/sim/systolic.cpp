@@ -113,6 +113,7 @@ typename SystolicArray<T>::Arrivals SystolicArray<T>::hold_operand(const FoldWor
         wires_.push_back(wire * problem_.tensor(plan_.held()).words() +
                          static_cast<std::uint64_t>(word));
       }
+      arrivals.changed = arrivals.changed || word != held;
       held = word;
     }
   }
@@ -214,7 +215,7 @@ FoldTime SystolicArray<T>::fold(const Chunks& chunks, std::uint64_t ready) {
     work.loads = !work.begins;
   } else {
     const Arrivals arrivals = hold_operand(work);
-    work.loads = arrivals.lacked > 0 || passed_empty_ || !any_;
+    work.loads = arrivals.changed || passed_empty_ || !any_;
     writes(keepers.element, plan_.held()) += arrivals.lacked;
     reads(keepers.parent[at(plan_.held())], plan_.held()) += arrivals.sent;
     reads(keepers.element, plan_.held()) += arrivals.used * steps;
@@ -224,6 +225,10 @@ FoldTime SystolicArray<T>::fold(const Chunks& chunks, std::uint64_t ready) {
   }
   passed_empty_ = empties;
   any_ = true;
+  ++folds_;
+  const FoldShape shape = work.shape();
+  ramp_ += static_cast<std::uint64_t>(cycles_from_start(plan_.stationary(), shape) - shape.steps +
+                                      (shape.loads ? shape.rows : 0));
   const FoldCycles cycles = time(std::move(work), ready);
   return {.begin = cycles.load, .end = cycles.end};
 }

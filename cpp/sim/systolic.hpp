@@ -42,6 +42,9 @@ class SystolicArray final : public CycleArray {
   void finish() override;
   [[nodiscard]] const ArrayRun& run() const override { return run_; }
   [[nodiscard]] const SystolicPlan& plan() const { return plan_; }
+  [[nodiscard]] std::uint64_t folds() const { return folds_; }
+  /// Cycles that the folds so far may take beyond one per step: what each would if it stood alone.
+  [[nodiscard]] std::uint64_t ramp() const { return ramp_; }
 
  private:
   /// Words that a fold brings into the elements.
@@ -49,12 +52,12 @@ class SystolicArray final : public CycleArray {
     std::uint64_t lacked = 0;  ///< that elements did not hold
     std::uint64_t sent = 0;    ///< the same, each once where the network multicasts
     std::uint64_t used = 0;    ///< that are no padding
+    bool changed = false;      ///< an element holds another word than before, or none
   };
   Arrivals hold_operand(const FoldWork& work);
   void hold_sums(const FoldWork& work);
   void drain_if_parents_leave(const Chunks& chunks);
   void drain(std::size_t element);
-  void count_fold(const FoldWork& work, std::uint64_t macs);
   FoldCycles time(FoldWork work, std::uint64_t ready);
 
   std::uint64_t& reads(int level, problem::Role role) {
@@ -84,6 +87,8 @@ class SystolicArray final : public CycleArray {
   std::vector<int> parent_levels_;
   bool passed_empty_ = false;  ///< the last tile had lines that hold nothing
   bool any_ = false;
+  std::uint64_t folds_ = 0;
+  std::uint64_t ramp_ = 0;
   ArrayRun run_;
 };
 

@@ -76,7 +76,7 @@ template <typename T>
 bool SystolicGrid<T>::may_start(const Flight& flight) const {
   if (flight.shape.loads && cycle_ < flight.at.load + unsigned_(flight.shape.rows)) return false;
   if (!any_) return true;
-  if (!double_buffered_) return cycle_ >= last_.end;
+  if (!double_buffered_) return true;  // it was issued to an empty array
   const std::int64_t gap = cycles_to_next(stationary_, last_shape_, flight.shape);
   return cycle_ >= last_.start + unsigned_(gap);
 }
@@ -89,7 +89,7 @@ FoldCycles SystolicGrid<T>::issue(const FoldShape& shape, std::unique_ptr<FoldPo
     throw std::invalid_argument("systolic array: a fold of " + std::to_string(shape.rows) + " x " +
                                 std::to_string(shape.columns) + " does not fit");
   }
-  if (any_ && !double_buffered_) run_to(last_.end);
+  if (!double_buffered_ || waits_for_sums(stationary_, shape)) finish();
   run_to(ready);
   Flight& flight = flights_.emplace_back();
   flight.shape = shape;

@@ -17,7 +17,8 @@ FoldCycles SystolicClock::fold(const FoldShape& shape, std::uint64_t ready) {
   FoldCycles now;
   // A second register in each element takes the next tile as soon as the wave of the present one
   // begins to empty it; without, loading waits for the end.
-  const std::uint64_t free = !any_ ? 0 : double_buffered_ ? last_.start : last_.end;
+  const bool early = double_buffered_ && !waits_for_sums(stationary_, shape);
+  const std::uint64_t free = !any_ ? 0 : early ? last_.start : end_;
   now.load = std::max(free, ready);
   now.start = now.load + static_cast<std::uint64_t>(shape.loads ? shape.rows : 0);
   if (any_ && double_buffered_) {

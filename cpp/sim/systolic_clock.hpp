@@ -34,6 +34,11 @@ constexpr std::int64_t cycles_from_start(Stationary stationary, const FoldShape&
   return stationary == Stationary::outputs ? wave + fold.rows : wave;
 }
 
+/// Sums that come back are those of an earlier fold, and are not there before it has ended.
+constexpr bool waits_for_sums(Stationary stationary, const FoldShape& fold) {
+  return stationary == Stationary::outputs && fold.loads;
+}
+
 /// Cycles from one fold's start to the earliest start of the next, where they may overlap: streams
 /// follow each other without a gap, unless sums of the next fold would leave a column before the
 /// last ones of this fold have.

@@ -49,7 +49,7 @@ std::vector<Spot> TensorFold<T>::spots(const TensorWords& words,
 }
 
 template <typename T>
-const std::vector<Spot>& TensorFold<T>::next_steps(const TensorWords& words, Stream& stream,
+const std::vector<Spot>& TensorFold<T>::next_steps(const TensorWords& words, StreamSteps& stream,
                                                    std::int64_t steps) {
   steps_.clear();
   for (std::int64_t k = 0; k < steps; ++k, stream.next()) {
@@ -79,7 +79,7 @@ void TensorFold<T>::load(T* tile) {
 
 template <typename T>
 std::uint64_t TensorFold<T>::enter(const TensorWords& words, const T* data, const Lines& lines,
-                                   Stream& stream, std::int64_t steps, T* block,
+                                   StreamSteps& stream, std::int64_t steps, T* block,
                                    std::size_t pitch) {
   const std::vector<Spot>& places = next_steps(words, stream, steps);
   std::uint64_t read = 0;
@@ -99,7 +99,8 @@ std::uint64_t TensorFold<T>::enter(const TensorWords& words, const T* data, cons
 }
 
 template <typename T>
-std::uint64_t TensorFold<T>::count(const TensorWords& words, const Lines& lines, Stream& stream) {
+std::uint64_t TensorFold<T>::count(const TensorWords& words, const Lines& lines,
+                                   StreamSteps& stream) {
   std::uint64_t read = 0;
   for (std::int64_t k = 0; k < work_.steps; ++k, stream.next()) {
     const Spot place = words.spot(stream.indices());

@@ -105,10 +105,11 @@ class TensorFold final : public FoldPort<T> {
   };
   [[nodiscard]] std::vector<Spot> spots(const TensorWords& words,
                                         const std::vector<Indices>& indices, bool origin) const;
-  const std::vector<Spot>& next_steps(const TensorWords& words, Stream& stream, std::int64_t steps);
-  std::uint64_t enter(const TensorWords& words, const T* data, const Lines& lines, Stream& stream,
-                      std::int64_t steps, T* block, std::size_t pitch);
-  std::uint64_t count(const TensorWords& words, const Lines& lines, Stream& stream);
+  const std::vector<Spot>& next_steps(const TensorWords& words, StreamSteps& stream,
+                                      std::int64_t steps);
+  std::uint64_t enter(const TensorWords& words, const T* data, const Lines& lines,
+                      StreamSteps& stream, std::int64_t steps, T* block, std::size_t pitch);
+  std::uint64_t count(const TensorWords& words, const Lines& lines, StreamSteps& stream);
   void leave_tile(const T* tile, std::size_t pitch);
 
   const FoldTensors<T>& tensors_;
@@ -116,9 +117,9 @@ class TensorFold final : public FoldPort<T> {
   EdgeTraffic& traffic_;
   Lines rows_;
   Lines columns_;
-  Stream row_stream_;
-  Stream column_stream_;
-  Stream output_stream_;
+  StreamSteps row_stream_;
+  StreamSteps column_stream_;
+  StreamSteps output_stream_;
   std::vector<Spot> steps_;
 };
 

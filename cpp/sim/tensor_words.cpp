@@ -52,10 +52,10 @@ Spot TensorWords::spot(const Indices& indices, bool origin) const {
   return spot;
 }
 
-Stream::Stream(std::vector<StreamLoop> loops, const cost::walking::Chunks& chunks)
+StreamSteps::StreamSteps(std::vector<StreamLoop> loops, const cost::walking::Chunks& chunks)
     : loops_(std::move(loops)), position_(loops_.size()), chunks_(chunks) {}
 
-void Stream::next() {
+void StreamSteps::next() {
   for (std::size_t loop = loops_.size(); loop-- > 0;) {
     const StreamLoop& here = loops_[loop];
     ++position_[loop];

@@ -57,11 +57,11 @@ struct StreamLoop {
 };
 
 /// Goes through the positions of loops, outermost first, over ranges of their dims.
-class Stream {
+class StreamSteps {
  public:
-  Stream() = default;
+  StreamSteps() = default;
   /// The loops must cut their dims down to 1.
-  Stream(std::vector<StreamLoop> loops, const cost::walking::Chunks& chunks);
+  StreamSteps(std::vector<StreamLoop> loops, const cost::walking::Chunks& chunks);
 
   /// Indices of the loops' dims at the present position, from the ranges' first ones on.
   [[nodiscard]] const Indices& indices() const { return indices_; }

@@ -11,7 +11,18 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dnnaccel import arch, dataflow, datasets, energy, importers, layers, reproduce, sparsity, zoo
+    from dnnaccel import (
+        arch,
+        dataflow,
+        datasets,
+        energy,
+        importers,
+        layers,
+        reproduce,
+        sparsity,
+        systolic,
+        zoo,
+    )
     from dnnaccel._core import __version__, build_config
     from dnnaccel.builder import NetworkBuilder
     from dnnaccel.compare import Comparison, compare
@@ -78,6 +89,7 @@ __all__ = [
     "search",
     "simulate",
     "sparsity",
+    "systolic",
     "zoo",
 ]
 

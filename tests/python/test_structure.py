@@ -54,7 +54,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("_search_run",),
     ("report",),  # a search prints itself by it
     ("mapper",),
-    ("simulate",),
+    ("simulate", "systolic"),
     ("compare",),
     ("reproduce",),
     ("cli",),
