@@ -207,9 +207,15 @@ void register_systolic(py::module_& module) {
                              [](const ProductRun& run) { return traffic(run.traffic.writes); })
       .def_property_readonly("activity",
                              [](const ProductRun& run) { return to_python(run.activity); });
-  module.def("count_product", &sim::count_product, py::arg("problem"), py::arg("options"),
-             py::arg("waiting") = 0, py::call_guard<py::gil_scoped_release>(),
-             "Count what simulate_product would, without values.");
+  module.def(
+      "count_product",
+      [](const problem::Problem& problem, const SystolicOptions& options, std::uint32_t waiting,
+         const Progress& progress) {
+        const py::gil_scoped_release release;
+        return sim::count_product(problem, options, waiting, watch(progress));
+      },
+      py::arg("problem"), py::arg("options"), py::arg("waiting") = 0,
+      py::arg("progress") = py::none(), "Count what simulate_product would, without values.");
   module.def(
       "simulate_product", &simulate_product, py::arg("problem"), py::arg("options"),
       py::arg("inputs"), py::arg("weights"), py::arg("waiting") = 0,

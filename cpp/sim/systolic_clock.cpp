@@ -33,4 +33,11 @@ FoldCycles SystolicClock::fold(const FoldShape& shape, std::uint64_t ready) {
   return now;
 }
 
+void SystolicClock::skip(std::uint64_t cycles) {
+  last_.load += cycles;
+  last_.start += cycles;
+  last_.end += cycles;
+  end_ = std::max(end_, last_.end);
+}
+
 }  // namespace dnnaccel::sim

@@ -52,6 +52,8 @@ class SystolicClock {
 
   /// The next fold; what it needs is in the memories above from cycle `ready` on.
   FoldCycles fold(const FoldShape& shape, std::uint64_t ready = 0);
+  /// As if folds had followed that take so many cycles and end in the same state.
+  void skip(std::uint64_t cycles);
   /// When the last of the folds so far has ended.
   [[nodiscard]] std::uint64_t end() const { return end_; }
   /// When the last fold so far started.

@@ -15,6 +15,9 @@ struct SystolicOptions {
   Stationary stationary = Stationary::weights;
   bool double_buffered = false;
   bool activity = false;
+
+  /// Throws std::invalid_argument if there is no such array.
+  void validate() const;
 };
 
 /// So many folds of one size.
@@ -36,24 +39,13 @@ struct ProductRun {
   Activity activity;
 };
 
-/// How a problem becomes a product: its dims by what they do in the array, each list in the
-/// problem's order. The rows go through `rows` as one flattened index, as the columns do.
-struct ProductView {
-  std::vector<int> outer;    ///< one product after another
-  std::vector<int> rows;     ///< a fold's rows
-  std::vector<int> columns;  ///< a fold's columns
-  std::vector<int> stream;   ///< one step each
-
-  /// `waiting`: bit d is set if the positions of dim d wait for each other.
-  ProductView(const problem::Problem& problem, Stationary stationary, std::uint32_t waiting);
-};
-
-/// Count what `simulate_product` would, without values and without stepping through cycles.
-ProductRun count_product(const problem::Problem& problem, const SystolicOptions& options,
-                         std::uint32_t waiting = 0);
-
 /// Called with the MACs done so far; it may throw to stop.
 using MacWatch = std::function<void(std::uint64_t)>;
+
+/// Count what `simulate_product` would, without values and without stepping through cycles. Takes
+/// no longer for more folds, unless activity is asked for.
+ProductRun count_product(const problem::Problem& problem, const SystolicOptions& options,
+                         std::uint32_t waiting = 0, const MacWatch& watch = {});
 
 /// Run a layer cycle by cycle. `tensors.outputs` holds the outputs afterwards.
 ///

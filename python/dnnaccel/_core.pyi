@@ -539,7 +539,12 @@ class ProductRun:
     @property
     def activity(self) -> dict[str, Any]: ...
 
-def count_product(problem: Problem, options: SystolicOptions, waiting: int = 0) -> ProductRun: ...
+def count_product(
+    problem: Problem,
+    options: SystolicOptions,
+    waiting: int = 0,
+    progress: Callable[[int], object] | None = None,
+) -> ProductRun: ...
 def simulate_product(
     problem: Problem,
     options: SystolicOptions,

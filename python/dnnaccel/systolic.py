@@ -348,7 +348,7 @@ def _run(
     waiting = sum(1 << problem.dims.index(dim) for dim in problem.waiting)
     outputs = None
     if operands is None:
-        run = _core.count_product(lowered, options, waiting)
+        run = _core.count_product(lowered, options, waiting, progress)
     else:
         run, summed = _core.simulate_product(lowered, options, *operands, waiting, progress)
         outputs = _as_layer(layer, problem, summed)
