@@ -425,7 +425,7 @@ def _operands(layer: Layer, left: ArrayLike, right: ArrayLike) -> tuple[NDArray[
         if array.size != math.prod(wanted) or not _same_order(array.shape, wanted):
             raise LayerError(
                 f"layer {layer.name}, {role}: an array of shape {array.shape}; its axes are {wanted}; "
-                "groups may be part of the next, and those of size 1 may be left out"
+                "neighbours may be taken together, and those of size 1 left out"
             )
         arrays.append(array.reshape(wanted).astype(np.int32 if exact else np.float32))
     if arrays[0].dtype != arrays[1].dtype:
@@ -437,15 +437,16 @@ def _operands(layer: Layer, left: ArrayLike, right: ArrayLike) -> tuple[NDArray[
 
 
 def _same_order(shape: Sequence[int], wanted: Sequence[int]) -> bool:
-    """Whether axes of one shape are runs of neighbouring axes of the other, sizes of 1 aside."""
-    fine = [size for size in wanted if size != 1]
-    for size in (size for size in shape if size != 1):
-        product = 1
-        while product < size and fine:
-            product *= fine.pop(0)
+    """Whether each axis of one shape is one or more neighbouring axes of the other, sizes of 1 aside."""
+    rest, other = ([size for size in sizes if size != 1] for sizes in (shape, wanted))
+    while rest and other:
+        (whole, parts) = (rest, other) if rest[0] >= other[0] else (other, rest)
+        size, product = whole.pop(0), 1
+        while product < size and parts:
+            product *= parts.pop(0)
         if product != size:
             return False
-    return not fine
+    return not rest and not other
 
 
 def _as_layer(layer: Layer, problem: Problem, summed: NDArray[Any]) -> NDArray[Any]:

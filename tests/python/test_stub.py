@@ -176,9 +176,12 @@ def matches(value: Any, annotation: ast.expr) -> bool:
     if isinstance(annotation, ast.Constant):
         return annotation.value is None and value is None
     if isinstance(annotation, ast.Name):
-        return annotation.id == "Any" or type(value) is {"int": int, "float": float, "str": str, "bool": bool}.get(
-            annotation.id, getattr(_core, annotation.id, None)
-        )
+        return annotation.id == "Any" or type(value) is {
+            "int": int,
+            "float": float,
+            "str": str,
+            "bool": bool,
+        }.get(annotation.id, getattr(_core, annotation.id, None))
     assert isinstance(annotation, ast.Subscript)
     assert isinstance(annotation.value, ast.Name)
     inner = annotation.slice
