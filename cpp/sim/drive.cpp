@@ -1,10 +1,13 @@
 #include "sim/drive.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <span>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
-#include "base/math.hpp"
+#include "sim/steps.hpp"
 
 namespace dnnaccel::sim {
 
@@ -12,8 +15,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kBetweenPolls{50};
-
-constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
 /// Asks whoever watches, not too often, whether to go on.
 class Watcher {
@@ -35,64 +36,66 @@ class Watcher {
   Clock::time_point next_{};
 };
 
-}  // namespace
+/// Draws the folds. Those of a pipelined array overlap, and what overlaps needs a line of its own.
+class FoldTrace {
+ public:
+  explicit FoldTrace(TraceWriter* writer) : writer_(writer) {}
 
-OuterPosition::OuterPosition(const problem::Problem& problem,
-                             std::span<const mapping::NestLoop> loops)
-    : loops_(loops), dims_(problem.dims()) {
+  void record(const FoldTime& fold, std::uint64_t macs) {
+    if (writer_ == nullptr) return;
+    auto line = std::find_if(lines_.begin(), lines_.end(),
+                             [&](const Line& one) { return one.end <= fold.begin; });
+    if (line == lines_.end()) {
+      const std::string name = "folds " + std::to_string(lines_.size() + 1);
+      line = lines_.insert(line, {.track = writer_->track(name, "folds")});
+    }
+    line->end = fold.end;
+    writer_->span(line->track, "fold", static_cast<double>(fold.begin),
+                  static_cast<double>(fold.end),
+                  {{.name = "fold", .value = static_cast<double>(folds_++)},
+                   {.name = "macs", .value = static_cast<double>(macs)}});
+  }
+
+ private:
+  struct Line {
+    int track = 0;
+    std::uint64_t end = 0;
+  };
+
+  TraceWriter* writer_ = nullptr;
+  std::vector<Line> lines_;
+  std::uint64_t folds_ = 0;
+};
+
+void refuse_several(const problem::Problem& problem, std::span<const mapping::NestLoop> loops) {
   for (const mapping::NestLoop& loop : loops) {
-    if (loop.spatial) {
-      throw std::domain_error("an array outside the simulated one spreads " +
-                              problem.dim_names[at(loop.dim)] + " (level " +
-                              std::to_string(loop.level) +
-                              "); only one array is simulated, so every array outside it must "
-                              "have one instance at work");
-    }
-  }
-  for (int d = 0; d < dims_; ++d) chunks_[at(d)] = {.first = 0, .size = problem.bounds[at(d)]};
-  descend(0);
-}
-
-void OuterPosition::descend(std::size_t from) {
-  for (std::size_t l = from; l < loops_.size(); ++l) {
-    cost::walking::Range& range = chunks_[at(loops_[l].dim)];
-    given_[l] = range;
-    index_[l] = 0;
-    range.size = base::chunk(range.size, loops_[l].tile, 0);
+    if (!loop.spatial) continue;
+    throw std::domain_error("an array outside the simulated one spreads " +
+                            problem.dim_names[static_cast<std::size_t>(loop.dim)] +
+                            "; one array is simulated, so arrays outside it must have one instance "
+                            "at work");
   }
 }
 
-int OuterPosition::next() {
-  for (std::size_t l = loops_.size(); l-- > 0;) {
-    cost::walking::Range& range = chunks_[at(loops_[l].dim)];
-    const std::int64_t size = base::chunk(given_[l].size, loops_[l].tile, ++index_[l]);
-    if (size > 0) {
-      range = {.first = given_[l].first + index_[l] * loops_[l].tile, .size = size};
-      descend(l + 1);
-      return static_cast<int>(l);
-    }
-    range = given_[l];
-  }
-  return -1;
-}
-
-std::uint64_t OuterPosition::macs() const {
-  std::uint64_t macs = 1;
-  for (int d = 0; d < dims_; ++d) macs *= static_cast<std::uint64_t>(chunks_[at(d)].size);
-  return macs;
-}
+}  // namespace
 
 bool drive(const problem::Problem& problem, const mapping::Nest& nest, CycleArray& array,
            const Watch& watch) {
-  OuterPosition position(problem, {nest.loops.begin(), array.outer_loops()});
+  const std::span<const mapping::NestLoop> loops(nest.loops.begin(), array.outer_loops());
+  refuse_several(problem, loops);
   const std::uint64_t total = problem.macs();
   Watcher watcher(watch, total);
+  FoldTrace trace(watch.trace);
   std::uint64_t done = 0;
+  Steps steps(loops);
+  steps.start(whole(problem));
   do {
     if (!watcher.goes_on(done)) return false;
-    array.fold(position.chunks(), 0);
-    done += position.macs();
-  } while (position.next() >= 0);
+    const FoldTime fold = array.fold(steps.chunks(), 0);
+    const std::uint64_t work = macs(problem, steps.chunks());
+    trace.record(fold, work);
+    done += work;
+  } while (steps.next() >= 0);
   array.finish();
   return watcher.goes_on(done);
 }

@@ -6,13 +6,11 @@
 
 #include "cost/counts.hpp"
 #include "mapping/mapping.hpp"
+#include "sim/steps.hpp"
 
 /// How many words each single step of a nest moves. The closed form sums these over all steps at
 /// once; here they are apart, because a schedule asks when.
 namespace dnnaccel::sim {
-
-/// Where every temporal loop of a nest stands; 0 for spatial ones.
-using Digits = std::array<std::int64_t, mapping::kMaxLoops>;
 
 /// A way to look across the instances of a child: bit l is set if what the instances along spatial
 /// loop l want or bring is united; they count one by one otherwise.

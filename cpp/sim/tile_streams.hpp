@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -14,12 +15,16 @@ namespace dnnaccel::sim {
 /// Time is counted in whole ticks, so that sums do not depend on the order they are taken in.
 using Ticks = std::int64_t;
 inline constexpr double kTicksPerCycle = 4096;
+inline double in_cycles(Ticks ticks) { return static_cast<double>(ticks) / kTicksPerCycle; }
+inline Ticks in_ticks(double cycles) {
+  return static_cast<Ticks>(std::ceil(cycles * kTicksPerCycle));
+}
 
 /// A port of a memory or one direction of an array's network for one tensor, numbered by level.
 /// Memories: read, write, shared; arrays: inputs, weights, outputs up, outputs down.
 using Resource = int;
 inline constexpr int kResourcesPerLevel = 4;
-inline constexpr int kResources = arch::kMaxLevels * kResourcesPerLevel;
+inline constexpr Resource kOutermostPort = 2;  ///< the shared one of level 0
 cost::Port port_of(const arch::Architecture& architecture, Resource resource);
 
 /// The resources that limit anything, numbered from 0 on: those that never do have no number.

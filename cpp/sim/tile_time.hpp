@@ -29,7 +29,7 @@ enum class Wait : std::uint8_t {
   bandwidth,  ///< for a tile that was fetched or drained ahead and not in time
   port,       ///< the MACs ask the memories beside them for more than those give
   drain,      ///< after the last MAC, for the outputs to leave
-  array,      ///< inside an array that is simulated cycle by cycle
+  array,      ///< inside an array that is simulated cycle by cycle: skew, loads, its networks
 };
 
 inline constexpr int kWaits = 6;
@@ -67,9 +67,13 @@ class TileObserver {
 /// When the outermost memory gives or takes words, if its bandwidth alone does not say so.
 class MemoryTiming {
  public:
+  struct Transfer {
+    double busy_cycles = 0;     ///< for which its port is taken
+    double latency_cycles = 0;  ///< beyond that, until the last word is there
+  };
   virtual ~MemoryTiming() = default;
-  /// Cycles that a transfer of so many words takes which may begin at `begin`.
-  virtual double cycles(problem::Role role, bool write, std::uint64_t words, double begin) = 0;
+  /// A transfer of so many words which may begin at `begin`, in cycles of the chip.
+  virtual Transfer transfer(problem::Role role, bool write, std::uint64_t words, double begin) = 0;
 };
 
 struct TileOptions {
@@ -77,12 +81,16 @@ struct TileOptions {
   cost::PerLevel<double> latency{};  ///< cycles between asking a memory and its first word
   TileObserver* observer = nullptr;
   MemoryTiming* timing = nullptr;
-  CycleArray* array = nullptr;  ///< runs the innermost loops, if not the MACs alone
+  /// What stands at level `array_level` and below, simulated cycle by cycle. What a fold of it
+  /// takes beyond its steps is added to the schedule of the memories above.
+  CycleArray* array = nullptr;
+  int array_level = arch::kMaxLevels;
   /// Called now and then with (positions done, all); false ends the run.
   std::function<bool(std::uint64_t, std::uint64_t)> poll;
 };
 
-/// Simulate a mapping. Capacities are not looked at here. Empty if `poll` ended it.
+/// Simulate a mapping. Capacities are not looked at here. Empty if `poll` ended it. With an array,
+/// counts are those of the closed form, and the array's own must equal them.
 ///
 /// Throws std::invalid_argument if the mapping does not belong to the problem and the architecture.
 std::optional<TileRun> simulate_tiles(const problem::Problem& problem,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         arch,
         dataflow,
         datasets,
+        dram,
         energy,
         importers,
         layers,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         zoo,
     )
     from dnnaccel._core import __version__, build_config
+    from dnnaccel.activity import Activity
     from dnnaccel.builder import NetworkBuilder
     from dnnaccel.compare import Comparison, compare
     from dnnaccel.cost import LayerReport, evaluate
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
         DatasetError,
         DensityError,
         DnnAccelError,
+        DramError,
         ImportedFileError,
         LayerError,
         MappingError,
@@ -49,8 +52,10 @@ if TYPE_CHECKING:
     from dnnaccel.problem import Problem
     from dnnaccel.report import Report
     from dnnaccel.simulate import simulate
+    from dnnaccel.trace import TraceSummary, trace
 
 __all__ = [
+    "Activity",
     "ArchitectureError",
     "Comparison",
     "Dataflow",
@@ -58,6 +63,7 @@ __all__ = [
     "DatasetError",
     "DensityError",
     "DnnAccelError",
+    "DramError",
     "ImportedFileError",
     "LayerError",
     "LayerReport",
@@ -71,6 +77,7 @@ __all__ = [
     "Report",
     "SearchInterrupted",
     "SearchResult",
+    "TraceSummary",
     "UnknownNameError",
     "__version__",
     "arch",
@@ -78,6 +85,7 @@ __all__ = [
     "compare",
     "dataflow",
     "datasets",
+    "dram",
     "energy",
     "evaluate",
     "from_onnx",
@@ -90,6 +98,7 @@ __all__ = [
     "simulate",
     "sparsity",
     "systolic",
+    "trace",
     "zoo",
 ]
 
@@ -98,6 +107,7 @@ __all__ = [
 # Adding a name: here, in the imports for type checkers above, and in `__all__`.
 _HOMES: dict[str, tuple[str, ...]] = {
     "_core": ("__version__", "build_config"),
+    "activity": ("Activity",),
     "builder": ("NetworkBuilder",),
     "compare": ("Comparison", "compare"),
     "cost": ("LayerReport", "evaluate"),
@@ -110,6 +120,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "problem": ("Problem",),
     "report": ("Report",),
     "simulate": ("simulate",),
+    "trace": ("TraceSummary", "trace"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 # Modules that are reached through the package without being imported by name.
