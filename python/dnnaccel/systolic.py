@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
+    from dnnaccel.activity import Activity
+
 __all__ = ["DATAFLOWS", "Fold", "SystolicLayer", "SystolicReport", "simulate"]
 
 DATAFLOWS: dict[str, str] = {
@@ -59,8 +61,7 @@ class SystolicLayer:
     them: sums that come back are read, padding never is. `folds` are by size, those at the edges as small as
     they are. `mapping_efficiency` is the part of the array that the folds cover, on average; `utilization`
     the part of all elements' cycles in which they multiply. `outputs` is there if values were given, and
-    `activity` if it was asked for: arrays of rows x columns, cycles by element, "active", "gated", "first",
-    "last" and by cause "stalled".
+    `activity` if it was asked for.
     """
 
     name: str
@@ -73,7 +74,7 @@ class SystolicLayer:
     reads: Mapping[str, int]
     writes: Mapping[str, int]
     outputs: NDArray[Any] | None = field(default=None, repr=False, compare=False)
-    activity: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    activity: Activity | None = field(default=None, repr=False, compare=False)
 
     @property
     def fold_count(self) -> int:
@@ -260,7 +261,7 @@ def simulate(
         in_channels per group, kernel height, kernel width), or in the order of the problem's axes. Cycles and
         counts do not depend on them.
     activity
-        Tell for each element when it worked and what it waited for.
+        Tell for each element when it worked and what it waited for: `SystolicLayer.activity`.
     progress
         Called with (MACs done, MACs in all, layer) meanwhile.
 
@@ -367,8 +368,14 @@ def _run(
         reads=run.reads,
         writes=run.writes,
         outputs=outputs,
-        activity=run.activity if activity else None,
+        activity=_activity(run) if activity else None,
     )
+
+
+def _activity(run: _core.ProductRun) -> Activity:
+    from dnnaccel.activity import Activity
+
+    return Activity.of({"cycles": run.cycles, "activity": run.activity})
 
 
 # ------------------------------------------------------------------------------------------------------------

@@ -401,6 +401,21 @@ def test_wrong_requests_are_refused_in_one_sentence() -> None:
         da.systolic.simulate(pool)
 
 
+def test_activity_tells_what_elements_waited_for() -> None:
+    # 5 steps through 2 x 3 of 4 x 4: load for 2 cycles, then skew, and elements outside are at the edge.
+    report = da.systolic.simulate(product(5, 3, 2), rows=4, cols=4, activity=True)
+    found = report.layers[0].activity
+    assert found is not None
+    assert found.cycles == report.cycles == 2 + (5 + 2 + 3 - 2)
+    assert found.active[:2, :3].tolist() == [[5] * 3] * 2
+    assert found.active.sum() == 30
+    assert found.first[:2, :3].tolist() == [[2, 3, 4], [3, 4, 5]]
+    assert found.stalls["weights"][:2, :3].tolist() == [[2] * 3] * 2
+    assert found.stalls["operand"][:2, :3].tolist() == [[3] * 3] * 2
+    assert found.stalls["edge"][2:].tolist() == [[10] * 4] * 2
+    assert da.systolic.simulate(product(5, 3, 2), rows=4, cols=4).layers[0].activity is None
+
+
 def test_progress_goes_up_to_all_macs() -> None:
     seen: list[tuple[int, int, str]] = []
     layer = product(4096, 256, 64)
