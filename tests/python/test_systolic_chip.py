@@ -12,6 +12,7 @@ import pytest
 import dnnaccel as da
 from dnnaccel import _core
 from dnnaccel._lower import lower_chip, lower_mapping, lower_problem
+from dnnaccel.layers import LSTM, Conv2d, DepthwiseConv2d, Layer, Linear, MatMul
 from dnnaccel.problem import ROLES, Problem, matmul
 from nests import ArrayLevel, Case, CaseLevel, MemoryLevel
 from nests_random import Seeded
@@ -32,7 +33,7 @@ def operands(problem: Problem, seed: int) -> tuple[Array, Array]:
 def wanted_traffic(counts: _core.Counts, levels: tuple[CaseLevel, ...]) -> dict[tuple[int, int], Any]:
     """What the closed form says that the array's memory and those right above it do for the array."""
     depth = len(levels)
-    grid = next(n for n, level in enumerate(levels) if isinstance(level, ArrayLevel))
+    grid = max(n for n, level in enumerate(levels) if isinstance(level, ArrayLevel))
     wanted = {}
     for r, role in enumerate(ROLES):
         keepers = [n for n, x in enumerate(levels) if isinstance(x, MemoryLevel) and role in x.keeps]
@@ -237,29 +238,48 @@ def test_cycles_of_two_folds_by_hand() -> None:
 # Presets
 
 
-@pytest.mark.parametrize(("chip", "channels"), [("gemmini", 24), ("tpu_v1", 40)])
-def test_a_mapping_that_the_mapper_found_runs_on_the_array(chip: str, channels: int) -> None:
-    machine = da.arch.load(chip)
-    layer = da.layers.Conv2d(
+LAYERS: tuple[Layer, ...] = (
+    Conv2d(
         name="conv",
         inputs=("x",),
         out_channels=20,
         kernel=3,
         padding=1,
-        input_shapes=((1, channels, 6, 6),),
-    )
+        stride=2,
+        input_shapes=((2, 24, 7, 6),),
+    ),
+    DepthwiseConv2d(name="dw", inputs=("x",), kernel=3, input_shapes=((1, 8, 9, 9),)),
+    Linear(name="fc", inputs=("x",), out_features=50, input_shapes=((3, 70),)),
+    MatMul(name="product", inputs=("x", "y"), input_shapes=((4, 20, 33), (4, 33, 17))),
+    LSTM(name="lstm", inputs=("x",), hidden_size=12, input_shapes=((2, 4, 8),)),
+)
+
+
+@pytest.mark.parametrize("chip", ["gemmini", "tpu_v1", "edge_tpu"])
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
+def test_a_mapping_that_the_mapper_found_runs_on_the_array(chip: str, layer: Layer) -> None:
+    machine = da.arch.load(chip)
     mapping = da.search(layer, machine).mapping
     problem = layer.problem
     assert problem is not None
     lowered = (lower_problem(problem), lower_chip(machine), lower_mapping(mapping, machine, problem))
     inputs, weights = operands(problem, 3)
-    run = _core.simulate_systolic(*lowered, inputs, weights)
+    waiting = sum(1 << problem.dims.index(dim) for dim in problem.waiting)
+    run = _core.simulate_systolic(*lowered, inputs, weights, waiting=waiting)
     assert run is not None
     assert run["stationary"] == "weights"
     assert np.array_equal(run["outputs"], reference_outputs(problem, inputs, weights))
     counts = _core.evaluate(*lowered).counts
     assert run["macs"] == counts.macs
     assert counts.steps <= run["cycles"] <= counts.steps + run["ramp"]
+    levels = tuple(
+        MemoryLevel(name=part.name, keeps=frozenset(r for i, r in enumerate(ROLES) if keeps >> i & 1))
+        if isinstance(part, da.arch.Memory)
+        else ArrayLevel(name=part.name)
+        for part, (_, keeps) in zip(machine.levels, lowered[2].levels, strict=True)
+    )
+    for (n, r), wanted in wanted_traffic(counts, levels).items():
+        assert (run["reads"][n][r], run["writes"][n][r]) == wanted, (levels[n].name, ROLES[r])
 
 
 def test_progress_may_stop_a_run() -> None:
