@@ -26,15 +26,16 @@ struct SpreadLoop {
 
 /// What a systolic array does with a mapping.
 ///
-/// The array is the innermost one that spreads a loop (or the innermost of all, if none does). The
-/// one tensor that the memory inside it keeps is the one that stays: `ws`, `is` and `os`. Loops
-/// inside the array, and those just outside it that leave the stationary tile alone, are the stream
-/// of a fold; all loops further out are outer loops.
+/// The array is the innermost one that spreads a loop (the innermost of all, if none does). The one
+/// tensor that the memory inside it keeps is the one that stays. Loops inside the array, and those
+/// just outside it that leave the stationary tile alone, are the stream of a fold; all loops
+/// further out are outer loops. Where sums move, a loop over a dim that they add over ends the
+/// stream, too: what one fold leaves are sums that another goes on with.
 ///
 /// The constructor throws std::domain_error, naming the level and the dim, for what the array
-/// cannot do: elements that keep two tensors, none, or more than one word; rows that spread what
-/// their sums do not add over, or columns what the words that pass along rows do not have in
-/// common; other arrays that spread something; sums whose first half would be streamed.
+/// cannot do: elements that keep two tensors, none, or more than one word; rows that spread a dim
+/// that sums do not add over, or columns one that the words that pass along rows have; a network
+/// that does not reduce or multicast over them; other arrays that spread something.
 class SystolicPlan {
  public:
   /// `waiting`: bit d is set if the positions of dim d wait for each other.

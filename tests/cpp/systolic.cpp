@@ -2,13 +2,17 @@
 #include <memory>
 
 #include "base/random.hpp"
+#include "sim/drive.hpp"
+#include "sim/systolic.hpp"
 #include "sim/systolic_activity.hpp"
 #include "sim/systolic_array.hpp"
 #include "sim/systolic_clock.hpp"
+#include "sim/systolic_product.hpp"
 #include "support.hpp"
 
 using namespace dnnaccel;
 using namespace dnnaccel::sim;
+using namespace dnnaccel::testing;
 
 namespace {
 
@@ -104,6 +108,58 @@ std::uint64_t cycles(Stationary stationary, bool double_buffered,
   return clock.end();
 }
 
+/// Random operands of a one-dimensional convolution, and its outputs by the definition.
+struct Convolution {
+  explicit Convolution(base::Random& random)
+      : problem(convolution(1 + below(random, 5), 1 + below(random, 4), 1 + below(random, 9),
+                            1 + below(random, 3), 1 + below(random, 2), below(random, 2))) {
+    if (problem.tensors[0].axes[1].size < 1) problem.tensors[0].axes[1].size = 1;
+    const auto fill = [&](Words& words, problem::Role role) {
+      words.resize(problem.tensor(role).words());
+      for (std::uint32_t& word : words) word = static_cast<std::uint32_t>(random.below(200)) - 100;
+    };
+    fill(inputs, problem::Role::inputs);
+    fill(weights, problem::Role::weights);
+    outputs.resize(problem.tensor(problem::Role::outputs).words());
+  }
+
+  [[nodiscard]] Words wanted() const {
+    const auto& [m_, c_, p_, r_] = bounds();
+    const problem::Axis& row = problem.tensors[0].axes[1];
+    Words sums(outputs.size());
+    for (std::int64_t m = 0; m < m_; ++m) {
+      for (std::int64_t p = 0; p < p_; ++p) {
+        for (std::int64_t c = 0; c < c_; ++c) {
+          for (std::int64_t r = 0; r < r_; ++r) {
+            const std::int64_t y = p * row.terms[0].coefficient + r + row.offset;
+            if (y < 0 || y >= row.size) continue;
+            sums[at(m * p_ + p)] +=
+                inputs[at(c * row.size + y)] * weights[at((m * c_ + c) * r_ + r)];
+          }
+        }
+      }
+    }
+    return sums;
+  }
+
+  Tensors<std::uint32_t> tensors() {
+    return {.inputs = inputs.data(), .weights = weights.data(), .outputs = outputs.data()};
+  }
+
+  problem::Problem problem;
+  Words inputs;
+  Words weights;
+  Words outputs;
+
+ private:
+  static std::int64_t below(base::Random& random, std::size_t n) {
+    return static_cast<std::int64_t>(random.below(n));
+  }
+  [[nodiscard]] std::array<std::int64_t, 4> bounds() const {
+    return {problem.bounds[0], problem.bounds[1], problem.bounds[2], problem.bounds[3]};
+  }
+};
+
 }  // namespace
 
 TEST_SUITE_BEGIN("systolic");
@@ -185,6 +241,58 @@ TEST_CASE("registers that step agree with the clock and with the products, whate
       worked += found.active[element];
     }
     CHECK(worked == macs);
+  }
+}
+
+TEST_CASE("a layer's outputs are right, and counting alone counts the same") {
+  base::Random random(11);
+  for (int run = 0; run < 150; ++run) {
+    CAPTURE(run);
+    Convolution layer(random);
+    const SystolicOptions options{.rows = 1 + static_cast<std::int64_t>(random.below(6)),
+                                  .columns = 1 + static_cast<std::int64_t>(random.below(6)),
+                                  .stationary = kAll[random.below(3)],
+                                  .double_buffered = random.below(2) == 1};
+    const ProductRun done = simulate_product(layer.problem, options, layer.tensors());
+    CHECK(layer.outputs == layer.wanted());
+    const ProductRun counted = count_product(layer.problem, options);
+    CHECK(counted.cycles == done.cycles);
+    CHECK(counted.macs == done.macs);
+    CHECK(counted.traffic.reads == done.traffic.reads);
+    CHECK(counted.traffic.writes == done.traffic.writes);
+  }
+}
+
+TEST_CASE("an array of a chip, with each tensor staying") {
+  // Rows and columns of each, and what stays: role masks are those of problem::bit.
+  struct Choice {
+    std::uint32_t keeps;
+    int row_dim;
+    int column_dim;
+  };
+  constexpr std::array<Choice, 3> kChoices = {Choice{1, kC, kP}, Choice{2, kC, kM},
+                                              Choice{4, kP, kM}};
+  base::Random random(13);
+  for (int run = 0; run < 150; ++run) {
+    CAPTURE(run);
+    Convolution layer(random);
+    const Choice& choice = kChoices[random.below(3)];
+    const auto part = [&](int dim) {
+      return std::min<std::int64_t>(layer.problem.bounds[at(dim)], 3);
+    };
+    mapping::Mapping mapping{.levels = {{.keeps = 7}, {}, {.keeps = choice.keeps}}};
+    for (int dim = 0; dim < 4; ++dim) {
+      const bool spread = dim == choice.row_dim || dim == choice.column_dim;
+      mapping.levels[0].loops.push_back({.dim = dim, .tile = spread ? part(dim) : 1});
+      if (!spread) continue;
+      mapping.levels[1].loops.push_back({.dim = dim, .axis = dim == choice.column_dim ? 1 : 0});
+    }
+    const arch::Architecture chip = two_levels(3, 3, 1);
+    SystolicArray<std::uint32_t> array(layer.problem, chip, mapping, layer.tensors(),
+                                       {.activity = true});
+    CHECK(drive(layer.problem, array.plan().nest(), array));
+    CHECK(layer.outputs == layer.wanted());
+    CHECK(array.run().macs == layer.problem.macs());
   }
 }
 
