@@ -122,7 +122,8 @@ py::object run_array(const problem::Problem& problem, const arch::Architecture& 
       if (PyErr_CheckSignals() != 0) throw py::error_already_set();
     };
     array.emplace(problem, architecture, mapping, tensors, watched);
-    whole = sim::drive(problem, array->plan().nest(), *array, {.poll = poll});
+    whole =
+        sim::drive(problem, array->plan().nest(), *array, {.poll = poll, .trace = options.trace});
   }
   if (!whole) return py::none();
   py::dict out = to_python(array->run(), architecture.size());
@@ -150,8 +151,10 @@ py::object simulate_systolic(const problem::Problem& problem,
                              const mapping::Mapping& mapping,
                              const std::optional<py::array>& inputs,
                              const std::optional<py::array>& weights, bool activity,
-                             std::uint32_t waiting, const RunProgress& progress) {
-  const sim::SystolicArrayOptions options{.activity = activity, .waiting = waiting};
+                             std::uint32_t waiting, const RunProgress& progress,
+                             sim::TraceWriter* trace, std::uint64_t trace_window) {
+  const sim::SystolicArrayOptions options{
+      .activity = activity, .waiting = waiting, .trace = trace, .trace_window = trace_window};
   if (inputs.has_value() != weights.has_value()) {
     throw std::invalid_argument("give both inputs and weights, or neither");
   }
@@ -225,7 +228,8 @@ void register_systolic(py::module_& module) {
   module.def("simulate_systolic", &simulate_systolic, py::arg("problem"), py::arg("architecture"),
              py::arg("mapping"), py::arg("inputs") = py::none(), py::arg("weights") = py::none(),
              py::kw_only(), py::arg("activity") = false, py::arg("waiting") = 0,
-             py::arg("progress") = py::none(),
+             py::arg("progress") = py::none(), py::arg("trace") = py::none(),
+             py::arg("trace_window") = 1,
              "Simulate a chip's systolic array cycle by cycle under a mapping: what it did as a "
              "dict, or None if progress(MACs done, MACs in all) returned False. ValueError if the "
              "array cannot hold the mapping.");

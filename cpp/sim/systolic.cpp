@@ -80,6 +80,10 @@ SystolicArray<T>::SystolicArray(const problem::Problem& problem,
     grid_.emplace(rows_, columns_, plan_.stationary(), overlap, options_.watch);
   }
   if (options_.activity) activity_.emplace(rows_, columns_, plan_.stationary(), overlap);
+  if (options_.trace != nullptr) {
+    trace_.emplace(*options_.trace, architecture.array(plan_.array())->name, plan_.stationary(),
+                   options_.trace_window);
+  }
   bool top = true;
   for (int level = 0; level < plan_.array(); ++level) {
     if ((mapping.levels[at(level)].keeps & problem::bit(Role::outputs)) == 0) continue;
@@ -183,11 +187,9 @@ void SystolicArray<T>::hold_sums(const FoldWork& work) {
 }
 
 template <typename T>
-FoldCycles SystolicArray<T>::time(FoldWork work, std::uint64_t ready) {
+FoldCycles SystolicArray<T>::time(const FoldWork& work, std::uint64_t ready) {
   const FoldShape shape = work.shape();
-  const std::vector<std::uint8_t> empty_rows = work.empty_rows;
-  const std::vector<std::uint8_t> empty_columns = work.empty_columns;
-  auto port = std::make_unique<TensorFold<T>>(tensors_, std::move(work), streams_);
+  auto port = std::make_unique<TensorFold<T>>(tensors_, work, streams_);
   FoldCycles cycles;
   if (grid_) {
     cycles = grid_->issue(shape, std::move(port), ready);
@@ -195,7 +197,8 @@ FoldCycles SystolicArray<T>::time(FoldWork work, std::uint64_t ready) {
     port->count_streams();
     cycles = clock_.fold(shape, ready);
   }
-  if (activity_) activity_->fold(shape, cycles, empty_rows, empty_columns);
+  if (activity_) activity_->fold(shape, cycles, work.empty_rows, work.empty_columns);
+  if (trace_) trace_->fold(work, cycles);
   return cycles;
 }
 
@@ -229,7 +232,7 @@ FoldTime SystolicArray<T>::fold(const Chunks& chunks, std::uint64_t ready) {
   const FoldShape shape = work.shape();
   ramp_ += static_cast<std::uint64_t>(cycles_from_start(plan_.stationary(), shape) - shape.steps +
                                       (shape.loads ? shape.rows : 0));
-  const FoldCycles cycles = time(std::move(work), ready);
+  const FoldCycles cycles = time(work, ready);
   return {.begin = cycles.load, .end = cycles.end};
 }
 
@@ -250,6 +253,7 @@ void SystolicArray<T>::finish() {
   }
   run_.cycles = grid_ ? grid_->cycle() : clock_.end();
   if (activity_) run_.activity = activity_->finish(run_.cycles);
+  if (trace_) trace_->finish(run_.cycles);
 }
 
 template class SystolicArray<std::uint32_t>;

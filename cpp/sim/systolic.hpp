@@ -10,6 +10,7 @@
 #include "sim/systolic_array.hpp"
 #include "sim/systolic_fold.hpp"
 #include "sim/systolic_plan.hpp"
+#include "sim/systolic_trace.hpp"
 
 /// The systolic array of a chip, under a mapping.
 namespace dnnaccel::sim {
@@ -18,6 +19,8 @@ struct SystolicArrayOptions {
   bool activity = false;
   std::uint32_t waiting = 0;  ///< bit d is set if the positions of dim d wait for each other
   std::function<void(std::uint64_t)> watch;  ///< called with the MACs so far; may throw to stop
+  TraceWriter* trace = nullptr;              ///< takes what happens; whoever gives it finishes it
+  std::uint64_t trace_window = 1;            ///< cycles of one point of a trace's curve
 };
 
 /// A fold is a stationary tile and all that streams past it; see SystolicPlan for what one is.
@@ -58,7 +61,7 @@ class SystolicArray final : public CycleArray {
   void hold_sums(const FoldWork& work);
   void drain_if_parents_leave(const Chunks& chunks);
   void drain(std::size_t element);
-  FoldCycles time(FoldWork work, std::uint64_t ready);
+  FoldCycles time(const FoldWork& work, std::uint64_t ready);
 
   std::uint64_t& reads(int level, problem::Role role) {
     return run_
@@ -80,6 +83,7 @@ class SystolicArray final : public CycleArray {
   std::optional<SystolicGrid<T>> grid_;
   SystolicClock clock_;
   std::optional<SystolicActivity> activity_;
+  std::optional<SystolicTrace> trace_;
   EdgeTraffic streams_;  ///< of the fold's port: what entered rows and columns, what left columns
   std::vector<std::int64_t> held_;    ///< by element: the word's address, or -1
   std::vector<std::uint64_t> wires_;  ///< scratch: wire and word of each word that arrives

@@ -568,6 +568,8 @@ def simulate_systolic(
     activity: bool = False,
     waiting: int = 0,
     progress: Callable[[int, int], object] | None = None,
+    trace: TraceWriter | None = None,
+    trace_window: int = 1,
 ) -> dict[str, Any] | None: ...
 
 class TraceWriter:
