@@ -74,7 +74,12 @@ SystolicArray<T>::SystolicArray(const problem::Problem& problem,
       tensors_(problem, plan_.stationary(), tensors),
       held_words_(problem, plan_.held()),
       clock_(plan_.stationary(), twofold(architecture, plan_)),
-      held_(static_cast<std::size_t>(rows_ * columns_), kNothing) {
+      held_(static_cast<std::size_t>(rows_ * columns_), kNothing),
+      row_wires_(wires_along(plan_.rows(), plan_.multicast())),
+      column_wires_(wires_along(plan_.columns(), plan_.multicast())) {
+  for (const problem::Axis& axis : problem.tensor(plan_.held()).axes) {
+    windows_ = windows_ || axis.terms.size() > 1;
+  }
   const bool overlap = twofold(architecture, plan_);
   if (values_) {
     grid_.emplace(rows_, columns_, plan_.stationary(), overlap, options_.watch);
@@ -93,37 +98,49 @@ SystolicArray<T>::SystolicArray(const problem::Problem& problem,
   parents_.resize(parent_levels_.size());
 }
 
-/// Every element compares its new word with the one it held; what it lacks is sent.
+/// Calls back with the row, the column and the next word of every element that the fold uses.
 template <typename T>
-typename SystolicArray<T>::Arrivals SystolicArray<T>::hold_operand(const FoldWork& work) {
+template <typename Call>
+void SystolicArray<T>::each_element(const FoldWork& work, Call call) const {
   const Indices first = work.origin();
-  const std::vector<std::uint64_t> row_wires = wires_along(plan_.rows(), plan_.multicast());
-  const std::vector<std::uint64_t> column_wires = wires_along(plan_.columns(), plan_.multicast());
-  Arrivals arrivals;
-  wires_.clear();
+  std::vector<Spot> columns;
+  for (const Indices& column : work.columns) columns.push_back(held_words_.spot(column));
   for (std::size_t i = 0; i < work.rows.size(); ++i) {
     if (!work.has_row(i)) continue;
     Indices indices = work.rows[i];
     for (std::size_t d = 0; d < indices.size(); ++d) indices[d] += first[d];
     const Spot row = held_words_.spot(indices, true);
-    for (std::size_t j = 0; j < work.columns.size(); ++j) {
-      if (!work.has_column(j)) continue;
-      const std::int64_t word = held_words_.find(row, held_words_.spot(work.columns[j]));
-      std::int64_t& held = held_[i * static_cast<std::size_t>(columns_) + j];
-      if (word != kNothing) ++arrivals.used;
-      if (word != kNothing && word != held) {
-        ++arrivals.lacked;
-        const std::uint64_t wire = row_wires[i] * column_wires.size() + column_wires[j];
+    for (std::size_t j = 0; j < columns.size(); ++j) {
+      if (work.has_column(j)) call(i, j, held_words_.find(row, columns[j]));
+    }
+  }
+}
+
+/// Every element compares its new word with the one it held; what it lacks is sent.
+template <typename T>
+typename SystolicArray<T>::Arrivals SystolicArray<T>::hold_operand(const FoldWork& work) {
+  Arrivals arrivals;
+  wires_.clear();
+  each_element(work, [&](std::size_t i, std::size_t j, std::int64_t word) {
+    std::int64_t& held = held_[i * static_cast<std::size_t>(columns_) + j];
+    if (word != kNothing) ++arrivals.used;
+    if (word != kNothing && word != held) {
+      ++arrivals.lacked;
+      if (windows_) {
+        const std::uint64_t wire = row_wires_[i] * column_wires_.size() + column_wires_[j];
         wires_.push_back(wire * problem_.tensor(plan_.held()).words() +
                          static_cast<std::uint64_t>(word));
       }
-      arrivals.changed = arrivals.changed || word != held;
-      held = word;
     }
+    arrivals.changed = arrivals.changed || word != held;
+    held = word;
+  });
+  arrivals.sent = arrivals.lacked;
+  if (windows_) {
+    std::sort(wires_.begin(), wires_.end());
+    arrivals.sent =
+        static_cast<std::uint64_t>(std::unique(wires_.begin(), wires_.end()) - wires_.begin());
   }
-  std::sort(wires_.begin(), wires_.end());
-  arrivals.sent =
-      static_cast<std::uint64_t>(std::unique(wires_.begin(), wires_.end()) - wires_.begin());
   return arrivals;
 }
 
@@ -157,33 +174,24 @@ void SystolicArray<T>::drain_if_parents_leave(const Chunks& chunks) {
 template <typename T>
 void SystolicArray<T>::hold_sums(const FoldWork& work) {
   drain_if_parents_leave(work.chunks);
-  const Indices first = work.origin();
-  for (std::size_t i = 0; i < work.rows.size(); ++i) {
-    if (!work.has_row(i)) continue;
-    Indices indices = work.rows[i];
-    for (std::size_t d = 0; d < indices.size(); ++d) indices[d] += first[d];
-    const Spot row = held_words_.spot(indices, true);
-    for (std::size_t j = 0; j < work.columns.size(); ++j) {
-      if (!work.has_column(j)) continue;
-      const std::int64_t word = held_words_.find(row, held_words_.spot(work.columns[j]));
-      const std::size_t element = i * static_cast<std::size_t>(columns_) + j;
-      const auto steps = static_cast<std::uint64_t>(work.steps);
-      std::uint64_t& element_reads = reads(plan_.keepers().element, Role::outputs);
-      std::uint64_t& element_writes = writes(plan_.keepers().element, Role::outputs);
-      const bool stays = held_[element] == word;
-      if (!stays && held_[element] != kNothing) drain(element);
-      held_[element] = word;
-      element_reads += steps;
-      element_writes += steps;
-      if (stays) continue;
-      if (work.begins) {
-        --element_reads;  // sums start at zero
-      } else {
-        ++element_writes;
-        ++reads(plan_.keepers().parent[at(Role::outputs)], Role::outputs);
-      }
+  const auto steps = static_cast<std::uint64_t>(work.steps);
+  std::uint64_t& element_reads = reads(plan_.keepers().element, Role::outputs);
+  std::uint64_t& element_writes = writes(plan_.keepers().element, Role::outputs);
+  each_element(work, [&](std::size_t i, std::size_t j, std::int64_t word) {
+    const std::size_t element = i * static_cast<std::size_t>(columns_) + j;
+    const bool stays = held_[element] == word;
+    if (!stays && held_[element] != kNothing) drain(element);
+    held_[element] = word;
+    element_reads += steps;
+    element_writes += steps;
+    if (stays) return;
+    if (work.begins) {
+      --element_reads;  // sums start at zero
+    } else {
+      ++element_writes;
+      ++reads(plan_.keepers().parent[at(Role::outputs)], Role::outputs);
     }
-  }
+  });
 }
 
 template <typename T>

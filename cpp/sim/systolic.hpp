@@ -57,6 +57,8 @@ class SystolicArray final : public CycleArray {
     std::uint64_t used = 0;    ///< that are no padding
     bool changed = false;      ///< an element holds another word than before, or none
   };
+  template <typename Call>
+  void each_element(const FoldWork& work, Call call) const;
   Arrivals hold_operand(const FoldWork& work);
   void hold_sums(const FoldWork& work);
   void drain_if_parents_leave(const Chunks& chunks);
@@ -85,7 +87,11 @@ class SystolicArray final : public CycleArray {
   std::optional<SystolicActivity> activity_;
   std::optional<SystolicTrace> trace_;
   EdgeTraffic streams_;  ///< of the fold's port: what entered rows and columns, what left columns
-  std::vector<std::int64_t> held_;    ///< by element: the word's address, or -1
+  std::vector<std::int64_t> held_;  ///< by element: the word's address, or -1
+  /// Whether several elements may hold one word, which then arrives once on each wire.
+  bool windows_ = false;
+  std::vector<std::uint64_t> row_wires_;
+  std::vector<std::uint64_t> column_wires_;
   std::vector<std::uint64_t> wires_;  ///< scratch: wire and word of each word that arrives
   std::vector<Chunks> parents_;       ///< of outputs below the top: their tiles
   std::vector<int> parent_levels_;
