@@ -202,6 +202,21 @@ def _trace_adder_tree(
     return run
 
 
+def _trace_row_stationary(
+    case: Case,
+    chip: Chip,
+    array: Array,
+    waiting: int,
+    writer: _core.TraceWriter,
+    window: int,
+    told: Callable[[int, int], None],
+) -> dict[str, Any]:
+    run = _core.simulate_row_stationary(*case, progress=told, trace=writer, trace_window=window)
+    if run is None:  # as above
+        raise KeyboardInterrupt
+    return run
+
+
 def _trace_systolic(
     case: Case,
     chip: Chip,
@@ -214,14 +229,18 @@ def _trace_systolic(
     run = _core.simulate_systolic(
         *case, activity=True, waiting=waiting, progress=told, trace=writer, trace_window=window
     )
-    if run is None:
+    if run is None:  # as above
         raise KeyboardInterrupt
     return run
 
 
 # By fidelity, by `cycle_model` of the array.
 _TRACERS: dict[str, dict[str, Tracer]] = {
-    "cycle": {"adder_tree": _trace_adder_tree, "systolic": _trace_systolic}
+    "cycle": {
+        "adder_tree": _trace_adder_tree,
+        "row_stationary": _trace_row_stationary,
+        "systolic": _trace_systolic,
+    }
 }
 
 
