@@ -519,6 +519,76 @@ def isca16_search(
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Isca16Result]: ...
 
+class Stationary:
+    inputs: ClassVar[Stationary]
+    weights: ClassVar[Stationary]
+    outputs: ClassVar[Stationary]
+    __members__: ClassVar[dict[str, Stationary]]
+    def __init__(self, value: int) -> None: ...
+    def __int__(self) -> int: ...
+    def __index__(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class SystolicOptions:
+    def __init__(
+        self,
+        *,
+        rows: int,
+        columns: int,
+        stationary: Stationary,
+        double_buffered: bool = False,
+        activity: bool = False,
+    ) -> None: ...
+
+class ProductRun:
+    @property
+    def cycles(self) -> int: ...
+    @property
+    def macs(self) -> int: ...
+    @property
+    def folds(self) -> int: ...
+    @property
+    def used(self) -> int: ...
+    @property
+    def classes(self) -> list[tuple[int, int, int, int]]: ...
+    @property
+    def reads(self) -> dict[str, int]: ...
+    @property
+    def writes(self) -> dict[str, int]: ...
+    @property
+    def activity(self) -> dict[str, Any]: ...
+
+def count_product(
+    problem: Problem,
+    options: SystolicOptions,
+    waiting: int = 0,
+    progress: Callable[[int], object] | None = None,
+) -> ProductRun: ...
+def simulate_product(
+    problem: Problem,
+    options: SystolicOptions,
+    inputs: NDArray[Any],
+    weights: NDArray[Any],
+    waiting: int = 0,
+    progress: Callable[[int], object] | None = None,
+) -> tuple[ProductRun, NDArray[Any]]: ...
+def simulate_systolic(
+    problem: Problem,
+    architecture: Architecture,
+    mapping: Mapping,
+    inputs: NDArray[Any] | None = None,
+    weights: NDArray[Any] | None = None,
+    *,
+    activity: bool = False,
+    waiting: int = 0,
+    progress: Callable[[int, int], object] | None = None,
+    trace: TraceWriter | None = None,
+    trace_window: int = 1,
+) -> dict[str, Any] | None: ...
+
 class TraceWriter:
     def __init__(
         self, path: str, *, clock_mhz: float, max_bytes: int, about: Sequence[tuple[str, str]]

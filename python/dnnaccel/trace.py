@@ -145,7 +145,8 @@ def trace(
         except ValueError as error:
             raise DnnAccelError(str(error)) from None
         try:
-            run = tracer(case, chip, array, writer, window, told)
+            waiting = sum(1 << problem.dims.index(dim) for dim in problem.waiting)
+            run = tracer(case, chip, array, waiting, writer, window, told)
         except ValueError as error:
             raise MappingError(f"{where}: {error}") from None
         written = writer.finish()
@@ -172,16 +173,18 @@ def trace(
 
 Case = tuple[_core.Problem, _core.Architecture, _core.Mapping]
 Tracer = Callable[
-    ["Case", "Chip", "Array", _core.TraceWriter, int, Callable[[int, int], None]], dict[str, Any]
+    ["Case", "Chip", "Array", int, _core.TraceWriter, int, Callable[[int, int], None]], dict[str, Any]
 ]
-"""Simulates a case on an array of a chip and draws it; the number is the cycles of one point of a curve. The
-answer has "cycles", "folds" and "activity". `ValueError` if the array cannot hold the mapping."""
+"""Simulates a case on an array of a chip and draws it. The numbers are the mask of dims whose positions wait
+for each other, and the cycles of one point of a curve. The answer has "cycles", "folds" and "activity".
+`ValueError` if the array cannot hold the mapping."""
 
 
 def _trace_adder_tree(
     case: Case,
     chip: Chip,
     array: Array,
+    waiting: int,
     writer: _core.TraceWriter,
     window: int,
     told: Callable[[int, int], None],
@@ -203,6 +206,7 @@ def _trace_row_stationary(
     case: Case,
     chip: Chip,
     array: Array,
+    waiting: int,
     writer: _core.TraceWriter,
     window: int,
     told: Callable[[int, int], None],
@@ -213,9 +217,30 @@ def _trace_row_stationary(
     return run
 
 
+def _trace_systolic(
+    case: Case,
+    chip: Chip,
+    array: Array,
+    waiting: int,
+    writer: _core.TraceWriter,
+    window: int,
+    told: Callable[[int, int], None],
+) -> dict[str, Any]:
+    run = _core.simulate_systolic(
+        *case, activity=True, waiting=waiting, progress=told, trace=writer, trace_window=window
+    )
+    if run is None:  # as above
+        raise KeyboardInterrupt
+    return run
+
+
 # By fidelity, by `cycle_model` of the array.
 _TRACERS: dict[str, dict[str, Tracer]] = {
-    "cycle": {"adder_tree": _trace_adder_tree, "row_stationary": _trace_row_stationary}
+    "cycle": {
+        "adder_tree": _trace_adder_tree,
+        "row_stationary": _trace_row_stationary,
+        "systolic": _trace_systolic,
+    }
 }
 
 

@@ -173,6 +173,8 @@ def examples() -> list[Any]:
     found.append(_core.sample(problem, roomy, space, mappings=2, seed=1))
     found += dram_examples()
     found += [_core.Buffering.single, _core.Charge.hop, _core.Objective.edp, _core.Wait.fill]
+    options = _core.SystolicOptions(rows=2, columns=2, stationary=_core.Stationary.weights, activity=True)
+    found += [_core.count_product(problem, options), _core.Stationary.outputs]
     found += [_core.Port.read, _core.FormatKind.rlc, _core.measure_host([(1024, 1)], 0.0)]
     return [example for example in found if example is not None]
 
@@ -202,9 +204,12 @@ def matches(value: Any, annotation: ast.expr) -> bool:
     if isinstance(annotation, ast.Constant):
         return annotation.value is None and value is None
     if isinstance(annotation, ast.Name):
-        return type(value) is {"int": int, "float": float, "str": str, "bool": bool}.get(
-            annotation.id, getattr(_core, annotation.id, None)
-        )
+        return annotation.id == "Any" or type(value) is {
+            "int": int,
+            "float": float,
+            "str": str,
+            "bool": bool,
+        }.get(annotation.id, getattr(_core, annotation.id, None))
     assert isinstance(annotation, ast.Subscript)
     assert isinstance(annotation.value, ast.Name)
     inner = annotation.slice

@@ -305,3 +305,38 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     ):
         assert run([*arguments, *bad]) == 2
         assert words in capsys.readouterr().err
+
+
+def test_a_trace_of_a_systolic_array(tmp_path: Path) -> None:
+    path = tmp_path / "trace.json"
+    machine = da.arch.load("gemmini")
+    mapping = """\
+dram [inputs, weights, outputs]
+scratchpad [inputs, weights]
+accumulator [outputs]
+  for C in 0..12 step 12
+  for R in 0..3 step 1
+  for S in 0..3 step 1
+mesh.rows
+  par C in 0..12 step 1
+mesh.columns
+  par M in 0..16 step 1
+weight_reg [weights]
+  for P in 0..6 step 1
+  for Q in 0..6 step 1
+mac
+"""
+    written = da.trace(layer(), machine, path, mapping=mapping)
+    spans = check(path)
+    assert written.folds == 9
+    # A tile of 12 rows comes in first; then 9 streams of 36 pixels without a gap, and the wave at the end.
+    assert written.cycles == 12 + 9 * 36 + 12 + 16 - 2
+    assert len(spans["tile in"]) == len(spans["stream in"]) == len(spans["sums out"]) == 9
+    assert sum(event["args"]["steps"] for event in spans["stream in"]) == 9 * 36
+    assert written.activity.active.sum() == layer().macs
+    events, _ = read(path)
+    curve = [(e["ts"], *e["args"].values()) for e in events if e["ph"] == "C"]
+    assert curve[-1][1] == 0
+    ends = [*(begin for begin, _ in curve[1:]), curve[-1][0]]
+    products = sum(rate * (end - begin) * 1000 for (begin, rate), end in zip(curve, ends, strict=True))
+    assert products == pytest.approx(layer().macs)
