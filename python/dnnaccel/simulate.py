@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["FIDELITIES", "simulate"]
 
 FIDELITIES: tuple[str, ...] = ("analytical", "tile", "cycle")
-"""How closely a layer can be looked at: in closed form, as the schedule of its tiles, or with its array cycle by
-cycle."""
+"""How closely a layer can be looked at: in closed form, as the schedule of its tiles, or with its array cycle
+by cycle."""
 
 MappingLike = Mapping | str | os.PathLike[str]
 """A mapping, its text, or the path of a file that holds it."""
@@ -68,7 +68,7 @@ def simulate(
         "analytical": closed-form counts and their bound in time. "tile": the double-buffered schedule of the
         same mappings, with every stall (`LayerReport.stalls`); counts and energies are the same, but for what
         leaks in the time. "cycle": that schedule with the chip's array simulated element by element
-        (`LayerReport.activity`); densities have no place there. Layers without MACs take the same time in all.
+        (`LayerReport.activity`); no densities. Layers without MACs take the same time in all.
     mapping
         Mappings to use instead of searching: one, if the network has one layer with MACs, or one by layer
         name. Each a `Mapping`, its text, or the path of a file that holds it.
