@@ -89,6 +89,7 @@ void Block<T>::find_places(Tensor& tensor, const TileStore<T>& store) {
   const int inner = order_.empty() ? -1 : order_.back();
   for (std::size_t a = 0; a < tensor.axes.size(); ++a) {
     Axis& axis = tensor.axes[a];
+    axis.plain = !axis.moves;
     for (std::size_t l = 0; l < axis.lanes.size(); ++l) {
       typename Axis::Lane& lane = axis.lanes[l];
       const std::size_t p_part = l / axis.r_parts;
@@ -99,6 +100,7 @@ void Block<T>::find_places(Tensor& tensor, const TileStore<T>& store) {
       const AxisSet& keeper = store.grid().now(a, axis.keeper_lane[l]);
       if (lane.p_version == p.version(p_part) && lane.r_version == r_version &&
           lane.inner == inner && lane.keeper == keeper) {
+        axis.plain = axis.plain && lane.first == 0 && lane.words == 1;
         continue;
       }
       lane.p_version = p.version(p_part);
@@ -108,6 +110,7 @@ void Block<T>::find_places(Tensor& tensor, const TileStore<T>& store) {
       lane.places.find(*axis.axis, p.of(p_part), r == nullptr ? kOneIndex : r->of(r_part), keeper);
       lane.words = lane.places.words();
       lane.first = lane.places.first();
+      axis.plain = axis.plain && lane.first == 0 && lane.words == 1;
       if (inner == axis.p || inner == axis.r) lane.places.lay_lines(inner == axis.r);
     }
   }
@@ -159,6 +162,7 @@ Place Block<T>::aim(Tensor& tensor, TileStore<T>& store, std::size_t unit) {
   Place start = 0;
   for (std::size_t a = 0; a < tensor.axes.size(); ++a) {
     const Axis& axis = tensor.axes[a];
+    if (axis.plain) continue;
     const typename Axis::Lane& lane = axis.lanes[axis.lane.empty() ? 0 : axis.lane[unit]];
     tensor.words *= lane.words;
     if (axis.moves) {

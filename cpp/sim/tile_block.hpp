@@ -39,6 +39,7 @@ class Block {
     int r = -1;
     std::size_t r_parts = 1;
     bool moves = false;                      ///< a loop of the block runs over one of its dims
+    bool plain = false;                      ///< every unit takes the one word at place 0
     std::vector<std::uint32_t> keeper_lane;  ///< by lane
     std::vector<std::uint32_t> lane;         ///< by unit; empty if there is but one
     struct Lane {
