@@ -11,7 +11,19 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dnnaccel import arch, dataflow, datasets, dram, energy, importers, layers, reproduce, sparsity, zoo
+    from dnnaccel import (
+        adder_tree,
+        arch,
+        dataflow,
+        datasets,
+        dram,
+        energy,
+        importers,
+        layers,
+        reproduce,
+        sparsity,
+        zoo,
+    )
     from dnnaccel._core import __version__, build_config
     from dnnaccel.activity import Activity
     from dnnaccel.builder import NetworkBuilder
@@ -68,6 +80,7 @@ __all__ = [
     "TraceSummary",
     "UnknownNameError",
     "__version__",
+    "adder_tree",
     "arch",
     "build_config",
     "compare",

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from dnnaccel import _core
 from dnnaccel._files import written_whole
 from dnnaccel.activity import Activity
-from dnnaccel.cost import describe_misfit, lower_case, mapped_problem
+from dnnaccel.adder_tree import Case, checked_case, run_array
+from dnnaccel.cost import mapped_problem
 from dnnaccel.errors import DnnAccelError, MappingError, unknown_name
 from dnnaccel.mapper import search
-from dnnaccel.problem import ROLES
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Array, Chip
@@ -115,14 +115,7 @@ def trace(
     elif dataflow is not None:
         raise DnnAccelError("give a mapping or a dataflow to search one under, not both")
     problem, nest = mapped_problem(layer, mapping)
-    where = f"layer {layer.name!r} on {chip.name}"
-    try:
-        case = lower_case(problem, chip, nest)
-        closed = _core.evaluate(*case)
-    except (ValueError, MappingError) as error:
-        raise MappingError(f"{where}: {error}") from None
-    if closed.misfit is not None:
-        raise MappingError(f"{where}: {describe_misfit(closed.misfit, chip)}")
+    case, closed = checked_case(layer, chip, problem, nest)
 
     def told(done: int, total: int) -> None:
         if progress is not None:
@@ -147,7 +140,7 @@ def trace(
         try:
             run = tracer(case, chip, array, writer, window, told)
         except ValueError as error:
-            raise MappingError(f"{where}: {error}") from None
+            raise MappingError(f"layer {layer.name!r} on {chip.name}: {error}") from None
         written = writer.finish()
     return TraceSummary(
         path=os.fspath(path),
@@ -170,10 +163,7 @@ def trace(
 # ------------------------------------------------------------------------------------------------------------
 # Who traces what
 
-Case = tuple[_core.Problem, _core.Architecture, _core.Mapping]
-Tracer = Callable[
-    ["Case", "Chip", "Array", _core.TraceWriter, int, Callable[[int, int], None]], dict[str, Any]
-]
+Tracer = Callable[[Case, "Chip", "Array", _core.TraceWriter, int, Callable[[int, int], None]], dict[str, Any]]
 """Simulates a case on an array of a chip and draws it; the number is the cycles of one point of a curve. The
 answer has "cycles", "folds" and "activity". `ValueError` if the array cannot hold the mapping."""
 
@@ -186,17 +176,7 @@ def _trace_adder_tree(
     window: int,
     told: Callable[[int, int], None],
 ) -> dict[str, Any]:
-    run = _core.simulate_adder_tree(
-        *case,
-        array=chip.levels.index(array),
-        gates=sum(1 << ROLES.index(role) for role in chip.mac.gates),
-        progress=told,
-        trace=writer,
-        trace_window=window,
-    )
-    if run is None:  # nobody here stops it but by raising
-        raise KeyboardInterrupt
-    return run
+    return run_array(case, chip, array, progress=told, trace=writer, trace_window=window)
 
 
 # By fidelity, by `cycle_model` of the array.
