@@ -5,6 +5,7 @@ from collections.abc import Mapping as MappingOf
 from typing import Any, ClassVar
 
 from numpy import uint64
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __version__: str
@@ -644,3 +645,41 @@ def simulate_values(
     weights: ArrayLike,
     progress: Callable[[int, int], bool | None] | None = None,
 ) -> tuple[NDArray[Any], Counts, bool]: ...
+class RowStationaryRun:
+    @property
+    def cycles(self) -> int: ...
+    @property
+    def macs(self) -> int: ...
+    @property
+    def gated_macs(self) -> int: ...
+    @property
+    def active_elements(self) -> int: ...
+    @property
+    def outputs(self) -> NDArray[Any] | None: ...
+    def reads(self, levels: int) -> list[list[int]]: ...
+    def writes(self, levels: int) -> list[list[int]]: ...
+    @property
+    def active(self) -> NDArray[np.int64]: ...
+    @property
+    def gated(self) -> NDArray[np.int64]: ...
+    @property
+    def first(self) -> NDArray[np.int64]: ...
+    @property
+    def last(self) -> NDArray[np.int64]: ...
+    @property
+    def stalled(self) -> NDArray[np.int64]: ...
+
+def simulate_row_stationary(
+    problem: Problem,
+    architecture: Architecture,
+    mapping: Mapping,
+    inputs: Any = None,
+    weights: Any = None,
+    *,
+    input_fifo: int = 16,
+    sum_fifo: int = 32,
+    pipeline: int = 3,
+    shift: bool = True,
+    shared_adder: bool = False,
+    progress: Callable[[int, int], bool | None] | None = None,
+) -> RowStationaryRun: ...
