@@ -1,4 +1,4 @@
-#include "sim/dram.hpp"
+#include "bindings/dram.hpp"
 
 #include <pybind11/functional.h>
 #include <pybind11/numpy.h>
@@ -118,15 +118,9 @@ dram::Source source_of(const Array<std::uint64_t>& addresses, const Array<std::u
 }
 
 /// What a run gave: statistics, the log if asked for, the ends of requests if asked for.
-struct Run {
-  dram::Stats stats;
-  std::vector<dram::Command> log;
-  std::vector<std::uint64_t> finish;
-};
-
-Run run(const dram::Spec& spec, const dram::Policy& policy, const dram::Source& source,
-        std::size_t log_limit, bool keep_finish, const Progress& progress) {
-  Run result;
+DramRun run(const dram::Spec& spec, const dram::Policy& policy, const dram::Source& source,
+            std::size_t log_limit, bool keep_finish, const Progress& progress) {
+  DramRun result;
   const dram::Sinks sinks{.log = log_limit > 0 ? &result.log : nullptr,
                           .log_limit = log_limit,
                           .finish = keep_finish ? &result.finish : nullptr};
@@ -142,7 +136,7 @@ Run run(const dram::Spec& spec, const dram::Policy& policy, const dram::Source& 
   return result;
 }
 
-std::vector<CommandTuple> log_of(const Run& result) {
+std::vector<CommandTuple> log_of(const DramRun& result) {
   std::vector<CommandTuple> commands;
   for (const dram::Command& c : result.log) {
     commands.emplace_back(c.cycle, c.channel, std::string(dram::name_of(c.kind)), c.bank, c.row);
@@ -256,11 +250,13 @@ void register_gates(py::module_& module) {
 }
 
 void register_runs(py::module_& module) {
-  py::class_<Run>(module, "DramRun", "What a simulation of a DRAM gave.")
-      .def_property_readonly("counts", [](const Run& result) { return counts_of(result.stats); })
-      .def_property_readonly("energy_pj", [](const Run& result) { return energy_of(result.stats); })
+  py::class_<DramRun>(module, "DramRun", "What a simulation of a DRAM gave.")
+      .def_property_readonly("counts",
+                             [](const DramRun& result) { return counts_of(result.stats); })
+      .def_property_readonly("energy_pj",
+                             [](const DramRun& result) { return energy_of(result.stats); })
       .def_property_readonly("log", &log_of)
-      .def_property_readonly("finish", [](const Run& result) {
+      .def_property_readonly("finish", [](const DramRun& result) {
         return py::array_t<std::uint64_t>(static_cast<py::ssize_t>(result.finish.size()),
                                           result.finish.data());
       });

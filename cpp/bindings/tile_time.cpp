@@ -4,6 +4,8 @@
 #include <pybind11/stl.h>
 
 #include "bindings/bindings.hpp"
+#include "bindings/dram.hpp"
+#include "sim/dram_port.hpp"
 
 namespace py = pybind11;
 
@@ -14,7 +16,11 @@ namespace {
 struct Tiled {
   sim::TileRun run;
   cost::Cost cost;  ///< of the counts; its cycles are those of the closed form
+  std::optional<DramRun> dram;
 };
+
+/// A DRAM behind the chip, and how many of its cycles go into one of the chip's.
+using Dram = std::pair<sim::dram::Spec, double>;
 
 /// Asks Python for signals, and tells it how far the run is.
 std::function<bool(std::uint64_t, std::uint64_t)> poll_of(const py::object& progress) {
@@ -28,16 +34,28 @@ std::function<bool(std::uint64_t, std::uint64_t)> poll_of(const py::object& prog
 
 Tiled simulate_tiles(const problem::Problem& problem, const arch::Architecture& architecture,
                      const mapping::Mapping& mapping, const std::optional<cost::Sparsity>& sparsity,
-                     const std::vector<double>& latency, const py::object& progress) {
+                     const std::vector<double>& latency, const py::object& progress,
+                     const std::optional<Dram>& dram) {
   sim::TileOptions options;
   options.sparsity = sparsity.value_or(cost::Sparsity{});
   if (latency.size() > options.latency.size()) throw std::invalid_argument("too many levels");
   std::copy(latency.begin(), latency.end(), options.latency.begin());
   options.poll = poll_of(progress);
   const py::gil_scoped_release unlocked;
+  std::optional<sim::DramPort> port;
+  if (dram) {
+    std::array<double, problem::kRoles> bits{};
+    const arch::Memory& top = *architecture.memory(0);
+    for (std::size_t role = 0; role < bits.size(); ++role) {
+      bits[role] = top.word_bits * options.sparsity.stored[0][role];
+    }
+    port.emplace(problem, dram->first, bits, dram->second);
+    options.timing = &*port;
+  }
   Tiled out;
   out.run = sim::simulate_tiles(problem, architecture, mapping, options).value();
   out.cost = cost::Pricer(problem, architecture, options.sparsity).price(out.run.counts);
+  if (port) out.dram = DramRun{.stats = port->finish(), .log = {}, .finish = {}};
   return out;
 }
 
@@ -60,6 +78,7 @@ void register_tile_time(py::module_& module) {
   py::class_<Tiled>(module, "Tiled", "A mapping simulated tile by tile.")
       .def_property_readonly("counts", [](const Tiled& tiled) { return tiled.run.counts; })
       .def_readonly("cost", &Tiled::cost)
+      .def_readonly("dram", &Tiled::dram)
       .def_property_readonly("cycles", [](const Tiled& tiled) { return tiled.run.cycles; })
       .def_property_readonly("compute_cycles",
                              [](const Tiled& tiled) { return tiled.run.compute_cycles; })
@@ -69,6 +88,7 @@ void register_tile_time(py::module_& module) {
   module.def("simulate_tiles", &simulate_tiles, py::arg("problem"), py::arg("architecture"),
              py::arg("mapping"), py::arg("sparsity") = py::none(),
              py::arg("latency") = std::vector<double>{}, py::arg("progress") = py::none(),
+             py::arg("dram") = py::none(),
              "Simulate one mapping tile by tile. Ctrl-C ends it; progress(done, total) is called "
              "meanwhile. ValueError if it does not belong to the problem and the architecture.");
 }

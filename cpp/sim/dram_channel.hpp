@@ -46,8 +46,9 @@ struct Sinks {
 
 /// One channel and its controller: first ready, first come, first served (FR-FCFS) over a bounded
 /// window. Each cycle issues, of the commands whose gates are open, a read or write before an
-/// activate or precharge, and of those the one for the oldest burst. Reads and writes are served in
-/// batches: the direction turns when none of it waits, or after `batch` bursts while others wait.
+/// activate, that before a precharge, and of those the one for the oldest burst. Reads and writes
+/// are served in batches: the direction turns when none of it waits, or after `batch` bursts while
+/// others wait. A bank looks only at what waits in the present direction.
 /// Every tREFI all banks are closed and refreshed, before anything else and never postponed.
 class Channel {
  public:

@@ -53,8 +53,15 @@ void check_times(const Timing& times, const Organization& sizes) {
           "tRTW must be at least tCL + " + std::to_string(burst) +
               " (the burst) - tCWL, or data written would collide with data read");
   require(times.rc >= times.ras, "tRC must be at least tRAS");
-  require(times.refi == 0 || times.refi > 2 * (times.rfc + times.rp_all + times.rc),
-          "tREFI must leave time for work: more than twice tRFC + tRPab + tRC");
+  // Between two refreshes a row must open, give a burst and close again, or nothing would ever
+  // move.
+  const std::uint64_t work = std::uint64_t{times.rfc} + 2 * times.rp_all + times.rp + times.rc +
+                             times.ras + times.rcd + times.rcd_write + times.rrd_l + times.faw +
+                             times.cl + times.cwl + burst + times.ccd_l + times.wtr_l + times.rtw +
+                             times.wr + times.rtp + times.ppd + 64;
+  require(times.refi == 0 || times.refi > work,
+          "tREFI must leave time for work between refreshes: more than " + std::to_string(work) +
+              " cycles, with these times");
 }
 
 }  // namespace

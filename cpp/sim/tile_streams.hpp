@@ -24,7 +24,7 @@ inline Ticks in_ticks(double cycles) {
 /// Memories: read, write, shared; arrays: inputs, weights, outputs up, outputs down.
 using Resource = int;
 inline constexpr int kResourcesPerLevel = 4;
-inline constexpr int kResources = arch::kMaxLevels * kResourcesPerLevel;
+inline constexpr Resource kOutermostPort = 2;  ///< the shared one of level 0
 cost::Port port_of(const arch::Architecture& architecture, Resource resource);
 
 /// The resources that limit anything, numbered from 0 on: those that never do have no number.

@@ -74,9 +74,7 @@ TileTimer::TileTimer(const problem::Problem& problem, const arch::Architecture& 
       parent_tiles = index;
     }
   }
-  if (options.timing != nullptr) {
-    for (int port : {0, 1, 2}) names_.number(port);
-  }
+  if (options.timing != nullptr) names_.number(kOutermostPort);
   moved_by_.resize(at(stepped_ + 1));
   for (int loop = -1; loop < stepped_; ++loop) {
     if (loop >= 0 && nest_.loops[at(loop)].spatial) continue;

@@ -67,9 +67,13 @@ class TileObserver {
 /// When the outermost memory gives or takes words, if its bandwidth alone does not say so.
 class MemoryTiming {
  public:
+  struct Transfer {
+    double busy_cycles = 0;     ///< for which its port is taken
+    double latency_cycles = 0;  ///< beyond that, until the last word is there
+  };
   virtual ~MemoryTiming() = default;
-  /// Cycles that a transfer of so many words takes which may begin at `begin`.
-  virtual double cycles(problem::Role role, bool write, std::uint64_t words, double begin) = 0;
+  /// A transfer of so many words which may begin at `begin`, in cycles of the chip.
+  virtual Transfer transfer(problem::Role role, bool write, std::uint64_t words, double begin) = 0;
 };
 
 struct TileOptions {

@@ -61,19 +61,21 @@ void TileTimer::wait_for(Ticks ready, const Blame& blame) {
   start_ = ready;
 }
 
-/// What the model of the outermost memory makes of a transfer, in place of its bandwidth.
-void TileTimer::time_outermost(const Tiles& tiles, bool write, std::uint64_t words, Ticks from,
-                               Load& load) {
-  if (options_.timing == nullptr || tiles.stream.keepers().parent != 0 || words == 0) return;
-  const double cycles =
-      options_.timing->cycles(tiles.stream.keepers().role, write, words, in_cycles(from));
+/// What the model of the outermost memory makes of a transfer, in place of its bandwidth: its one
+/// port is the shared one. Returns the latency.
+Ticks TileTimer::time_outermost(const Tiles& tiles, bool write, std::uint64_t words, Ticks from,
+                                Load& load) {
+  if (options_.timing == nullptr || tiles.stream.keepers().parent != 0 || words == 0) return 0;
+  const MemoryTiming::Transfer transfer =
+      options_.timing->transfer(tiles.stream.keepers().role, write, words, in_cycles(from));
   Load timed;
   for (const Busy& busy : load) {
     if (names_.resource(busy.server) >= kResourcesPerLevel) timed.push_back(busy);
   }
-  timed.push_back({.server = names_.number(2),  // its one port
-                   .ticks = in_ticks(cycles)});
+  timed.push_back(
+      {.server = names_.number(kOutermostPort), .ticks = in_ticks(transfer.busy_cycles)});
   load = timed;
+  return in_ticks(transfer.latency_cycles);
 }
 
 /// The drain before the last one has to be through, since its place is needed.
@@ -126,8 +128,10 @@ void TileTimer::fetch(Tiles& tiles, const Amounts& amounts) {
   const std::uint64_t words =
       keepers.role == Role::outputs ? amounts.begun : tiles.stream.received(amounts);
   if (words == 0) return;
-  time_outermost(tiles, false, keepers.role == Role::outputs ? words : amounts.link[0], from, load);
-  const Served served = serve(load, from, tiles.in_use);
+  const std::uint64_t sent = keepers.role == Role::outputs ? words : amounts.link[0];
+  const Ticks latency = time_outermost(tiles, false, sent, from, load);
+  Served served = serve(load, from, tiles.in_use);
+  served.end += latency;
   tiles.asked = from;
   tiles.ready = std::max(served.end, whole);
   wait_for(tiles.ready, {.wait = !begun_  ? Wait::fill

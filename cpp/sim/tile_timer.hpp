@@ -78,7 +78,7 @@ class TileTimer {
   void fetch(Tiles& tiles, const Amounts& amounts);
   Served serve(const Load& load, Ticks from, const Moment& moment);
   void settle_drain(Tiles& tiles, Wait wait);
-  void time_outermost(const Tiles& tiles, bool write, std::uint64_t words, Ticks from, Load& load);
+  Ticks time_outermost(const Tiles& tiles, bool write, std::uint64_t words, Ticks from, Load& load);
   void wait_for(Ticks ready, const Blame& blame);
   void lose(const Blame& blame, Ticks ticks);
   void begin_fold(int loop);

@@ -5,6 +5,7 @@ from collections.abc import Mapping as MappingOf
 from typing import Any, ClassVar
 
 from numpy import uint64
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __version__: str
@@ -260,6 +261,8 @@ class Tiled:
     @property
     def counts(self) -> Counts: ...
     @property
+    def dram(self) -> DramRun | None: ...
+    @property
     def cost(self) -> Cost: ...
     @property
     def cycles(self) -> float: ...
@@ -279,6 +282,7 @@ def simulate_tiles(
     sparsity: Sparsity | None = None,
     latency: Sequence[float] = ...,
     progress: Callable[[int, int], object] | None = None,
+    dram: tuple[DramSpec, float] | None = None,
 ) -> Tiled: ...
 def walk(problem: Problem, architecture: Architecture, mapping: Mapping) -> Counts: ...
 
@@ -633,3 +637,49 @@ def dram_run_arrays(
     keep_finish: bool,
     progress: Callable[[int], bool | None] | None,
 ) -> DramRun: ...
+def simulate_values(
+    problem: Problem,
+    architecture: Architecture,
+    mapping: Mapping,
+    inputs: ArrayLike,
+    weights: ArrayLike,
+    progress: Callable[[int, int], bool | None] | None = None,
+) -> tuple[NDArray[Any], Counts, bool]: ...
+class RowStationaryRun:
+    @property
+    def cycles(self) -> int: ...
+    @property
+    def macs(self) -> int: ...
+    @property
+    def gated_macs(self) -> int: ...
+    @property
+    def active_elements(self) -> int: ...
+    @property
+    def outputs(self) -> NDArray[Any] | None: ...
+    def reads(self, levels: int) -> list[list[int]]: ...
+    def writes(self, levels: int) -> list[list[int]]: ...
+    @property
+    def active(self) -> NDArray[np.int64]: ...
+    @property
+    def gated(self) -> NDArray[np.int64]: ...
+    @property
+    def first(self) -> NDArray[np.int64]: ...
+    @property
+    def last(self) -> NDArray[np.int64]: ...
+    @property
+    def stalled(self) -> NDArray[np.int64]: ...
+
+def simulate_row_stationary(
+    problem: Problem,
+    architecture: Architecture,
+    mapping: Mapping,
+    inputs: Any = None,
+    weights: Any = None,
+    *,
+    input_fifo: int = 16,
+    sum_fifo: int = 32,
+    pipeline: int = 3,
+    shift: bool = True,
+    shared_adder: bool = False,
+    progress: Callable[[int, int], bool | None] | None = None,
+) -> RowStationaryRun: ...

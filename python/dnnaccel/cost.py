@@ -21,6 +21,7 @@ from dnnaccel.stalls import Stall
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip
+    from dnnaccel.dram import DramReport
     from dnnaccel.layers import Layer
     from dnnaccel.problem import Problem
     from dnnaccel.sparsity import Density
@@ -88,7 +89,8 @@ class LayerReport:
     `fidelity` says how closely it was looked at. Beyond "analytical", `cycles` are those of the simulated
     schedule, `stalls` are all the cycles in which the MACs stood still, by cause (with `compute_cycles` they
     add up to the cycles, each rounded by itself), `exposed_cycles` are the stalls for refills, and
-    `ramp_cycles` those for the first fill and the last drain.
+    `ramp_cycles` those for the first fill and the last drain. `dram` is what a DRAM that was timed command
+    by command did.
     """
 
     name: str
@@ -118,6 +120,7 @@ class LayerReport:
     prices: tuple[Price, ...] = field(default=(), repr=False)
     fidelity: str = "analytical"
     stalls: tuple[Stall, ...] = ()
+    dram: DramReport | None = None
     chip: Chip | None = field(default=None, repr=False, compare=False)
     optimal: bool | None = field(default=None, compare=False)
 
@@ -245,6 +248,7 @@ class LayerReport:
             "optimal": self.optimal,
             "fidelity": self.fidelity,
             "stalls": [stall.to_dict() for stall in self.stalls],
+            "dram": None if self.dram is None else self.dram.to_dict(),
             "note": self.note,
         }
 

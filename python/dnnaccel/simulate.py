@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dnnaccel._lower import leakage_per_cycle
 from dnnaccel.cost import LayerReport, LevelCount, evaluate
 from dnnaccel.dataflow import Dataflow, get
-from dnnaccel.errors import MappingError, unknown_name
+from dnnaccel.errors import DramError, MappingError, unknown_name
 from dnnaccel.layers import Layer
 from dnnaccel.mapper import OBJECTIVES, Progress, search_problems
 from dnnaccel.mapping import Mapping
@@ -25,6 +25,7 @@ from dnnaccel.sparsity.density import DENSE
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip
+    from dnnaccel.dram import Dram
     from dnnaccel.sparsity import DensityLike
 
 __all__ = ["FIDELITIES", "simulate"]
@@ -45,6 +46,7 @@ def simulate(
     fidelity: str = "analytical",
     mapping: MappingLike | MappingOf[str, MappingLike] | None = None,
     density: DensityLike | None = None,
+    dram: Dram | str | os.PathLike[str] | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
     fuse: bool = True,
@@ -72,6 +74,9 @@ def simulate(
         Which words are zero: anything that `dnnaccel.sparsity.resolve` takes, such as
         ``{"inputs": 0.4}`` or the name of a published set. The chip then gates, skips and compresses as it
         can. None: no word is, and nothing of that counts.
+    dram
+        A `dnnaccel.dram.Dram`, the name of a preset or the path of a YAML file: times the outermost memory
+        command by command in place of its bandwidth. For simulations, not for "analytical".
     threads
         Threads of the search; None for all cores. The answer does not depend on it.
     progress
@@ -97,7 +102,7 @@ def simulate(
     layers = network.layers if isinstance(network, Network) else (network,)
     densities = _densities(density, layers, network.name)
     mappings, proofs = _mappings(layers, machine, flow, objective, mapping, densities, threads, progress)
-    look = _looker(fidelity, progress)
+    look = _looker(fidelity, dram, progress)
     reports: dict[str, LayerReport] = {}
     sources = _fusion(network) if fuse and isinstance(network, Network) else {}
     # Cycles of the vector unit that the producing layer has hidden so far, by producer.
@@ -132,10 +137,12 @@ def simulate(
 
 
 def _looker(
-    fidelity: str, progress: Progress | None
+    fidelity: str, dram: Dram | str | os.PathLike[str] | None, progress: Progress | None
 ) -> Callable[[Layer, Chip, MappingLike, Density | None], LayerReport]:
     """Return what looks at one mapped layer as closely as asked; each case once."""
     if fidelity == "analytical":
+        if dram is not None:
+            raise DramError("a closed form has no schedule that a DRAM could time; ask for fidelity='tile'")
         return lambda layer, chip, mapping, density: evaluate(layer, chip, mapping, density=density)
     from dnnaccel.sim import simulate_tiles
 
@@ -145,7 +152,7 @@ def _looker(
         nest = Mapping.of(mapping)
         key = (layer.problem, layer.kind, layer.ops, nest, density)
         if key not in seen:
-            seen[key] = simulate_tiles(layer, chip, nest, density=density, progress=progress)
+            seen[key] = simulate_tiles(layer, chip, nest, density=density, dram=dram, progress=progress)
         return replace(seen[key], name=layer.name)
 
     return look

@@ -379,7 +379,7 @@ TEST_SUITE("dram") {
     refused([](Spec& s) { s.timing.ccd_s = 3; });
     refused([](Spec& s) { s.timing.rtw = 7; });
     refused([](Spec& s) { s.timing.rc = 33; });
-    refused([](Spec& s) { s.timing.refi = 300; });
+    refused([](Spec& s) { s.timing.refi = 400; });
     refused([](Spec& s) { s.mapping[0] = s.mapping[1]; });
     refused([](Spec& s) {
       s.organization.banks_per_group = 3;

@@ -31,7 +31,7 @@ def memories(draw: st.DrawFn) -> Dram:
     times["tRC"] = times["tRAS"] + draw(cycles)
     times["tRTW"] = max(0, times["tCL"] + burst // 2 - times["tCWL"]) + draw(st.integers(0, 5))
     times["tRFC"] = draw(st.integers(0, 200))
-    least = 2 * (times["tRFC"] + times["tRPab"] + times["tRC"]) + 1
+    least = 2 * sum(times.values()) + burst + 65  # what a memory must have, and more
     times["tREFI"] = draw(st.one_of(st.just(0), st.integers(least, least + 1500)))
     times["tPPD"] = draw(st.integers(0, 4))
     for name in ("activate_cycles", "column_cycles", "precharge_cycles", "refresh_cycles"):

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 import dnnaccel as da
-from dnnaccel import _core, arch, zoo
+from dnnaccel import _core, arch, dram, zoo
 from dnnaccel.cost import LayerReport
 from dnnaccel.problem import Axis, Problem, Tensor
 from dnnaccel.sim import simulate_tiles
@@ -245,6 +245,40 @@ def test_latency_of_a_memory_shows_in_time_only() -> None:
     before, after = (simulate_tiles(layer, one, mapping) for one in (chip, slow))
     assert after.cycles >= before.cycles + 1000
     assert after.energy == before.energy
+
+
+def test_a_dram_times_the_outermost_memory_and_nothing_else() -> None:
+    """A fully connected layer reads its weights as fast as the DRAM gives them, and no faster."""
+    layer = zoo.load("alexnet")["fc8"]
+    chip = arch.load("tpu_v1")
+    mapping = da.search(layer, chip).mapping
+    plain = simulate_tiles(layer, chip, mapping)
+    for name in dram.names():
+        timed = simulate_tiles(layer, chip, mapping, dram=name)
+        found = timed.dram
+        assert found is not None
+        assert replace(
+            timed, dram=None, cycles=0, utilization=0, stalls=(), exposed_cycles=0, ramp_cycles=0
+        ) == (replace(plain, cycles=0, utilization=0, stalls=(), exposed_cycles=0, ramp_cycles=0))
+        assert found.bytes == plain.traffic("dram", unit="bytes")
+        seconds = timed.seconds
+        assert seconds is not None
+        assert found.bytes / seconds < dram.load(name).peak_gb_per_s * 1e9
+        assert found.row_hit_rate > 0.9
+    slow, fast = (simulate_tiles(layer, chip, mapping, dram=one) for one in ("lpddr4_3200", "ddr4_3200"))
+    assert slow.cycles > 1.5 * fast.cycles
+
+
+def test_a_dram_is_refused_where_it_makes_no_sense() -> None:
+    layer = zoo.load("lenet5")["conv1"]
+    with pytest.raises(da.DnnAccelError, match="fidelity='tile'"):
+        da.simulate(layer, "eyeriss", dram="ddr4_2400")
+    with pytest.raises(da.UnknownNameError, match="did you mean 'ddr4_2400'"):
+        da.simulate(layer, "eyeriss", dram="ddr4_240", fidelity="tile")
+    chip = replace(arch.load("eyeriss"), clock_mhz=None)
+    mapping = da.search(layer, chip).mapping
+    with pytest.raises(da.DnnAccelError, match="states no clock"):
+        simulate_tiles(layer, chip, mapping, dram="ddr4_2400")
 
 
 def test_a_mapping_that_does_not_fit_is_refused_as_in_closed_form() -> None:

@@ -25,6 +25,7 @@ Examples:
   dnnaccel simulate alexnet:conv1 --arch eyeriss --provenance
   dnnaccel simulate alexnet --arch eyeriss --density eyeriss_jssc17
   dnnaccel simulate alexnet --arch eyeriss --fidelity tile
+  dnnaccel simulate alexnet --arch tpu_v1 --fidelity tile --dram ddr4_2400
 """
 )
 @click.argument("network", metavar="NETWORK[:LAYER]", shell_complete=complete_network)
@@ -38,6 +39,11 @@ Examples:
     help="How closely to look: analytical (closed form), or tile (the schedule of tiles, with its stalls).",
 )
 @click.option(
+    "--dram",
+    metavar="DRAM",
+    help="Time the outermost memory command by command: a DRAM's name ('dnnaccel dram' lists them) or file.",
+)
+@click.option(
     "--provenance",
     is_flag=True,
     help="Print also what the energy is made of: counts, energy of each action, and its source.",
@@ -48,6 +54,7 @@ def simulate(
     chip: str,
     dataflow: str | None,
     fidelity: str,
+    dram: str | None,
     provenance: bool,
     objective: str,
     batch: int,
@@ -73,6 +80,7 @@ def simulate(
             dataflow=dataflow,
             objective=objective,
             fidelity=fidelity,
+            dram=dram,
             density=read_density(density),
             threads=threads,
             progress=progress,

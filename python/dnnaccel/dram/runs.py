@@ -105,9 +105,9 @@ def simulate(
     except ValueError as error:
         raise DramError(str(error).removeprefix("DRAM: ")) from None
     if not isinstance(requests, Pattern):
-        return _report(dram, "addresses", run, None)
+        return report_of(dram, "addresses", run, None)
     allowed = _limit_of(dram, requests) if limit and refresh else None
-    return _report(dram, requests.label, run, allowed)
+    return report_of(dram, requests.label, run, allowed)
 
 
 def survey(
@@ -191,7 +191,8 @@ def _limit_of(dram: Dram, pattern: Pattern) -> Limit:
     return bound(dram, addresses, pattern.bytes)
 
 
-def _report(dram: Dram, pattern: str, run: _core.DramRun, limit: Limit | None) -> DramReport:
+def report_of(dram: Dram, pattern: str, run: _core.DramRun, limit: Limit | None = None) -> DramReport:
+    """Return what the core says of a run, with names and units."""
     log = run.log
     finish = run.finish
     return DramReport(
