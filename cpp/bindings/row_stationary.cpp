@@ -59,8 +59,8 @@ bool watched(const Progress& progress, std::uint64_t done, std::uint64_t total) 
 template <typename T>
 RowRun simulate(const problem::Problem& problem, const arch::Architecture& architecture,
                 const mapping::Mapping& mapping, const py::object& inputs,
-                const py::object& weights, const sim::RowOptions& options,
-                const Progress& progress) {
+                const py::object& weights, const sim::RowOptions& options, const Progress& progress,
+                sim::TraceWriter* trace) {
   RowRun out;
   sim::Tensors<T> tensors;
   Values<T> held_inputs;
@@ -75,10 +75,11 @@ RowRun simulate(const problem::Problem& problem, const arch::Architecture& archi
   {
     const py::gil_scoped_release release;
     sim::RowStationaryArray<T> array(problem, architecture, mapping, tensors, options);
-    const bool whole = sim::drive(problem, array.nest(), array,
-                                  {.poll = [&](std::uint64_t done, std::uint64_t total) {
-                                    return watched(progress, done, total);
-                                  }});
+    const bool whole =
+        sim::drive(problem, array.nest(), array,
+                   {.poll = [&](std::uint64_t done,
+                                std::uint64_t total) { return watched(progress, done, total); },
+                    .trace = trace});
     if (!whole) throw std::runtime_error("simulate_row_stationary: stopped by progress");
     out.run = array.run();
     out.active_elements = array.active_elements();
@@ -91,7 +92,8 @@ RowRun simulate_row_stationary(const problem::Problem& problem,
                                const mapping::Mapping& mapping, const py::object& inputs,
                                const py::object& weights, std::uint64_t input_fifo,
                                std::uint64_t sum_fifo, std::uint64_t pipeline, bool shift,
-                               bool shared_adder, const Progress& progress) {
+                               bool shared_adder, const Progress& progress,
+                               sim::TraceWriter* trace) {
   if (inputs.is_none() != weights.is_none()) {
     throw std::invalid_argument("simulate_row_stationary: inputs and weights are given together");
   }
@@ -101,7 +103,7 @@ RowRun simulate_row_stationary(const problem::Problem& problem,
                                 .shift = shift,
                                 .shared_adder = shared_adder};
   const auto run = Values<float>::check_(inputs) ? simulate<float> : simulate<std::int32_t>;
-  return run(problem, architecture, mapping, inputs, weights, options, progress);
+  return run(problem, architecture, mapping, inputs, weights, options, progress, trace);
 }
 
 /// By row and column of the array.
@@ -165,6 +167,7 @@ void register_row_stationary(py::module_& module) {
       py::arg("sum_fifo") = sim::RowOptions{}.sum_fifo,
       py::arg("pipeline") = sim::RowOptions{}.pipeline, py::arg("shift") = sim::RowOptions{}.shift,
       py::arg("shared_adder") = sim::RowOptions{}.shared_adder, py::arg("progress") = py::none(),
+      py::arg("trace") = py::none(),
       "Simulate one mapping on a row-stationary array, cycle by cycle, with values or without. "
       "Ctrl-C ends it; progress(done, total) is called meanwhile with MACs, and if it returns "
       "False, RuntimeError is raised. ValueError if the mapping does not belong to problem and "

@@ -29,7 +29,7 @@ RowStationaryArray<T>::RowStationaryArray(const problem::Problem& problem,
     : shape_(rows::shape_of(problem, architecture, mapping)),
       planner_(problem, shape_),
       store_(shape_, tensors),
-      ahead_(problem, {shape_.nest.loops.begin(), shape_.outer}),
+      ahead_({shape_.nest.loops.begin(), shape_.outer}),
       elements_(shape_.places.size()),
       fresh_(shape_.places.size()) {
   const bool all = tensors.inputs != nullptr && tensors.weights != nullptr;
@@ -47,6 +47,7 @@ RowStationaryArray<T>::RowStationaryArray(const problem::Problem& problem,
   }
   clock_.emplace(widths_of(*architecture.array(shape_.array)), options, shape_.spads, run_.activity,
                  std::move(slots));
+  ahead_.start(whole(problem));
   next_jobs_ = planner_.jobs(ahead_.chunks());
 }
 

@@ -8,6 +8,7 @@
 
 #include "sim/array.hpp"
 #include "sim/drive.hpp"
+#include "sim/steps.hpp"
 #include "sim/row_clock.hpp"
 #include "sim/row_element.hpp"
 #include "sim/row_plan.hpp"
@@ -78,7 +79,7 @@ class RowStationaryArray final : public CycleArray {
   rows::Shape shape_;
   rows::Planner planner_;
   rows::Store<T> store_;
-  OuterPosition ahead_;  ///< the next fold
+  Steps ahead_;  ///< the next fold
   bool over_ = false;
   ArrayRun run_;
   std::optional<rows::Clock> clock_;

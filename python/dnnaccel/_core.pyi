@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingOf
 from typing import Any, ClassVar
 
-from numpy import uint64
 import numpy as np
+from numpy import uint64
 from numpy.typing import ArrayLike, NDArray
 
 __version__: str
@@ -645,6 +645,7 @@ def simulate_values(
     weights: ArrayLike,
     progress: Callable[[int, int], bool | None] | None = None,
 ) -> tuple[NDArray[Any], Counts, bool]: ...
+
 class RowStationaryRun:
     @property
     def cycles(self) -> int: ...
@@ -682,4 +683,15 @@ def simulate_row_stationary(
     shift: bool = True,
     shared_adder: bool = False,
     progress: Callable[[int, int], bool | None] | None = None,
+    trace: TraceWriter | None = None,
 ) -> RowStationaryRun: ...
+def trace_tiles(
+    problem: Problem,
+    architecture: Architecture,
+    mapping: Mapping,
+    writer: TraceWriter,
+    *,
+    latency: Sequence[float],
+    window: float,
+    progress: Callable[[int, int], object] | None = None,
+) -> dict[str, Any] | None: ...

@@ -145,7 +145,8 @@ TEST_SUITE("row_stationary") {
     const problem::Problem layer = convolution(2, 1, 1, 1, 1, 1);
     mapping::Mapping mapping = rows({{0, 1, 0}});
     sim::RowStationaryArray<float> array(layer, chip(1, 1), mapping, {});
-    sim::OuterPosition position(layer, {array.nest().loops.begin(), array.outer_loops()});
+    sim::Steps position({array.nest().loops.begin(), array.outer_loops()});
+    position.start(sim::whole(layer));
     const sim::FoldTime first = array.fold(position.chunks(), 100);
     CHECK(first.begin == 100);
     CHECK_THROWS_AS(array.fold(position.chunks(), 0), std::invalid_argument);
