@@ -6,6 +6,7 @@
 #include "bindings/bindings.hpp"
 #include "bindings/dram.hpp"
 #include "sim/dram_port.hpp"
+#include "sim/tile_trace.hpp"
 
 namespace py = pybind11;
 
@@ -35,13 +36,15 @@ std::function<bool(std::uint64_t, std::uint64_t)> poll_of(const py::object& prog
 Tiled simulate_tiles(const problem::Problem& problem, const arch::Architecture& architecture,
                      const mapping::Mapping& mapping, const std::optional<cost::Sparsity>& sparsity,
                      const std::vector<double>& latency, const py::object& progress,
-                     const std::optional<Dram>& dram) {
+                     const std::optional<Dram>& dram, sim::TraceWriter* trace) {
   sim::TileOptions options;
   options.sparsity = sparsity.value_or(cost::Sparsity{});
   if (latency.size() > options.latency.size()) throw std::invalid_argument("too many levels");
   std::copy(latency.begin(), latency.end(), options.latency.begin());
   options.poll = poll_of(progress);
   const py::gil_scoped_release unlocked;
+  std::optional<sim::TileTrace> drawing;
+  if (trace != nullptr) options.observer = &drawing.emplace(architecture, *trace);
   std::optional<sim::DramPort> port;
   if (dram) {
     std::array<double, problem::kRoles> bits{};
@@ -88,7 +91,7 @@ void register_tile_time(py::module_& module) {
   module.def("simulate_tiles", &simulate_tiles, py::arg("problem"), py::arg("architecture"),
              py::arg("mapping"), py::arg("sparsity") = py::none(),
              py::arg("latency") = std::vector<double>{}, py::arg("progress") = py::none(),
-             py::arg("dram") = py::none(),
+             py::arg("dram") = py::none(), py::arg("trace") = py::none(),
              "Simulate one mapping tile by tile. Ctrl-C ends it; progress(done, total) is called "
              "meanwhile. ValueError if it does not belong to the problem and the architecture.");
 }

@@ -206,8 +206,8 @@ class Run {
 
 template <typename T>
 ValuesRun simulate_values(const problem::Problem& problem, const arch::Architecture& architecture,
-                        const mapping::Mapping& mapping, const Tensors<T>& tensors,
-                        const ValuesProgress& progress) {
+                          const mapping::Mapping& mapping, const Tensors<T>& tensors,
+                          const ValuesProgress& progress) {
   if (tensors.inputs == nullptr || tensors.weights == nullptr || tensors.outputs == nullptr) {
     throw std::invalid_argument(
         "tile simulation: needs inputs, weights and room for outputs; one of them is missing");
@@ -225,10 +225,10 @@ ValuesRun simulate_values(const problem::Problem& problem, const arch::Architect
 }
 
 template ValuesRun simulate_values(const problem::Problem&, const arch::Architecture&,
-                                 const mapping::Mapping&, const Tensors<std::int32_t>&,
-                                 const ValuesProgress&);
+                                   const mapping::Mapping&, const Tensors<std::int32_t>&,
+                                   const ValuesProgress&);
 template ValuesRun simulate_values(const problem::Problem&, const arch::Architecture&,
-                                 const mapping::Mapping&, const Tensors<float>&,
-                                 const ValuesProgress&);
+                                   const mapping::Mapping&, const Tensors<float>&,
+                                   const ValuesProgress&);
 
 }  // namespace dnnaccel::sim

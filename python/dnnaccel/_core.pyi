@@ -283,6 +283,7 @@ def simulate_tiles(
     latency: Sequence[float] = ...,
     progress: Callable[[int, int], object] | None = None,
     dram: tuple[DramSpec, float] | None = None,
+    trace: TraceWriter | None = None,
 ) -> Tiled: ...
 def walk(problem: Problem, architecture: Architecture, mapping: Mapping) -> Counts: ...
 
