@@ -686,13 +686,3 @@ def simulate_row_stationary(
     progress: Callable[[int, int], bool | None] | None = None,
     trace: TraceWriter | None = None,
 ) -> RowStationaryRun: ...
-def trace_tiles(
-    problem: Problem,
-    architecture: Architecture,
-    mapping: Mapping,
-    writer: TraceWriter,
-    *,
-    latency: Sequence[float],
-    window: float,
-    progress: Callable[[int, int], object] | None = None,
-) -> dict[str, Any] | None: ...

@@ -218,12 +218,8 @@ def _trace_row_stationary(job: TraceJob) -> Traced:
 
 
 def _trace_tiles(job: TraceJob) -> Traced:
-    run = _core.trace_tiles(
-        *job.case, job.writer, latency=latencies(job.chip), window=float(job.window), progress=job.told
-    )
-    if run is None:  # it is stopped by raising
-        raise KeyboardInterrupt
-    return Traced(cycles=math.ceil(run["cycles"]), folds=run["positions"], activity=None)
+    run = _core.simulate_tiles(*job.case, latency=latencies(job.chip), progress=job.told, trace=job.writer)
+    return Traced(cycles=math.ceil(run.cycles), folds=run.positions, activity=None)
 
 
 Tracer = Callable[[TraceJob], Traced]
