@@ -147,7 +147,7 @@ def _map(
     spread: list[Loop] = []
     into = {dim: inside.get(dim, 1) for dim in bounds}
     used = [1, 1]
-    for dim in rng.sample(["R", "P", "C", "M", "P"], 5):
+    for dim in rng.sample(["R", "P", "G", "C", "M", "P"], 6):
         trips = rng.randint(1, 4)
         extent = min(bounds[dim], into[dim] * trips)
         axis = 0 if dim == "R" else rng.randint(0, 1)

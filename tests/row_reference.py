@@ -168,7 +168,7 @@ class Pass:
             element.filters = set(words(chunk, "GMCRS"))
             if element.filters != held:
                 filters.setdefault(words(chunk, "GMCRS")[0], []).append(who)
-            self.chains.setdefault((chunk["M"][0], chunk["P"][0]), []).append(who)
+            self.chains.setdefault(words(chunk, "GMP")[0], []).append(who)
         for group in filters.values():
             for left in reversed(range(len(self.elements[group[0]].filters))):
                 self.filter_words.append((group, left))
@@ -190,7 +190,7 @@ class Pass:
         case, chunk = self.machine.case, element.chunk
         row = chunk["P"][0] * case.stride[0] + chunk["R"][0] * case.dilation[0]
         column = step["Q"][0] * case.stride[1] + (step["S"][0] + tap) * case.dilation[1]
-        return step["N"][0], step["G"][0], chunk["C"][0] + channel, row, column
+        return step["N"][0], chunk["G"][0], chunk["C"][0] + channel, row, column
 
     def order_inputs(self) -> None:
         """Words in the order of the first element's burst; of each, one input row after the other."""
@@ -199,7 +199,7 @@ class Pass:
             groups: dict[Word, list[int]] = {}
             for who, element in self.elements.items():
                 word = self.row_word(element, step, 0, 0)
-                groups.setdefault((word[2], word[3]), []).append(who)
+                groups.setdefault(word[1:4], []).append(who)
             wanted: dict[int, set[Word]] = {who: set() for who in self.elements}
             for channel, tap in order:
                 for group in groups.values():

@@ -38,6 +38,7 @@ std::uint64_t Clock::begin(std::uint64_t ready, std::uint64_t steps) {
   steps_ = steps;
   room_ = fifo_ = 1;
   last_out_ = begin_;
+  phases_ = {.begin = begin_, .loaded = begin_, .first = kNever};
   return begin_;
 }
 
@@ -62,6 +63,7 @@ void Clock::element(std::uint32_t who, const Burst& burst, std::uint32_t group,
 void Clock::load(const Group& group, std::uint64_t words) {
   std::uint64_t last = begin_;
   for (std::uint64_t word = 0; word < words; ++word) last = weights_.take(begin_);
+  phases_.loaded = std::max(phases_.loaded, last + 1);
   for (const std::uint32_t who : group) {
     Element& element = elements_[who];
     activity_.stalled[slots_[who]][at(Stall::weights)] += last + 1 - element.free;
@@ -100,6 +102,7 @@ void Clock::compute_first(std::span<const std::uint32_t> workers, const Motion& 
     element.left.assign(room_, 0);
     element.taken.assign(fifo_, 0);
     run(who, fresh[who].data(), motion, true);
+    phases_.first = std::min(phases_.first, element.first);
   }
 }
 
@@ -268,7 +271,11 @@ void Clock::drain_late(std::uint64_t words) {
 
 std::uint64_t Clock::end(std::span<const std::uint32_t> workers) {
   std::uint64_t end = last_out_;
-  for (const std::uint32_t who : workers) end = std::max(end, elements_[who].free);
+  for (const std::uint32_t who : workers) {
+    phases_.last = std::max(phases_.last, elements_[who].free);
+  }
+  end = std::max(end, phases_.last);
+  phases_.end = end;
   for (const std::uint32_t who : workers) {
     activity_.stalled[slots_[who]][at(Stall::sums)] += end - elements_[who].free;
   }

@@ -26,6 +26,15 @@ struct Timing {
   bool shared_adder = false;
 };
 
+/// When a pass did what.
+struct Phases {
+  std::uint64_t begin = 0;
+  std::uint64_t loaded = 0;  ///< the last filter was there; `begin` if none came
+  std::uint64_t first = 0;   ///< the first MAC
+  std::uint64_t last = 0;    ///< the cycle after the last MAC
+  std::uint64_t end = 0;
+};
+
 struct Widths {  ///< words per cycle
   double inputs = 0, weights = 0, sums_in = 0, sums_out = 0;
 };
@@ -71,7 +80,8 @@ class Clock {
 
   /// The fold is over. Returns when.
   std::uint64_t end(std::span<const std::uint32_t> workers);
-  [[nodiscard]] std::uint64_t now() const { return now_; }
+  /// Of the pass that is over.
+  [[nodiscard]] const Phases& phases() const { return phases_; }
 
  private:
   struct Element {
@@ -119,6 +129,7 @@ class Clock {
   std::uint64_t begin_ = 0;
   std::uint64_t last_out_ = 0;  ///< when the last sum had left, in this fold
   std::uint64_t now_ = 0;
+  Phases phases_;
 };
 
 }  // namespace dnnaccel::sim::rows

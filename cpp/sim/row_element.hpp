@@ -13,6 +13,7 @@ namespace dnnaccel::sim::rows {
 struct Job {
   bool works = false;
   Range m, c;  ///< filters and channels
+  std::int64_t g = 0;
   std::int64_t p = 0;
   std::int64_t r = 0;
   std::int64_t row = 0;  ///< of the inputs, -1 or past the end for padding

@@ -1,7 +1,8 @@
 #include "sim/row_plan.hpp"
 
+#include <algorithm>
+#include <array>
 #include <map>
-#include <tuple>
 
 #include "base/math.hpp"
 
@@ -16,9 +17,9 @@ class Grouping {
  public:
   explicit Grouping(std::vector<Group>& groups) : groups_(groups) {}
 
-  std::uint32_t add(std::uint32_t who, std::int64_t a, std::int64_t b, std::int64_t c) {
+  std::uint32_t add(std::uint32_t who, const std::array<std::int64_t, 4>& key) {
     const auto next = static_cast<std::uint32_t>(groups_.size());
-    const auto [found, is_new] = by_key_.try_emplace({a, b, c}, next);
+    const auto [found, is_new] = by_key_.try_emplace(key, next);
     if (is_new) groups_.emplace_back();
     groups_[found->second].push_back(who);
     return found->second;
@@ -26,10 +27,34 @@ class Grouping {
 
  private:
   std::vector<Group>& groups_;
-  std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t>, std::uint32_t> by_key_;
+  std::map<std::array<std::int64_t, 4>, std::uint32_t> by_key_;
 };
 
+/// The representative of a set of array rows.
+std::size_t find(const std::vector<std::size_t>& parents, std::size_t row) {
+  while (parents[row] != row) row = parents[row];
+  return row;
+}
+
 }  // namespace
+
+Tags tags_of(const std::vector<Group>& groups, const std::vector<Place>& places) {
+  std::vector<std::size_t> parents;
+  const auto row_of = [&](std::uint32_t who) {
+    const auto row = static_cast<std::size_t>(places[who].row);
+    while (parents.size() <= row) parents.push_back(parents.size());
+    return row;
+  };
+  for (const Group& group : groups) {
+    const std::size_t first = find(parents, row_of(group.front()));
+    for (const std::uint32_t who : group) parents[find(parents, row_of(who))] = first;
+  }
+  std::map<std::size_t, std::uint64_t> columns;
+  for (const Group& group : groups) ++columns[find(parents, row_of(group.front()))];
+  Tags tags{.rows = columns.size()};
+  for (const auto& [row, count] : columns) tags.columns = std::max(tags.columns, count);
+  return tags;
+}
 
 std::vector<Job> Planner::jobs(const Chunks& chunks) const {
   const Dims& d = shape_.dims;
@@ -49,6 +74,7 @@ std::vector<Job> Planner::jobs(const Chunks& chunks) const {
     job = {.works = true,
            .m = range_of(here, d.m),
            .c = range_of(here, d.c),
+           .g = range_of(here, d.g).first,
            .p = range_of(here, d.p).first,
            .r = range_of(here, d.r).first};
     job.row = shape_.rows.at(job.p, job.r);
@@ -88,9 +114,9 @@ Fold Planner::fold(const Chunks& chunks, const std::vector<Job>& jobs) const {
     const Job& job = jobs[who];
     if (!job.works) continue;
     plan.workers.push_back(who);
-    plan.row_of[who] = by_row.add(who, job.c.first, job.row, 0);
-    by_filter.add(who, job.m.first, job.c.first, job.r);
-    by_chain.add(who, job.m.first, job.p, 0);
+    plan.row_of[who] = by_row.add(who, {job.g, job.c.first, job.row, 0});
+    by_filter.add(who, {job.g, job.m.first, job.c.first, job.r});
+    by_chain.add(who, {job.g, job.m.first, job.p, 0});
   }
   // Whoever comes back to an output does so in a loop that is not of its dims.
   plan.begun = range_of(chunks, d.c).first > 0 || range_of(chunks, d.r).first > 0 ||
@@ -98,18 +124,14 @@ Fold Planner::fold(const Chunks& chunks, const std::vector<Job>& jobs) const {
   return plan;
 }
 
-SumTile Planner::sums_of(const Chunks& chunks, const Job& job, Step step) const {
-  return {.n = step.n,
-          .g = range_of(chunks, shape_.dims.g).first,
-          .m = job.m.first,
-          .p = job.p,
-          .q = step.q};
+SumTile Planner::sums_of(const Job& job, Step step) {
+  return {.n = step.n, .g = job.g, .m = job.m.first, .p = job.p, .q = step.q};
 }
 
 WindowTile Planner::window_of(const Fold& fold, const Job& job, Step step) const {
   return {.there = true,
           .n = step.n,
-          .g = range_of(fold.chunks, shape_.dims.g).first,
+          .g = job.g,
           .c = job.c.first,
           .row = job.row,
           .q = step.q,

@@ -16,6 +16,18 @@ struct Step {
   std::int64_t q = 0;
 };
 
+/// Numbers that a bus of the array tells receivers by: each row of the array listens to one row
+/// tag, each element in it to one column tag.
+struct Tags {
+  std::uint64_t rows = 0;
+  std::uint64_t columns = 0;  ///< beside one row tag
+};
+
+/// The tags by which every group, and nobody else, takes its words. Rows of the array with elements
+/// of one group listen to one row tag, so these follow from each other; a group's column tag is its
+/// number among those of its row tag.
+Tags tags_of(const std::vector<Group>& groups, const std::vector<Place>& places);
+
 struct Fold {
   Chunks chunks{};
   std::vector<Step> steps;
@@ -37,7 +49,7 @@ class Planner {
   [[nodiscard]] std::vector<Job> jobs(const Chunks& chunks) const;
   [[nodiscard]] Fold fold(const Chunks& chunks, const std::vector<Job>& jobs) const;
   [[nodiscard]] std::vector<Step> steps(const Chunks& chunks) const;
-  [[nodiscard]] SumTile sums_of(const Chunks& chunks, const Job& job, Step step) const;
+  [[nodiscard]] static SumTile sums_of(const Job& job, Step step);
   [[nodiscard]] WindowTile window_of(const Fold& fold, const Job& job, Step step) const;
   /// Which outputs the buffer holds then.
   [[nodiscard]] SumTile buffered(const Chunks& chunks, Step step) const;

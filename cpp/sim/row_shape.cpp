@@ -119,7 +119,8 @@ class Reader {
     for (const mapping::NestLoop& loop : shape_.nest.loops) {
       if (!loop.spatial) continue;
       if (any && loop.level != shape_.array) {
-        refuse(where(loop) + " is spread over a second array; one array takes all of R, P, C, M");
+        refuse(where(loop) +
+               " is spread over a second array; one array takes all of R, P, G, C, M");
       }
       shape_.array = loop.level;
       any = true;
@@ -187,8 +188,8 @@ class Reader {
   void check_spread() {
     const Dims& d = shape_.dims;
     for (const mapping::Loop& loop : mapping_.levels[at(shape_.array)].loops) {
-      const bool fits =
-          loop.axis == 0 ? is(loop.dim, {d.r, d.c, d.m, d.p}) : is(loop.dim, {d.p, d.c, d.m});
+      const bool fits = loop.axis == 0 ? is(loop.dim, {d.r, d.g, d.c, d.m, d.p})
+                                       : is(loop.dim, {d.p, d.g, d.c, d.m});
       const bool there =
           std::any_of(shape_.nest.loops.begin(), shape_.nest.loops.end(), [&](const auto& one) {
             return one.spatial && one.dim == loop.dim && one.tile == loop.tile;
@@ -196,7 +197,7 @@ class Reader {
       if (fits || !there) continue;
       refuse("level " + name_of(architecture_, shape_.array) +
              (loop.axis == 0 ? ".rows" : ".columns") + ": " + problem_.dim_names[at(loop.dim)] +
-             " is spread there; rows take R, C, M and P, columns P, C and M");
+             " is spread there; rows take R, G, C, M and P, columns P, G, C and M");
     }
     std::array<std::int64_t, problem::kMaxDims> left{};
     for (int dim = 0; dim < problem_.dims(); ++dim) left[at(dim)] = problem_.bounds[at(dim)];

@@ -14,6 +14,11 @@ using rows::Step;
 
 std::uint64_t words(std::int64_t count) { return static_cast<std::uint64_t>(count); }
 
+void widen(rows::Tags& most, const rows::Tags& tags) {
+  most.rows = std::max(most.rows, tags.rows);
+  most.columns = std::max(most.columns, tags.columns);
+}
+
 rows::Widths widths_of(const arch::Array& array) {
   const auto& width = array.bandwidth;
   return {.inputs = width[0], .weights = width[1], .sums_in = width[2], .sums_out = width[2]};
@@ -45,9 +50,16 @@ RowStationaryArray<T>::RowStationaryArray(const problem::Problem& problem,
   for (const rows::Place& place : shape_.places) {
     slots.push_back(static_cast<std::size_t>(place.row * shape_.array_columns + place.column));
   }
-  clock_.emplace(widths_of(*architecture.array(shape_.array)), options, shape_.spads, run_.activity,
-                 std::move(slots));
-  ahead_.start(whole(problem));
+  clock_.emplace(widths_of(*architecture.array(shape_.array)), options.timing, shape_.spads,
+                 run_.activity, std::move(slots));
+  if (options.trace != nullptr) {
+    trace_.emplace(*options.trace, architecture.array(shape_.array)->name, options.trace_window);
+  }
+  Chunks whole{};
+  for (std::size_t d = 0; d < problem.bounds.size(); ++d) {
+    whole[d] = {.first = 0, .size = problem.bounds[d]};
+  }
+  ahead_.start(whole);
   next_jobs_ = planner_.jobs(ahead_.chunks());
 }
 
@@ -61,6 +73,9 @@ FoldTime RowStationaryArray<T>::fold(const Chunks& chunks, std::uint64_t ready) 
   over_ = ahead_.next() < 0;
   if (!over_) next_jobs_ = planner_.jobs(ahead_.chunks());
 
+  widen(input_tags_, rows::tags_of(fold.rows, shape_.places));
+  widen(filter_tags_, rows::tags_of(fold.filters, shape_.places));
+  const std::uint64_t macs_before = run_.macs;
   FoldTime time;
   time.begin = clock_->begin(ready, fold.steps.size());
   for (std::size_t step = 0; step < fold.steps.size(); ++step) {
@@ -75,6 +90,8 @@ FoldTime RowStationaryArray<T>::fold(const Chunks& chunks, std::uint64_t ready) 
   }
   leave_fold(fold);
   time.end = run_.cycles = clock_->end(fold.workers);
+  ++folds_;
+  if (trace_) trace_->pass(clock_->phases(), fold.steps.size(), run_.macs - macs_before);
   return time;
 }
 
@@ -88,12 +105,11 @@ const rows::Burst& RowStationaryArray<T>::burst(const Job& job, std::int64_t tap
 /// Each row of filters crosses its bus once, for all elements that have not got it.
 template <typename T>
 void RowStationaryArray<T>::load_filters(const Fold& fold) {
-  const std::int64_t g = rows::range_of(fold.chunks, shape_.dims.g).first;
   const std::int64_t s = rows::range_of(fold.chunks, shape_.dims.s).first;
   for (const rows::Group& group : fold.filters) {
     const Job& job = jobs_[group.front()];
     const rows::FilterTile tile{
-        .there = true, .g = g, .m = job.m.first, .c = job.c.first, .r = job.r, .s = s};
+        .there = true, .g = job.g, .m = job.m.first, .c = job.c.first, .r = job.r, .s = s};
     receivers_.clear();
     for (const std::uint32_t who : group) {
       rows::Element<T>& element = elements_[who];
@@ -188,7 +204,7 @@ void RowStationaryArray<T>::begin_sums(const Fold& fold, Step step) {
     for (const std::uint32_t who : chain) {
       const Job& job = jobs_[who];
       rows::Element<T>& element = elements_[who];
-      const rows::SumTile tile = planner_.sums_of(fold.chunks, job, step);
+      const rows::SumTile tile = rows::Planner::sums_of(job, step);
       if (element.holds_sums && element.sum_tile == tile) continue;
       const std::uint64_t count = words(job.m.size);
       element.holds_sums = true;
@@ -267,8 +283,7 @@ void RowStationaryArray<T>::leave_fold(const Fold& fold) {
   for (std::uint32_t who = 0; who < elements_.size(); ++who) {
     if (!elements_[who].holds_sums) continue;
     leaves[who] = all || (next_jobs_[who].works &&
-                          elements_[who].sum_tile !=
-                              planner_.sums_of(ahead_.chunks(), next_jobs_[who], next));
+                          elements_[who].sum_tile != rows::Planner::sums_of(next_jobs_[who], next));
     if (leaves[who] != 0) leaving.push_back(who);
   }
   std::vector<rows::Group> chains;
@@ -329,12 +344,6 @@ void RowStationaryArray<T>::finish() {
     stalled[static_cast<std::size_t>(Stall::edge)] =
         run_.cycles - stalled[static_cast<std::size_t>(Stall::memory)];
   }
-}
-
-template <typename T>
-std::uint64_t RowStationaryArray<T>::active_elements() const {
-  const auto& active = run_.activity.active;
-  return words(std::count_if(active.begin(), active.end(), [](auto n) { return n > 0; }));
 }
 
 template class RowStationaryArray<std::int32_t>;

@@ -7,16 +7,22 @@
 #include <vector>
 
 #include "sim/array.hpp"
-#include "sim/drive.hpp"
-#include "sim/steps.hpp"
 #include "sim/row_clock.hpp"
 #include "sim/row_element.hpp"
 #include "sim/row_plan.hpp"
 #include "sim/row_shape.hpp"
+#include "sim/row_trace.hpp"
+#include "sim/steps.hpp"
 
 namespace dnnaccel::sim {
 
-using RowOptions = rows::Timing;
+struct RowOptions {
+  rows::Timing timing;
+  /// Takes the passes' loads, bursts and drains, and the rate of products, a mean over at least
+  /// `trace_window` cycles.
+  TraceWriter* trace = nullptr;
+  std::uint64_t trace_window = 1;
+};
 
 /// A row-stationary array (Eyeriss, JSSC 2017), element by element and cycle by cycle.
 ///
@@ -45,8 +51,10 @@ class RowStationaryArray final : public CycleArray {
   void finish() override;
   [[nodiscard]] const ArrayRun& run() const override { return run_; }
   [[nodiscard]] const mapping::Nest& nest() const { return shape_.nest; }
-  /// Elements that have worked.
-  [[nodiscard]] std::uint64_t active_elements() const;
+  [[nodiscard]] std::uint64_t folds() const { return folds_; }
+  /// The most tags that the buses of inputs and of filters needed in a fold.
+  [[nodiscard]] const rows::Tags& input_tags() const { return input_tags_; }
+  [[nodiscard]] const rows::Tags& filter_tags() const { return filter_tags_; }
 
  private:
   const rows::Burst& burst(const rows::Job& job, std::int64_t taps);
@@ -89,6 +97,9 @@ class RowStationaryArray final : public CycleArray {
   std::vector<std::vector<std::uint8_t>> fresh_;  ///< by element and tap, in a first step
   std::vector<std::uint32_t> receivers_;
   std::uint64_t begun_at_zero_ = 0;
+  std::uint64_t folds_ = 0;
+  rows::Tags input_tags_, filter_tags_;
+  std::optional<rows::Trace> trace_;
   bool seeded_ = false;  ///< begun sums went back into the array in this step
 };
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingOf
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy import uint64
 from numpy.typing import ArrayLike, NDArray
 
@@ -525,6 +524,22 @@ def simulate_adder_tree(
     trace: TraceWriter | None = None,
     trace_window: int = 1,
 ) -> dict[str, Any] | None: ...
+def simulate_row_stationary(
+    problem: Problem,
+    architecture: Architecture,
+    mapping: Mapping,
+    inputs: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    *,
+    input_fifo: int = 16,
+    sum_fifo: int = 32,
+    pipeline: int = 3,
+    shift: bool = True,
+    shared_adder: bool = False,
+    progress: Callable[[int, int], object] | None = None,
+    trace: TraceWriter | None = None,
+    trace_window: int = 1,
+) -> dict[str, Any] | None: ...
 
 class DramOrganization:
     def __init__(
@@ -646,43 +661,3 @@ def simulate_values(
     weights: ArrayLike,
     progress: Callable[[int, int], bool | None] | None = None,
 ) -> tuple[NDArray[Any], Counts, bool]: ...
-
-class RowStationaryRun:
-    @property
-    def cycles(self) -> int: ...
-    @property
-    def macs(self) -> int: ...
-    @property
-    def gated_macs(self) -> int: ...
-    @property
-    def active_elements(self) -> int: ...
-    @property
-    def outputs(self) -> NDArray[Any] | None: ...
-    def reads(self, levels: int) -> list[list[int]]: ...
-    def writes(self, levels: int) -> list[list[int]]: ...
-    @property
-    def active(self) -> NDArray[np.int64]: ...
-    @property
-    def gated(self) -> NDArray[np.int64]: ...
-    @property
-    def first(self) -> NDArray[np.int64]: ...
-    @property
-    def last(self) -> NDArray[np.int64]: ...
-    @property
-    def stalled(self) -> NDArray[np.int64]: ...
-
-def simulate_row_stationary(
-    problem: Problem,
-    architecture: Architecture,
-    mapping: Mapping,
-    inputs: Any = None,
-    weights: Any = None,
-    *,
-    input_fifo: int = 16,
-    sum_fifo: int = 32,
-    pipeline: int = 3,
-    shift: bool = True,
-    shared_adder: bool = False,
-    progress: Callable[[int, int], bool | None] | None = None,
-    trace: TraceWriter | None = None,
-) -> RowStationaryRun: ...

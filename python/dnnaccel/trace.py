@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnnaccel import _core
 from dnnaccel._files import written_whole
-from dnnaccel.activity import STALLS, Activity
+from dnnaccel.activity import Activity
 from dnnaccel.adder_tree import Case, checked_case, run_array
 from dnnaccel.cost import mapped_problem
 from dnnaccel.errors import DnnAccelError, MappingError, unknown_name
@@ -155,7 +155,7 @@ def trace(
         fidelity=fidelity,
         cycles=run.cycles,
         last_cycle=int(written["last_cycle"]),
-        folds=written["spans"] + written["dropped"] if run.folds is None else run.folds,
+        folds=run.folds,
         spans=written["spans"],
         counters=written["counters"],
         dropped=written["dropped"],
@@ -186,10 +186,10 @@ class TraceJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traced:
-    """What a tracer answers; `folds` is None where everything it drew is a fold."""
+    """What a tracer answers."""
 
     cycles: int
-    folds: int | None
+    folds: int
     activity: Activity | None
 
 
@@ -202,19 +202,12 @@ def _trace_adder_tree(job: TraceJob) -> Traced:
 
 
 def _trace_row_stationary(job: TraceJob) -> Traced:
-    def told(done: int, total: int) -> None:
-        job.told(done, total)
-
-    run = _core.simulate_row_stationary(*job.case, progress=told, trace=job.writer)
-    activity = Activity(
-        cycles=run.cycles,
-        active=run.active,
-        gated=run.gated,
-        first=run.first,
-        last=run.last,
-        stalls={cause: run.stalled[..., number] for number, cause in enumerate(STALLS)},
+    run = _core.simulate_row_stationary(
+        *job.case, progress=job.told, trace=job.writer, trace_window=job.window
     )
-    return Traced(cycles=run.cycles, folds=None, activity=activity)
+    if run is None:  # it is stopped by raising
+        raise KeyboardInterrupt
+    return Traced(cycles=run["cycles"], folds=run["folds"], activity=Activity.of(run))
 
 
 def _trace_tiles(job: TraceJob) -> Traced:

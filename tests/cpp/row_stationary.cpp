@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "sim/drive.hpp"
 #include "sim/row_bus.hpp"
 
 using namespace dnnaccel;
@@ -119,6 +120,20 @@ TEST_SUITE("row_stationary") {
     CHECK(array.run().activity.stalled.size() == 3);
   }
 
+  TEST_CASE("tags tell receivers apart") {
+    std::vector<sim::rows::Place> places;  // three rows of two elements
+    for (std::int64_t who = 0; who < 6; ++who)
+      places.push_back({.row = who / 2, .column = who % 2});
+    // Diagonals tie all rows together, so all listen to one row tag.
+    const auto diagonal = sim::rows::tags_of({{0}, {1, 2}, {3, 4}, {5}}, places);
+    CHECK(diagonal.rows == 1);
+    CHECK(diagonal.columns == 4);
+    // Filter rows are the same along a row of the array.
+    const auto along = sim::rows::tags_of({{0, 1}, {2, 3}, {4, 5}}, places);
+    CHECK(along.rows == 3);
+    CHECK(along.columns == 1);
+  }
+
   TEST_CASE("refusals say what would be right") {
     const problem::Problem layer = convolution(2, 1, 2, 2, 1, 1);
     const auto refused = [&](const mapping::Mapping& mapping, const char* what) {
@@ -128,7 +143,7 @@ TEST_SUITE("row_stationary") {
     mapping::Mapping across = rows({});
     across.levels[1].loops = {{3, 1, 1}};  // Q along the columns
     across.levels[0].loops = {{2, 1, 0}};
-    refused(across, "level pes.columns: Q is spread there; rows take R, C, M and P");
+    refused(across, "level pes.columns: Q is spread there; rows take R, G, C, M and P");
     mapping::Mapping inside = rows({});
     inside.levels[2].loops.push_back({3, 1, 0});
     refused(inside, "level spads: Q runs inside an element; only C, S and M do");
@@ -146,7 +161,9 @@ TEST_SUITE("row_stationary") {
     mapping::Mapping mapping = rows({{0, 1, 0}});
     sim::RowStationaryArray<float> array(layer, chip(1, 1), mapping, {});
     sim::Steps position({array.nest().loops.begin(), array.outer_loops()});
-    position.start(sim::whole(layer));
+    cost::walking::Chunks whole{};
+    for (std::size_t d = 0; d < layer.bounds.size(); ++d) whole[d] = {0, layer.bounds[d]};
+    position.start(whole);
     const sim::FoldTime first = array.fold(position.chunks(), 100);
     CHECK(first.begin == 100);
     CHECK_THROWS_AS(array.fold(position.chunks(), 0), std::invalid_argument);

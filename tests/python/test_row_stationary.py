@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import asdict, replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,9 +17,21 @@ from dnnaccel.errors import LayerError, MappingError
 from dnnaccel.layers import Conv2d
 from dnnaccel.problem import ROLES, convolution, matmul
 from dnnaccel.sim import simulate_row_stationary
-from dnnaccel.sim.row_stationary import STALLS, RowTiming
+from dnnaccel.sim.row_stationary import RowTiming
+from dnnaccel.trace import trace
 from row_cases import RowCase, convolve, operands, random_case, zero_macs
 from row_reference import LeftOut, Machine, Timing
+
+
+def simulate(*lowered: Any, **given: Any) -> SimpleNamespace:
+    """Run the core, and return what it found by name."""
+    run = _core.simulate_row_stationary(*lowered, **given)
+    assert run is not None
+    found = SimpleNamespace(**{"outputs": None, **run}, **run["activity"])
+    found.stalls = sum(run["activity"]["stalled"].values())
+    found.active_elements = int((found.active > 0).sum())
+    return found
+
 
 LEVELS = ("dram", "glb", "filter_buffer", "array", "inputs", "weights", "outputs")
 ABOVE = {"inputs": 1, "weights": 2, "outputs": 1}
@@ -55,10 +70,10 @@ def test_outputs_and_counts_are_exact(seed: int) -> None:
     for case in cases(seed):
         lowered = case.lower()
         inputs, weights = operands(case, numbers)
-        run = _core.simulate_row_stationary(*lowered, inputs, weights, **random_timing(rng))
+        run = simulate(*lowered, inputs, weights, **random_timing(rng))
         closed = _core.evaluate(*lowered).counts
         assert np.array_equal(run.outputs, convolve(case, inputs, weights)), str(case)
-        reads, writes = run.reads(len(LEVELS)), run.writes(len(LEVELS))
+        reads, writes = run.reads, run.writes
         for r, role in enumerate(ROLES):
             counts = {
                 where: (reads[level[role]][r], writes[level[role]][r])
@@ -73,9 +88,9 @@ def test_outputs_and_counts_are_exact(seed: int) -> None:
 def test_every_cycle_of_every_element_has_a_reason(seed: int) -> None:
     rng = random.Random(seed)
     for case in cases(seed):
-        run = _core.simulate_row_stationary(*case.lower(), **random_timing(rng))
-        assert (run.active + run.stalled.sum(axis=2) == run.cycles).all(), str(case)
-        assert (run.stalled >= 0).all(), str(case)
+        run = simulate(*case.lower(), **random_timing(rng))
+        assert (run.active + run.stalls == run.cycles).all(), str(case)
+        assert all((cycles >= 0).all() for cycles in run.stalled.values()), str(case)
         assert run.active.sum() == run.macs
         works = run.active > 0
         assert (run.first[~works] == -1).all()
@@ -88,7 +103,7 @@ def test_cycles_are_above_the_nests_steps_and_the_buses(seed: int) -> None:
     rng = random.Random(100 + seed)
     for case in cases(100 + seed):
         lowered = case.lower()
-        run = _core.simulate_row_stationary(*lowered, **random_timing(rng))
+        run = simulate(*lowered, **random_timing(rng))
         closed = _core.evaluate(*lowered).counts
         assert run.cycles >= closed.steps, str(case)
         networks = closed.networks(len(LEVELS))[3]
@@ -104,7 +119,7 @@ def test_with_free_networks_only_the_ramp_of_each_pass_is_left(seed: int) -> Non
         case = replace(drawn, words_per_cycle=(None, None, None), spare_words=None)
         lowered = case.lower()
         pipeline = 3
-        run = _core.simulate_row_stationary(*lowered, pipeline=pipeline, shift=False)
+        run = simulate(*lowered, pipeline=pipeline, shift=False)
         steps = _core.evaluate(*lowered).counts.steps
         ramp = 1 + pipeline + case.rows * case.columns + case.problem.bounds["M"]
         assert steps <= run.cycles <= steps + passes(case) * ramp, str(case)
@@ -129,7 +144,7 @@ def test_cycles_are_those_of_a_machine_that_is_stepped(seed: int) -> None:
         except LeftOut:
             continue
         compared += 1
-        assert _core.simulate_row_stationary(*case.lower(), **asdict(timing)).cycles == cycles, (
+        assert simulate(*case.lower(), **asdict(timing)).cycles == cycles, (
             f"{timing} {case.words_per_cycle} {case.spare_words}\n{case}"
         )
     assert compared > 30
@@ -166,7 +181,7 @@ def test_the_stepped_machine_agrees_on_the_whole_array(shared: bool) -> None:
         columns=14,
     )
     timing = Timing(input_fifo=16, sum_fifo=32, pipeline=0 if shared else 3, shift=True, shared_adder=shared)
-    run = _core.simulate_row_stationary(*case.lower(), **asdict(timing))
+    run = simulate(*case.lower(), **asdict(timing))
     assert run.active_elements == 156
     assert run.cycles == Machine(case, timing).run()
 
@@ -188,11 +203,11 @@ def test_time_does_not_depend_on_values_or_on_counting_alone() -> None:
     numbers = np.random.default_rng(5)
     for case in cases(5, 20):
         lowered = case.lower()
-        alone = _core.simulate_row_stationary(*lowered)
+        alone = simulate(*lowered)
         for zeros in (0.0, 0.9):
-            run = _core.simulate_row_stationary(*lowered, *operands(case, numbers, zeros))
+            run = simulate(*lowered, *operands(case, numbers, zeros))
             assert (run.cycles, run.macs) == (alone.cycles, alone.macs)
-            assert (run.reads(7), run.writes(7)) == (alone.reads(7), alone.writes(7))
+            assert (run.reads, run.writes) == (alone.reads, alone.writes)
         assert alone.outputs is None
         assert alone.gated_macs == 0
 
@@ -201,9 +216,7 @@ def test_floats_are_right_to_rounding() -> None:
     numbers = np.random.default_rng(6)
     for case in cases(6, 20):
         inputs, weights = operands(case, numbers)
-        run = _core.simulate_row_stationary(
-            *case.lower(), inputs.astype(np.float32), weights.astype(np.float32)
-        )
+        run = simulate(*case.lower(), inputs.astype(np.float32), weights.astype(np.float32))
         assert run.outputs.dtype == np.float32
         np.testing.assert_allclose(run.outputs, convolve(case, inputs, weights), rtol=1e-5, atol=0.5)
 
@@ -212,8 +225,8 @@ def test_sums_wrap_around_in_32_bits() -> None:
     case = next(case for case in cases(7, 50) if case.problem.bounds["C"] > 2)
     inputs, weights = operands(case, np.random.default_rng(7))
     inputs[:], weights[:] = 2**31 - 1, 2**31 - 1
-    run = _core.simulate_row_stationary(*case.lower(), inputs, weights)
-    taps = (_core.simulate_row_stationary(*case.lower(), inputs // inputs, weights // weights)).outputs
+    run = simulate(*case.lower(), inputs, weights)
+    taps = (simulate(*case.lower(), inputs // inputs, weights // weights)).outputs
     # (2^31 - 1)^2 is 1 in 32 bits.
     assert np.array_equal(run.outputs, taps)
 
@@ -240,15 +253,15 @@ def test_matrix_products_are_rows_of_one_tap() -> None:
     numbers = np.random.default_rng(9)
     left = numbers.integers(-9, 9, (2, 3, 5)).astype(np.int32)
     right = numbers.integers(-9, 9, [axis.size for axis in problem.tensor("weights").axes]).astype(np.int32)
-    run = _core.simulate_row_stationary(*case.lower(), left, right)
+    run = simulate(*case.lower(), left, right)
     assert np.array_equal(run.outputs.swapaxes(1, 2), left @ right)
     assert run.active_elements == 6
 
 
 def test_wider_buses_never_make_it_slower() -> None:
     for case in cases(8, 60):
-        narrow = _core.simulate_row_stationary(*replace(case, words_per_cycle=(1.0, 1.0, 1.0)).lower())
-        wide = _core.simulate_row_stationary(*replace(case, words_per_cycle=(4.0, 4.0, 4.0)).lower())
+        narrow = simulate(*replace(case, words_per_cycle=(1.0, 1.0, 1.0)).lower())
+        wide = simulate(*replace(case, words_per_cycle=(4.0, 4.0, 4.0)).lower())
         assert wide.cycles <= narrow.cycles, str(case)
 
 
@@ -301,14 +314,14 @@ def test_a_run_says_what_was_done() -> None:
     padded = np.pad(inputs.astype(int), ((0, 0), (0, 0), (1, 1), (1, 1)))
     seen = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))
     assert np.array_equal(run.outputs[:, 0], np.einsum("ncpqrs,mcrs->nmpq", seen, weights.astype(int)))
-    assert sum(run.stalls.values()) + run.macs == run.cycles * 168
-    assert set(run.stalls) == set(STALLS)
+    assert run.passes == 2
+    assert run.activity.active.shape == (12, 14)
+    assert sum(run.activity.stalled().values()) + run.utilization == pytest.approx(1)
     spads = {count.level: count for count in run.counts}
     assert spads["filter_spad"].reads == run.macs
     plain = run.to_dict()
     assert plain["counts"][0] == {"level": "glb", "tensor": "inputs", "reads": 256, "writes": 0}
-    assert len(run.rows()) == 168
-    assert run.to_csv().startswith("row,column,active,gated,first,last,operand,")
+    assert run.to_csv().startswith("level,tensor,reads,writes\nglb,inputs,256,0\n")
     assert '"cycles": ' in run.to_json()
     assert "conv" in repr(run)
 
@@ -321,7 +334,8 @@ def refused(nest: str, what: str, **given: Any) -> None:
 def test_refusals_name_level_dim_and_what_is_right() -> None:
     spread = NEST.replace("for Q step 1\n", "for P step 1\n").replace("par P step 1", "par Q step 1")
     refused(
-        spread, r"level pe_array\.columns: Q is spread there; rows take R, C, M and P, columns P, C and M"
+        spread,
+        r"level pe_array\.columns: Q is spread there; rows take R, G, C, M and P, columns P, G, C and M",
     )
     inside = NEST.replace("for Q step 1\n", "").replace("for C step 1", "for Q step 1\nfor C step 1")
     refused(inside, "Q runs inside an element; only C, S and M do")
@@ -347,3 +361,16 @@ def test_progress_can_raise() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         simulate_row_stationary(layer(), arch.load("eyeriss"), NEST, progress=stop)
+
+
+def test_a_trace_shows_every_pass(tmp_path: Path) -> None:
+    path = tmp_path / "trace.json"
+    run = simulate_row_stationary(layer(), arch.load("eyeriss"), NEST)
+    summary = trace(layer(), arch.load("eyeriss"), path, mapping=NEST)
+    assert (summary.cycles, summary.folds, summary.truncated) == (run.cycles, run.passes, False)
+    events = json.loads(path.read_text())["traceEvents"]
+    bursts = [event for event in events if event["name"] == "bursts"]
+    assert sum(event["args"]["macs"] for event in bursts) == run.macs
+    assert [event["args"]["positions"] for event in bursts] == [8] * run.passes
+    assert sum(event["name"] == "load" for event in events) == run.passes
+    assert sum(event["name"] == "drain" for event in events) == run.passes

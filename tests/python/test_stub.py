@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import random
 from importlib import resources
 from typing import Any
 
@@ -13,7 +12,6 @@ import pytest
 from dnnaccel import _core
 from dnnaccel.dram import load as load_dram
 from dnnaccel.dram.runs import policy as dram_policy
-from row_cases import random_case
 
 STUB = ast.parse((resources.files("dnnaccel") / "_core.pyi").read_text(encoding="utf-8"))
 CLASSES = {node.name: node for node in STUB.body if isinstance(node, ast.ClassDef)}
@@ -174,7 +172,6 @@ def examples() -> list[Any]:
     found.append(_core.cost_rate(problem, roomy, space, mappings=2, rounds=1, seed=1, cold=False))
     found.append(_core.sample(problem, roomy, space, mappings=2, seed=1))
     found += dram_examples()
-    found.append(_core.simulate_row_stationary(*random_case(random.Random(0)).lower()))
     found += [_core.Buffering.single, _core.Charge.hop, _core.Objective.edp, _core.Wait.fill]
     found += [_core.Port.read, _core.FormatKind.rlc, _core.measure_host([(1024, 1)], 0.0)]
     return [example for example in found if example is not None]
@@ -214,7 +211,6 @@ def matches(value: Any, annotation: ast.expr) -> bool:
     if annotation.value.id == "NDArray":
         assert isinstance(inner, ast.Name)
         return isinstance(value, np.ndarray) and value.dtype == inner.id
-        return isinstance(value, np.ndarray)
     if annotation.value.id == "list":
         return isinstance(value, list) and all(matches(item, inner) for item in value)
     if annotation.value.id == "dict":

@@ -128,8 +128,8 @@ def test_a_row_stationary_array_is_traced_fold_by_fold(tmp_path: Path) -> None:
     written = da.trace(net["conv2"], da.arch.load("eyeriss"), path)
     assert (written.array, written.fidelity) == ("pe_array", "cycle")
     spans = check(path)
-    folds = [event for events in spans.values() for event in events]
-    assert written.folds == len(folds) == written.spans
+    folds = [event for name, events in spans.items() if name.startswith("folds") for event in events]
+    assert written.folds == len(folds)
     assert sum(event["args"]["macs"] for event in folds) == net["conv2"].macs
     assert written.activity is not None
     assert written.activity.active.sum() == net["conv2"].macs

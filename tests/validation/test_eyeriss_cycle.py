@@ -66,6 +66,20 @@ def test_as_many_elements_work_as_on_the_chip(row: Measured) -> None:
 
 
 @every_row
+def test_the_chips_tags_tell_all_receivers_apart(row: Measured) -> None:
+    """The chip's buses have 4 bits for a row and, for inputs, 5 for a column: conv2 needs 31 of these 32."""
+    run = timed(row)
+    assert run.input_tags[0] <= 16
+    assert run.input_tags[1] <= 32
+    assert max(run.filter_tags) <= 16
+    if row.layer == "conv1":  # stride 4: every fourth row of the array sees the same input rows
+        assert run.input_tags == (4, 9)
+        assert run.filter_tags == (11, 2)
+    if row.layer == "conv2":
+        assert run.input_tags == (1, 31)
+
+
+@every_row
 def test_processing_latency_is_within_seven_per_cent_of_the_chips(row: Measured) -> None:
     assert milliseconds(timed(row)) == pytest.approx(row.processing_ms, rel=0.07)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dnnaccel._text import DEFAULT_WIDTH, Column, layout, notes
+from dnnaccel.activity import STALLS
 from dnnaccel.reproduce.jssc17_chip import density_of, layer_of, mebibytes
 from dnnaccel.reproduce.published import figures
-from dnnaccel.sim.row_stationary import STALLS
 
 if TYPE_CHECKING:
     from dnnaccel.cost import LayerReport
@@ -106,11 +106,14 @@ def _cycles(comparison: Jssc17Comparison) -> list[Column]:
     chip = [row.chip.processing_ms for row in comparison.rows]
     runs = [row.cycle for row in comparison.rows if row.cycle is not None]
     ours = [run.seconds * 1e3 for run in runs if run.seconds is not None]
-    whole = [run.cycles * run.active.size for run in runs]
+    whole = [run.cycles * run.activity.active.size for run in runs]
 
     def share(cycles: list[int]) -> list[str]:
         pairs = [*zip(cycles, whole, strict=True), (sum(cycles), sum(whole))]
         return [f"{100 * part / of:.1f}" for part, of in pairs]
+
+    def stalled(cause: str) -> list[str]:
+        return share([int(run.activity.stalls[cause].sum()) for run in runs])
 
     pairs = [*zip(ours, chip, strict=True), (sum(ours), sum(chip))]
     return [
@@ -120,7 +123,7 @@ def _cycles(comparison: Jssc17Comparison) -> list[Column]:
         Column("%", [f"{100 * (value / of - 1):+.1f}" for value, of in pairs]),
         Column("active PEs", [*(str(run.active_pes) for run in runs), ""]),
         Column("MACs", share([run.macs for run in runs])),
-        *(Column(cause, share([run.stalls[cause] for run in runs])) for cause in STALLS if cause != "memory"),
+        *(Column(cause, stalled(cause)) for cause in STALLS if cause != "memory"),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dnnaccel import _core
+from dnnaccel.activity import Activity
 from dnnaccel.cost import lower_case, mapped_problem
 from dnnaccel.errors import LayerError, MappingError
 from dnnaccel.problem import ROLES, Problem
@@ -23,14 +25,8 @@ if TYPE_CHECKING:
     from dnnaccel.layers import Layer
     from dnnaccel.mapping import Mapping
 
-__all__ = ["STALLS", "RowCount", "RowStationaryRun", "RowTiming", "simulate_row_stationary"]
+__all__ = ["RowCount", "RowStationaryRun", "RowTiming", "simulate_row_stationary"]
 
-STALLS: tuple[str, ...] = ("operand", "weights", "sums", "bandwidth", "memory", "edge")
-"""Why an element does nothing in a cycle: it waits for an input word or shifts it in, its filters are loaded,
-sums have to arrive or to leave, the input bus is busy with others' words, the memory above is not ready, or
-the mapping's edge does not reach it."""
-
-Grid = npt.NDArray[np.int64]
 Progress = Callable[[int, int, str], None]
 
 
@@ -79,10 +75,9 @@ class RowCount:
 class RowStationaryRun:
     """What a row-stationary array did with one layer.
 
-    `active`, `gated`, `first` and `last` are by row and column of the array: cycles in which an element
-    issued a MAC, those of them in which a zero kept the multiplier still, and its first and last MAC (-1 if
-    it had none). `stalled` has one more axis, `STALLS`; active + stalled cycles of an element are all cycles.
-    `outputs` is None where no values were given.
+    `passes` is how often it took new work; `active_pes` the number of its elements that ever worked, and
+    `activity` what each did in which cycles. `input_tags` and `filter_tags` are how many row tags, and column
+    tags beside one row tag, the multicast buses needed. `outputs` is None where no values were given.
     """
 
     name: str
@@ -91,14 +86,13 @@ class RowStationaryRun:
     clock_mhz: float | None
     macs: int
     gated_macs: int
+    passes: int
     active_pes: int
+    input_tags: tuple[int, int]
+    filter_tags: tuple[int, int]
     counts: tuple[RowCount, ...] = field(repr=False)
+    activity: Activity = field(repr=False, compare=False)
     outputs: npt.NDArray[Any] | None = field(repr=False, compare=False)
-    active: Grid = field(repr=False, compare=False)
-    gated: Grid = field(repr=False, compare=False)
-    first: Grid = field(repr=False, compare=False)
-    last: Grid = field(repr=False, compare=False)
-    stalled: Grid = field(repr=False, compare=False)
 
     @property
     def seconds(self) -> float | None:
@@ -108,20 +102,17 @@ class RowStationaryRun:
     @property
     def utilization(self) -> float:
         """MACs per cycle and element."""
-        return self.macs / (self.cycles * self.active.size)
-
-    @property
-    def stalls(self) -> dict[str, int]:
-        """Cycles times elements, by why nothing was done in them."""
-        return dict(zip(STALLS, (int(total) for total in self.stalled.sum(axis=(0, 1))), strict=True))
+        return self.activity.utilization()
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but values and what single elements did, as plain data."""
-        names = ("name", "chip", "cycles", "clock_mhz", "macs", "gated_macs", "active_pes")
+        names = ("name", "chip", "cycles", "clock_mhz", "macs", "gated_macs", "passes", "active_pes")
         return {
             **{name: getattr(self, name) for name in names},
+            "input_tags": list(self.input_tags),
+            "filter_tags": list(self.filter_tags),
             "utilization": self.utilization,
-            "stalls": self.stalls,
+            "stalled": self.activity.stalled(),
             "counts": [count.to_dict() for count in self.counts],
         }
 
@@ -129,34 +120,17 @@ class RowStationaryRun:
         """Return `to_dict()` as JSON text, indented by two blanks."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Return what every element did: one row for each."""
-        height, width = self.active.shape
-        return [
-            {
-                "row": row,
-                "column": column,
-                "active": int(self.active[row, column]),
-                "gated": int(self.gated[row, column]),
-                "first": int(self.first[row, column]),
-                "last": int(self.last[row, column]),
-                **dict(zip(STALLS, map(int, self.stalled[row, column]), strict=True)),
-            }
-            for row in range(height)
-            for column in range(width)
-        ]
-
     def to_csv(self) -> str:
-        """Return `rows()` as CSV text, with a header."""
+        """Return the counts as CSV text, with a header; `activity` has its own."""
         from dnnaccel._rows import csv_text
 
-        return csv_text(self.rows())
+        return csv_text([count.to_dict() for count in self.counts])
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Return `rows()` as a DataFrame; raises `MissingExtraError` without pandas."""
+        """Return the counts as a DataFrame; raises `MissingExtraError` without pandas."""
         from dnnaccel._rows import dataframe
 
-        return dataframe(self.rows())
+        return dataframe([count.to_dict() for count in self.counts])
 
 
 def simulate_row_stationary(
@@ -171,10 +145,10 @@ def simulate_row_stationary(
 ) -> RowStationaryRun:
     """Simulate one mapping of one layer on a row-stationary array, cycle by cycle.
 
-    The mapping spreads filter rows (R) down the array, and C, M or P with them, and output rows (P) across
-    it, and C or M beside them; in an element run C, S and M only. `inputs` and `weights` are whole tensors in
-    the order of the layer's problem (N, G, C, H, W without padding, and G, M, C, R, S; any shape of as many
-    words), of integers that fit 32 bits, or float32; without them, words are only counted. `progress` is
+    The mapping spreads filter rows (R) down the array, and G, C, M or P with them, and output rows (P) across
+    it, and G, C or M beside them; in an element run C, S and M only. `inputs` and `weights` are whole tensors
+    in the order of the layer's problem (N, G, C, H, W without padding, and G, M, C, R, S; any shape of as
+    many words), of integers that fit 32 bits, or float32; without them, words are only counted. `progress` is
     called with (done, total, what) meanwhile, in MACs.
 
     Raises `MappingError` if the mapping does not belong to the layer and the chip or the array cannot hold
@@ -189,7 +163,11 @@ def simulate_row_stationary(
         for role, given in (("inputs", inputs), ("weights", weights))
     ]
     timing = timing or RowTiming()
-    told = None if progress is None else lambda done, total: progress(done, total, layer.name)
+
+    def told(done: int, total: int) -> None:
+        if progress is not None:
+            progress(done, total, layer.name)
+
     try:
         run = _core.simulate_row_stationary(
             *lower_case(problem, chip, nest),
@@ -199,29 +177,30 @@ def simulate_row_stationary(
         )
     except (ValueError, MappingError) as error:
         raise MappingError(f"layer {layer.name!r} on {chip.name}: {error}") from None
+    if run is None:  # nobody here stops it but by raising
+        raise KeyboardInterrupt
+    activity = Activity.of(run)
     return RowStationaryRun(
         name=layer.name,
         chip=chip.name,
-        cycles=run.cycles,
+        cycles=run["cycles"],
         clock_mhz=chip.clock_mhz,
-        macs=run.macs,
-        gated_macs=run.gated_macs,
-        active_pes=run.active_elements,
+        macs=run["macs"],
+        gated_macs=run["gated_macs"],
+        passes=run["folds"],
+        input_tags=run["input_tags"],
+        filter_tags=run["filter_tags"],
+        active_pes=int((activity.active > 0).sum()),
         counts=_counts(run, chip),
-        outputs=run.outputs,
-        active=run.active,
-        gated=run.gated,
-        first=run.first,
-        last=run.last,
-        stalled=run.stalled,
+        activity=activity,
+        outputs=run.get("outputs"),
     )
 
 
-def _counts(run: _core.RowStationaryRun, chip: Chip) -> tuple[RowCount, ...]:
-    depth = len(chip.levels)
+def _counts(run: MappingOf[str, Any], chip: Chip) -> tuple[RowCount, ...]:
     return tuple(
         RowCount(level=level.name, tensor=role, reads=reads, writes=writes)
-        for level, all_reads, all_writes in zip(chip.levels, run.reads(depth), run.writes(depth), strict=True)
+        for level, all_reads, all_writes in zip(chip.levels, run["reads"], run["writes"], strict=True)
         for role, reads, writes in zip(ROLES, all_reads, all_writes, strict=True)
         if reads or writes
     )
