@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dnnaccel import (
+        adder_tree,
         arch,
         dataflow,
         datasets,
@@ -80,6 +81,7 @@ __all__ = [
     "TraceSummary",
     "UnknownNameError",
     "__version__",
+    "adder_tree",
     "arch",
     "build_config",
     "compare",

@@ -51,7 +51,7 @@ def simulate_cycles(
         progress=progress,
         array=lambda problem: _choice(array, chip, problem),
     )
-    report = tile_report(layer, chip, nest, memory, tiled, fidelity="cycle")
+    report = tile_report(layer, chip, nest, memory, tiled, fidelity="cycle", array=array.name)
     assert tiled.array is not None
     return replace(report, activity=Activity.of(tiled.array))
 

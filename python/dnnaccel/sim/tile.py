@@ -101,10 +101,11 @@ def tile_report(
     *,
     density: Density | None = None,
     fidelity: str,
+    array: str = "",
 ) -> LayerReport:
-    """Return what a run says of a layer, with names for levels and tensors."""
+    """Return what a run says of a layer, with names for levels and tensors; `array` was simulated by itself."""
     report = layer_report(layer, chip, mapping, tiled.counts, tiled.cost, density=density)
-    stalls = tuple(_stall(lost, chip) for lost in tiled.lost)
+    stalls = tuple(_stall(lost, chip, array) for lost in tiled.lost)
     timed = in_time(report, chip, math.ceil(tiled.cycles), stalls, fidelity=fidelity)
     if memory is None or tiled.dram is None:
         return timed
@@ -152,14 +153,14 @@ def in_time(
     )
 
 
-def _stall(lost: _core.Lost, chip: Chip) -> Stall:
+def _stall(lost: _core.Lost, chip: Chip, array: str) -> Stall:
     def name(level: int) -> str:
         return "" if level < 0 else chip.levels[level].name
 
     return Stall(
         cause=lost.wait.name,
         memory=name(lost.waiting),
-        owner=name(lost.level),
+        owner=array if lost.wait == _core.Wait.array else name(lost.level),
         port="" if lost.level < 0 else lost.port.name,
         cycles=lost.cycles,
     )
