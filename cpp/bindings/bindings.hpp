@@ -14,5 +14,6 @@ void register_cost(pybind11::module_& module);
 void register_mapper(pybind11::module_& module);
 void register_isca16(pybind11::module_& module);
 void register_sparsity(pybind11::module_& module);
+void register_scalesim(pybind11::module_& module);
 
 }  // namespace dnnaccel::bindings

@@ -26,4 +26,5 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   register_mapper(module);
   register_isca16(module);
   register_sparsity(module);
+  register_scalesim(module);
 }

@@ -445,3 +445,48 @@ def isca16_search(
     threads: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Isca16Result]: ...
+
+_Traffic = tuple[int, int, int]
+
+class ScaleSimLayer:
+    def __init__(
+        self,
+        *,
+        ifmap: tuple[int, int],
+        filter: tuple[int, int],
+        channels: int,
+        filters: int,
+        stride: tuple[int, int],
+        sparsity: tuple[int, int] = (1, 1),
+    ) -> None: ...
+
+class ScaleSimArray:
+    def __init__(
+        self,
+        *,
+        array: tuple[int, int],
+        dataflow: str,
+        kb: tuple[int, int, int],
+        user: bool = False,
+        bandwidth: tuple[int, int, int] = (10, 10, 10),
+    ) -> None: ...
+
+class ScaleSimCount:
+    @property
+    def cycles(self) -> int: ...
+    @property
+    def stalls(self) -> int: ...
+    @property
+    def folds(self) -> int: ...
+    @property
+    def mapping_efficiency(self) -> float: ...
+    @property
+    def compute_utilization(self) -> float: ...
+    @property
+    def sparse_ifmap_reads(self) -> float: ...
+    @property
+    def sram(self) -> tuple[_Traffic, _Traffic, _Traffic]: ...
+    @property
+    def dram(self) -> tuple[_Traffic, _Traffic, _Traffic]: ...
+
+def scalesim_count(layer: ScaleSimLayer, array: ScaleSimArray) -> ScaleSimCount: ...
