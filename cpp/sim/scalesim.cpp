@@ -6,6 +6,7 @@
 
 #include "base/math.hpp"
 #include "sim/scalesim_buffers.hpp"
+#include "sim/scalesim_user.hpp"
 #include "sim/scalesim_window.hpp"
 
 namespace dnnaccel::sim::scalesim {
@@ -145,7 +146,6 @@ void count_calc(const Layer& layer, const Config& config, const Shape& shape, co
 Count count(const Layer& layer, const Config& config, const KeepGoing& keep_going) {
   validate(layer, config);
   require_countable(layer, config);
-  if (config.mode == Mode::user) throw std::domain_error("SCALE-Sim: USER mode is not counted");
   const Shape shape(layer);
   const Folds folds(shape, config);
   const std::int64_t ifmap_words = layer.ifmap_rows * layer.ifmap_columns * layer.channels;
@@ -164,7 +164,11 @@ Count count(const Layer& layer, const Config& config, const KeepGoing& keep_goin
   if (config.dataflow == Dataflow::os) {
     count.ofmap.sram.words += folds.folds() * (folds.rows + folds.columns);
   }
-  count_calc(layer, config, shape, folds, keep_going, count);
+  if (config.mode == Mode::user) {
+    count_user(layer, config, shape, folds, keep_going, count);
+  } else {
+    count_calc(layer, config, shape, folds, keep_going, count);
+  }
   return count;
 }
 

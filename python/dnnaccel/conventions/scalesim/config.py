@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -277,11 +277,8 @@ def _bandwidth(file: _File, *, needed: bool) -> int:
         return 10
     if not needed:
         return 10  # SCALE-Sim does not read it then, whatever it holds
-    return [file.parse(entry, part) for part in _parts(entry.value)][0]
-
-
-def _parts(value: str) -> Iterable[str]:
-    return value.split(",")
+    first, *_ = [file.parse(entry, part) for part in entry.value.split(",")]
+    return first
 
 
 def _sparse_format(file: _File) -> str | None:
@@ -292,7 +289,7 @@ def _sparse_format(file: _File) -> str | None:
         entry = file.require("architecture_presets", "FilterOffset")
         raise file.error(
             entry.line,
-            "FilterOffset is 0: with sparsity SCALE-Sim then loses the word at address 0; give 1 or more",
+            "FilterOffset is 0: with sparsity SCALE-Sim then loses a word; give 1 or more",
         )
     return found
 
@@ -302,8 +299,8 @@ def _refuse_uncounted(file: _File, mode: str) -> None:
         entry = file.require("sparsity", "OptimizedMapping")
         raise file.error(
             entry.line,
-            "OptimizedMapping (row-wise sparsity) draws its zeros from numpy's random numbers and is not counted; "
-            "set it to false for the N:M of the topology",
+            "OptimizedMapping (row-wise sparsity) draws its zeros from numpy's random numbers and is not "
+            "counted; set it to false for the N:M of the topology",
         )
     if mode != "user":
         return  # in CALC mode neither moves a figure

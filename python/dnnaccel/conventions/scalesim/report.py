@@ -15,7 +15,7 @@ from dnnaccel._rows import Row
 from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout
 from dnnaccel.conventions.scalesim.config import ScaleSimConfig
 from dnnaccel.conventions.scalesim.rows import ScaleSimRow
-from dnnaccel.errors import DnnAccelError
+from dnnaccel.errors import DnnAccelError, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,8 +120,6 @@ class ScaleSimReport:
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        from dnnaccel.errors import unknown_name
-
         raise unknown_name("layer", name, [layer.name for layer in self.layers])
 
     def __repr__(self) -> str:
@@ -259,11 +257,13 @@ class ScaleSimReport:
             Column("util %", [f"{layer.overall_utilization_percent:.2f}" for layer in layers]),
             Column("mapping %", [f"{layer.mapping_efficiency_percent:.2f}" for layer in layers]),
         ]
-        for memory in ("sram", "dram"):
-            for operand in OPERANDS:
-                columns.append(Column(f"{memory} {operand}", traffic(memory, operand)))
-        title = self._title()
-        return f"{title}\n\n{layout(columns, width=width)}\n\ntotal {self.total_cycles:,} cycles; traffic in words"
+        columns += [
+            Column(f"{memory} {operand}", traffic(memory, operand))
+            for memory in ("sram", "dram")
+            for operand in OPERANDS
+        ]
+        table = layout(columns, width=width)
+        return f"{self._title()}\n\n{table}\n\ntotal {self.total_cycles:,} cycles; traffic in words"
 
     def _title(self) -> str:
         c = self.config

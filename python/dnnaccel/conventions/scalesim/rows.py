@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dnnaccel.errors import ImportedFileError, LayerError
@@ -131,20 +131,14 @@ def rows_of(layers: Network | Layer | Iterable[Layer]) -> list[ScaleSimRow]:
 
     Padding becomes part of the ifmap, cut to what the windows cover, so that outputs and MACs are the layer's
     own. A group of a convolution, and each product of a batch, becomes a row of its own. Raises `LayerError`
-    for what SCALE-Sim cannot express (a batch of images, dilation, recurrent layers) and where nothing is left.
+    for what SCALE-Sim cannot express (a batch of images, dilation, recurrent layers), or if nothing is left.
     """
-    chosen: Sequence[Layer] = (
-        list(layers.layers)
-        if isinstance(layers, Network)
-        else [layers]
-        if isinstance(layers, Layer)
-        else list(layers)
-    )
+    if isinstance(layers, Network):
+        layers = layers.layers
+    chosen = [layers] if isinstance(layers, Layer) else list(layers)
     rows = [row for layer in chosen for row in _layer_rows(layer)]
     if not rows:
-        raise LayerError(
-            "no layer of these has MACs; SCALE-Sim counts convolutions and matrix products alone"
-        )
+        raise LayerError("none of these layers has MACs; SCALE-Sim counts convolutions and products")
     return rows
 
 
