@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dnnaccel.conventions.scalesim.config import DATAFLOWS, MODES, SPARSE_FORMATS, ScaleSimConfig, read_config
 from dnnaccel.conventions.scalesim.report import ScaleSimLayer, ScaleSimReport, SparseStorage, Traffic
-from dnnaccel.conventions.scalesim.rows import ScaleSimRow, read_topology, rows_of
+from dnnaccel.conventions.scalesim.rows import ScaleSimRow, read_topology, rows_of, topology_text
 from dnnaccel.conventions.scalesim.run import simulate, simulate_network
 
 __all__ = [
@@ -28,4 +28,5 @@ __all__ = [
     "rows_of",
     "simulate",
     "simulate_network",
+    "topology_text",
 ]

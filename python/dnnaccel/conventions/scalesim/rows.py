@@ -12,7 +12,7 @@ from dnnaccel.layers import Layer, whole_number
 from dnnaccel.network import Network
 from dnnaccel.problem import Problem
 
-__all__ = ["ScaleSimRow", "read_topology", "rows_of"]
+__all__ = ["ScaleSimRow", "read_topology", "rows_of", "topology_text"]
 
 _MOST_ROWS = 200_000
 
@@ -51,7 +51,7 @@ class ScaleSimRow:
             )
         if self.sparsity[0] > self.sparsity[1]:
             raise LayerError(
-                f"{self.name}: sparsity {self.sparsity[0]}:{self.sparsity[1]} keeps more than all"
+                f"{self.name}: sparsity {self.sparsity[0]}:{self.sparsity[1]} keeps more than there is"
             )
 
     @property
@@ -72,6 +72,25 @@ class ScaleSimRow:
     def macs(self) -> int:
         """Multiply-accumulates of the dense layer, those on words past the edge included."""
         return self.ofmap[0] * self.ofmap[1] * self.window * self.filters
+
+
+_HEADER = (
+    "Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,\n"
+)
+
+
+def topology_text(rows: Iterable[ScaleSimRow]) -> str:
+    """Return rows as the text of a topology file of convolutions, which SCALE-Sim reads too.
+
+    It takes one stride: a row with two is written with both, which older versions and this package read.
+    """
+    lines = [_HEADER]
+    for row in rows:
+        strides = row.stride[:1] if row.stride[0] == row.stride[1] else row.stride
+        sizes = (*row.ifmap, *row.filter, row.channels, row.filters, *strides)
+        sparsity = "" if row.sparsity == (1, 1) else f" {row.sparsity[0]}:{row.sparsity[1]},"
+        lines.append(f"{row.name.replace(',', ' ')}, {', '.join(map(str, sizes))},{sparsity}\n")
+    return "".join(lines)
 
 
 def _size(value: object) -> int | None:
