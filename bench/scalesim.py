@@ -24,6 +24,7 @@ from dnnaccel.conventions import scalesim
 
 DATAFLOWS = ("os", "ws", "is")
 ARRAYS = ((8, 8), (16, 16), (32, 32), (32, 64), (64, 16), (128, 128), (256, 256))
+USER_ARRAYS = ((16, 16), (32, 64))  # SCALE-Sim takes several times as long in this mode
 # In kB of ifmap, filter and ofmap: filled many times, by some operands alone, and never.
 MEMORIES = ((1, 1, 1), (2, 16, 1), (256, 256, 128))
 CONVOLUTIONS = """\
@@ -143,13 +144,11 @@ def compare(tally: Tally, label: str, mine: dict[str, str], other: dict[str, str
 
 def cases(mode: str) -> Iterator[tuple[str, str, str, str]]:
     """Give label, configuration, topology and kind of every case."""
-    for rows, columns in ARRAYS:
-        for number, dataflow in enumerate(DATAFLOWS):
-            large = rows * columns >= 128 * 128
-            # On the largest arrays SCALE-Sim takes long: one of the memories for each dataflow there.
-            for memory in MEMORIES[number : number + 1] if large else MEMORIES:
+    for rows, columns in ARRAYS if mode == "CALC" else USER_ARRAYS:
+        for dataflow in DATAFLOWS:
+            for memory in MEMORIES if mode == "CALC" else MEMORIES[1:]:
                 config = config_text(rows, columns, dataflow, memory, mode)
-                label = f"{rows}x{columns} {dataflow} {'/'.join(map(str, memory))} kB"
+                label = f"{mode} {rows}x{columns} {dataflow} {'/'.join(map(str, memory))} kB"
                 yield label, config, CONVOLUTIONS, "conv"
                 yield f"{label} gemm", config, PRODUCTS, "gemm"
 
@@ -229,9 +228,10 @@ def main() -> None:
         if peer is None:
             print(SCALESIM.how_to_get("scalesim"))
         folder = Path(name)
-        tallies = {mode: run_cases(peer, mode, folder) for mode in ("CALC", "USER")}
-        for mode, tally in tallies.items():
-            show(mode, tally)
+        tallies = {}
+        for mode in ("CALC", "USER"):
+            tallies[mode] = run_cases(peer, mode, folder)
+            show(mode, tallies[mode])
         resnets = []
         for dataflow in DATAFLOWS if options.full else ("os",):
             found = run_resnet(None if options.quick else peer, dataflow, options.repeats, folder)

@@ -80,7 +80,7 @@ void require_countable(const Layer& layer, const Config& config) {
 }
 
 /// Averages over folds, added up in SCALE-Sim's order, since the sums round.
-void average(const Layer& layer, const Folds& folds, Count& count) {
+void average(const Layer& layer, const Folds& folds, const KeepGoing& keep_going, Count& count) {
   const std::int64_t lines = folds.lines + (folds.dataflow == Dataflow::os ? 0 : folds.columns - 1);
   const double cells = static_cast<double>(folds.rows * folds.columns);
   const double cycles = static_cast<double>(folds.rows * folds.columns * lines);
@@ -90,6 +90,8 @@ void average(const Layer& layer, const Folds& folds, Count& count) {
   for (std::int64_t column_fold = 0; column_fold < folds.column_folds; ++column_fold) {
     const std::int64_t across = folds.used_columns(column_fold);
     for (std::int64_t row_fold = 0; row_fold < folds.row_folds; ++row_fold) {
+      if ((column_fold * folds.row_folds + row_fold) % 65536 == 65535 && !keep_going())
+        throw Stopped{};
       const std::int64_t used = across * folds.used_rows(row_fold);
       mapped += static_cast<double>(used) / cells;
       busy += static_cast<double>(used * folds.steps) / cycles;
@@ -131,7 +133,8 @@ void count_calc(const Layer& layer, const Config& config, const Shape& shape, co
   const std::int64_t filter = read_capacity(config.filter_kb);
   count.ifmap.dram = fetched(fetch_ifmap(layer, shape, folds, ifmap, keep_going), ifmap,
                              count.ifmap.sram.start, stalls);
-  count.filter.dram = fetched(fetch_filter(folds, filter), filter, count.filter.sram.start, stalls);
+  count.filter.dram =
+      fetched(fetch_filter(folds, filter, keep_going), filter, count.filter.sram.start, stalls);
   for (OperandCount* read : {&count.ifmap, &count.filter}) {
     // A read is there one cycle after it was asked for.
     read->sram.start += stalls.before(read->sram.start) + 1;
@@ -155,9 +158,9 @@ Count count(const Layer& layer, const Config& config, const KeepGoing& keep_goin
   }
   Count count;
   count.folds = folds.folds();
-  average(layer, folds, count);
+  average(layer, folds, keep_going, count);
   count.ifmap.sram = demanded(folds, Operand::ifmap);
-  count.ifmap.sram.stop = last_ifmap_line(layer, shape, folds);
+  count.ifmap.sram.stop = last_ifmap_line(layer, shape, folds, keep_going);
   count.filter.sram = demanded(folds, Operand::filter);
   count.ofmap.sram = demanded(folds, Operand::ofmap);
   // A slip of SCALE-Sim's: rows and columns of the array on top of each fold's outputs.

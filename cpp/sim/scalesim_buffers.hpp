@@ -19,12 +19,13 @@ struct Fetches {
 /// Words that a read buffer of calc mode holds: 50 sets of a hundredth of the memory each.
 [[nodiscard]] constexpr std::int64_t read_capacity(std::int64_t kb) { return 1024 * kb / 100 * 50; }
 
-[[nodiscard]] Fetches fetch_filter(const Folds& folds, std::int64_t capacity);
+[[nodiscard]] Fetches fetch_filter(const Folds& folds, std::int64_t capacity,
+                                   const KeepGoing& keep_going);
 [[nodiscard]] Fetches fetch_ifmap(const Layer& layer, const Shape& shape, const Folds& folds,
                                   std::int64_t capacity, const KeepGoing& keep_going);
 /// The last line on which the array asks for a word of the ifmap that exists.
 [[nodiscard]] std::int64_t last_ifmap_line(const Layer& layer, const Shape& shape,
-                                           const Folds& folds);
+                                           const Folds& folds, const KeepGoing& keep_going);
 
 /// The buffer of the outputs: words are packed into lines as wide as the way to DRAM, and half of
 /// the memory is drained when more than half is in use.

@@ -7,7 +7,7 @@
 
 namespace dnnaccel::sim::scalesim {
 
-Fetches fetch_filter(const Folds& folds, std::int64_t capacity) {
+Fetches fetch_filter(const Folds& folds, std::int64_t capacity, const KeepGoing& keep_going) {
   // The stream of filter words is cut into blocks, each the same distinct words in the same order
   // again and again: one block per column fold where outputs stay, else one in all.
   const bool os = folds.dataflow == Dataflow::os;
@@ -19,6 +19,7 @@ Fetches fetch_filter(const Folds& folds, std::int64_t capacity) {
   std::int64_t held = 0;
   std::int64_t begin = 0;
   for (std::int64_t block = 0; block < blocks; ++block) {
+    if (block % 4096 == 4095 && !keep_going()) throw Stopped{};
     const std::int64_t all =
         os ? folds.column_words(Operand::filter, block) : folds.words(Operand::filter);
     const std::int64_t distinct = all / repeats;
@@ -78,12 +79,13 @@ class IfmapWalk {
     std::int64_t line = lanes_.first;
     std::int64_t too_far = end + 1;  // the buffer fills before this line
     for (int turn = 0; line < end; ++turn) {
-      if (turn % 1024 == 1023 && !keep_going()) throw Stopped{};
-      const std::int64_t words = lanes_.before(end) - lanes_.before(line);
-      std::int64_t to = end;
+      if (turn % 16 == 15 && !keep_going()) throw Stopped{};
+      // Not too much at once, so that a count can be stopped.
+      std::int64_t to = std::min(end, line + std::max<std::int64_t>(kMostAtOnce / lanes_.count, 1));
+      const std::int64_t words = lanes_.before(to) - lanes_.before(line);
       const bool safe = window_.held() + words < capacity_;
       if (!safe) {
-        to = std::min(guess(line, end), too_far <= end ? line + (too_far - line) / 2 : end);
+        to = std::min(guess(line, to), too_far <= end ? line + (too_far - line) / 2 : end);
         if (to <= line) {
           walk_line(line);
           ++line;
@@ -181,6 +183,7 @@ class IfmapWalk {
   }
 
   static constexpr std::size_t kMostSeen = 1'000'000;
+  static constexpr std::int64_t kMostAtOnce = 1 << 25;
 
   Window window_;
   const Folds& folds_;
@@ -196,6 +199,30 @@ class IfmapWalk {
   std::int64_t asked_ = 0;  ///< words asked for since the last flush
 };
 
+/// The last line of a fold on which a word of the ifmap is asked for that exists, or -1.
+std::int64_t last_line_of_fold(const Window& window, const Folds& folds, std::int64_t fold) {
+  const std::int64_t row_fold = fold % folds.row_folds;
+  const std::int64_t column_fold = fold / folds.row_folds;
+  const std::int64_t row = row_fold * folds.rows;
+  const Lanes lanes = folds.lanes(Operand::ifmap, row_fold, column_fold);
+  if (folds.dataflow == Dataflow::is) {
+    for (std::int64_t line = lanes.end() - 1; line >= lanes.first; --line) {
+      for (std::int64_t lane = 0; lane < lanes.count; ++lane) {
+        const auto [p, j] = demand(folds, lanes, row_fold, column_fold, line, lane);
+        if (window.exists(p, j)) return line;
+      }
+    }
+    return -1;
+  }
+  std::int64_t last = -1;
+  for (std::int64_t lane = 0; lane < lanes.count; ++lane) {
+    const std::int64_t step = folds.dataflow == Dataflow::os ? window.last_element(row + lane)
+                                                             : window.last_pixel(row + lane);
+    if (step >= 0) last = std::max(last, lanes.first + lane + step);
+  }
+  return last;
+}
+
 }  // namespace
 
 Fetches fetch_ifmap(const Layer& layer, const Shape& shape, const Folds& folds,
@@ -205,18 +232,13 @@ Fetches fetch_ifmap(const Layer& layer, const Shape& shape, const Folds& folds,
   return IfmapWalk(layer, shape, folds, capacity).run(keep_going);
 }
 
-std::int64_t last_ifmap_line(const Layer& layer, const Shape& shape, const Folds& folds) {
+std::int64_t last_ifmap_line(const Layer& layer, const Shape& shape, const Folds& folds,
+                             const KeepGoing& keep_going) {
   const Window window(layer, shape);
   for (std::int64_t fold = folds.folds() - 1; fold >= 0; --fold) {
-    const std::int64_t row_fold = fold % folds.row_folds;
-    const std::int64_t column_fold = fold / folds.row_folds;
-    const Lanes lanes = folds.lanes(Operand::ifmap, row_fold, column_fold);
-    for (std::int64_t line = lanes.end() - 1; line >= lanes.first; --line) {
-      for (std::int64_t lane = 0; lane < lanes.count; ++lane) {
-        const auto [p, j] = demand(folds, lanes, row_fold, column_fold, line, lane);
-        if (p >= 0 && window.exists(p, j)) return fold * folds.lines + line;
-      }
-    }
+    if (!keep_going()) throw Stopped{};
+    const std::int64_t line = last_line_of_fold(window, folds, fold);
+    if (line >= 0) return fold * folds.lines + line;
   }
   return 0;
 }

@@ -46,7 +46,8 @@ class Addresses {
 
   /// The prefetch list: every fold once, those side by side in the array as blocks of one matrix,
   /// which is read along its diagonals where demands are skewed. `slots` counts its empty ones too.
-  [[nodiscard]] std::vector<std::uint32_t> list(std::int64_t& slots) const {
+  [[nodiscard]] std::vector<std::uint32_t> list(std::int64_t& slots,
+                                                const KeepGoing& keep_going) const {
     const bool stays = !folds_.lanes(operand_, 0, 0).skewed;
     const bool across = stays || (folds_.dataflow == Dataflow::os && operand_ == Operand::filter);
     const std::int64_t width = across ? folds_.columns : folds_.rows;
@@ -69,11 +70,13 @@ class Addresses {
     };
     if (stays) {
       for (std::int64_t row = 0; row < rows; ++row) {
+        if (row % 4096 == 4095 && !keep_going()) throw Stopped{};
         for (std::int64_t column = 0; column < width; ++column) add(row, column);
       }
       return out;
     }
     for (std::int64_t diagonal = 0; diagonal < rows + width - 1; ++diagonal) {
+      if (diagonal % 4096 == 4095 && !keep_going()) throw Stopped{};
       const std::int64_t top = std::max<std::int64_t>(0, diagonal - width + 1);
       for (std::int64_t row = std::min(diagonal, rows - 1); row >= top; --row) {
         add(row, diagonal - row);
@@ -107,14 +110,14 @@ class Addresses {
 };
 
 PrefetchBuffer make_buffer(const Addresses& addresses, const Layer& layer, std::int64_t kb,
-                           std::int64_t bandwidth) {
+                           std::int64_t bandwidth, const KeepGoing& keep_going) {
   if (addresses.count(layer) > kMostPrefetched) {
     throw std::domain_error("SCALE-Sim: user mode would look up " +
                             std::to_string(addresses.count(layer)) +
                             " words of an operand; at most 2**27 are walked");
   }
   std::int64_t slots = 0;
-  std::vector<std::uint32_t> list = addresses.list(slots);
+  std::vector<std::uint32_t> list = addresses.list(slots, keep_going);
   return {std::move(list), slots, addresses.count(layer), kb, bandwidth};
 }
 
@@ -230,9 +233,10 @@ void count_user(const Layer& layer, const Config& config, const Shape& shape, co
   const Window window(layer, shape);
   const Addresses ifmap_words(shape, window, folds, Operand::ifmap);
   const Addresses filter_words(shape, window, folds, Operand::filter);
-  PrefetchBuffer ifmap = make_buffer(ifmap_words, layer, config.ifmap_kb, config.ifmap_bandwidth);
+  PrefetchBuffer ifmap =
+      make_buffer(ifmap_words, layer, config.ifmap_kb, config.ifmap_bandwidth, keep_going);
   PrefetchBuffer filter =
-      make_buffer(filter_words, layer, config.filter_kb, config.filter_bandwidth);
+      make_buffer(filter_words, layer, config.filter_kb, config.filter_bandwidth, keep_going);
   WriteBuffer writes(config.ofmap_kb, config.ofmap_bandwidth);
   UserRun(folds, {&ifmap_words, &filter_words}, {&ifmap, &filter}, writes).run(keep_going, count);
   count.ifmap.dram = ifmap.dram();

@@ -39,9 +39,11 @@ Window::Window(const Layer& layer, const Shape& shape)
     : rows_(layer.ifmap_rows),
       columns_(layer.ifmap_columns),
       channels_(layer.channels),
+      filter_rows_(layer.filter_rows),
       filter_columns_(layer.filter_columns),
       row_stride_(layer.row_stride),
       column_stride_(layer.column_stride),
+      pixel_rows_(shape.pixel_rows),
       pixel_columns_(shape.pixel_columns),
       kept_(layer.kept),
       block_(layer.block),
@@ -72,6 +74,24 @@ std::int64_t Window::address(std::int64_t pixel, std::int64_t element) const {
 
 bool Window::exists(std::int64_t pixel, std::int64_t element) const {
   return address(pixel, element) >= 0;
+}
+
+std::int64_t Window::last_element(std::int64_t pixel) const {
+  const std::int64_t rows = rows_ - pixel / pixel_columns_ * row_stride_;
+  const std::int64_t columns = columns_ - pixel % pixel_columns_ * column_stride_;
+  if (rows <= 0 || columns <= 0) return -1;
+  const std::int64_t last = (std::min(rows, filter_rows_) - 1) * run_ +
+                            std::min(columns, filter_columns_) * channels_ - 1;
+  std::int64_t element = last / block_ * kept_ + std::min(last % block_, kept_ - 1);
+  while (!exists(pixel, element)) --element;
+  return element;
+}
+
+std::int64_t Window::last_pixel(std::int64_t element) const {
+  element = dense(element);
+  const std::int64_t row = (rows_ - 1 - element / run_) / row_stride_;
+  const std::int64_t column = (columns_ - 1 - element % run_ / channels_) / column_stride_;
+  return std::min(row, pixel_rows_ - 1) * pixel_columns_ + std::min(column, pixel_columns_ - 1);
 }
 
 void Window::mark(const Pixel& pixel, std::int64_t begin, std::int64_t end) {

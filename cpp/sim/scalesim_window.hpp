@@ -33,6 +33,10 @@ class Window {
 
   [[nodiscard]] Pixel pixel(std::int64_t index) const;
   void advance(Pixel& pixel) const;
+  /// The last element of a pixel's window that is not past the edge, or -1 if all are.
+  [[nodiscard]] std::int64_t last_element(std::int64_t pixel) const;
+  /// The last pixel whose window has this element within the ifmap.
+  [[nodiscard]] std::int64_t last_pixel(std::int64_t element) const;
   [[nodiscard]] bool exists(std::int64_t pixel, std::int64_t element) const;
   /// The word of an element, or -1 where the window reaches past the edge.
   [[nodiscard]] std::int64_t address(std::int64_t pixel, std::int64_t element) const;
@@ -57,9 +61,11 @@ class Window {
   std::int64_t rows_;
   std::int64_t columns_;
   std::int64_t channels_;
+  std::int64_t filter_rows_;
   std::int64_t filter_columns_;
   std::int64_t row_stride_;
   std::int64_t column_stride_;
+  std::int64_t pixel_rows_;
   std::int64_t pixel_columns_;
   std::int64_t kept_;
   std::int64_t block_;

@@ -19,6 +19,7 @@ from dnnaccel.cli import run
 from dnnaccel.conventions import scalesim
 from dnnaccel.conventions.scalesim import ScaleSimConfig, ScaleSimRow
 from dnnaccel.errors import DnnAccelError, ImportedFileError, LayerError, UnknownNameError
+from interrupting import interrupt
 
 V2 = """\
 [general]
@@ -421,6 +422,19 @@ def test_memory_that_is_never_full_reads_every_word_once() -> None:
         (layer,) = scalesim.simulate([row], ScaleSimConfig(rows=8, columns=8, dataflow=dataflow))
         assert layer.dram["ifmap"].words == 12 * 13 * 8
         assert layer.dram["filter"].words == 3 * 3 * 8 * 20
+
+
+@pytest.mark.parametrize("mode", scalesim.MODES)
+def test_a_long_count_can_be_interrupted(mode: str) -> None:
+    script = f"""
+from dnnaccel.conventions.scalesim import ScaleSimConfig, ScaleSimRow, simulate
+size = {{"calc": 4000, "user": 300}}["{mode}"]
+row = ScaleSimRow(name="long", ifmap=(size, size), filter=(3, 3), channels=64, filters=512)
+print("ready", flush=True)
+simulate([row], ScaleSimConfig(rows=8, columns=8, mode="{mode}", ifmap_kb=1, filter_kb=1, ofmap_kb=1))
+"""
+    ended = interrupt(script, wait=1.0)
+    assert "KeyboardInterrupt" in ended.err
 
 
 def files(tmp_path: Path, config: str = V2, topology: str = TOPOLOGY) -> list[str]:
