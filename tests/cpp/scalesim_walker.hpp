@@ -102,7 +102,7 @@ inline Demands demands(const Operands& m, const Config& c) {
   const auto window = static_cast<std::int64_t>(m.b.size());
   const auto filters = static_cast<std::int64_t>(m.b[0].size());
   const Matrix at = transposed(m.a);
-  const Matrix ot = transposed(m.o);
+  const Matrix outputs_by_filter = transposed(m.o);
   Demands out;
   if (c.dataflow == Dataflow::os) {
     const std::int64_t lines = window + r + w - 2;
@@ -129,7 +129,8 @@ inline Demands demands(const Operands& m, const Config& c) {
       std::reverse(loaded.begin(), loaded.end());
       append(ws ? out.filter : out.ifmap, loaded, 0, false, lines);
       append(ws ? out.ifmap : out.filter, block(streams, 0, fr, steps, r), r, true, lines);
-      append(out.ofmap, block(ws ? m.o : ot, 0, fc, steps, w), 2 * r - 1, true, lines);
+      append(out.ofmap, block(ws ? m.o : outputs_by_filter, 0, fc, steps, w), 2 * r - 1, true,
+             lines);
     }
   }
   return out;
