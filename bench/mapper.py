@@ -148,6 +148,9 @@ class Run:
     gap: float = 0.0
     mapspace: float = 0.0
     costed: int = 0
+    layers: int = 1
+    proved: int = 0
+    """Of a network: its layers with MACs, and those whose mapping is proved."""
 
 
 def run_layer(case: Case) -> Run:
@@ -188,6 +191,8 @@ def run_network(case: Case, name: str) -> Run:
         report.cycles,
         report.energy_unit,
         None if None in proofs else all(proofs),
+        layers=len(proofs),
+        proved=sum(proof is True for proof in proofs),
     )
 
 
@@ -213,6 +218,8 @@ def together(runs: list[Run]) -> Run:
         unit=runs[0].unit,
         optimal=None if None in proofs else all(proofs),
         gap=max(run.gap for run in runs),
+        layers=sum(run.layers for run in runs),
+        proved=sum(run.proved for run in runs),
     )
 
 
@@ -313,6 +320,8 @@ class Result:
         median, run = statistics.median(seconds), self.ours[-1]
         peaks = [run.peak for run in self.ours if run.peak is not None]
         gap = "no bound" if run.gap == 1 else f"gap {100 * run.gap:.2g} %"
+        if run.layers > 1:
+            gap = f"{run.proved} of {run.layers} layers"
         # A target is for the answer and its proof.
         in_time = {True: "met", False: "in time, unproved", None: "in time"}[run.optimal]
         verdict = in_time if median <= self.case.target else "missed"

@@ -43,6 +43,18 @@ class ArrayLevel:
     forwards: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """Words per cycle of a memory's ports and of an array's networks, and how a memory is buffered."""
+
+    read: float | None = None
+    write: float | None = None
+    shared: float | None = None
+    network: float | None = None
+    buffering: str = "single"
+
+
+Speeds = dict[str, Speed]
 CaseLevel = MemoryLevel | ArrayLevel
 
 
@@ -134,8 +146,12 @@ def role_mask(roles: frozenset[str]) -> int:
     return sum(1 << ROLES.index(role) for role in roles)
 
 
-def lower(case: Case) -> Lowered:
-    """Return the core's problem, an architecture just large enough (its memories unlimited), and the nest."""
+def lower(case: Case, speeds: Speeds | None = None) -> Lowered:
+    """Return the core's problem, an architecture just large enough (its memories unlimited), and the nest.
+
+    `speeds` are bandwidths of levels by name, and how memories are buffered; without them nothing limits.
+    """
+    speeds = {} if speeds is None else speeds
     dims = list(case.problem.bounds)
     trips: dict[tuple[str, int], int] = {}
     extents = dict(case.problem.bounds)
@@ -152,15 +168,17 @@ def lower(case: Case) -> Lowered:
                 loops.append((dims.index(dim), tile, axis))
         if memory:
             nest.append((loops, role_mask(level.keeps)))
-            levels.append(lower_memory(level.name, role_mask(level.keeps)))
+            levels.append(lower_memory(level.name, role_mask(level.keeps), speeds.get(level.name)))
         else:
             nest.append((loops, 0))
-            levels.append(lower_array(level, trips.get((level.name, 0), 1), trips.get((level.name, 1), 1)))
+            size = (trips.get((level.name, 0), 1), trips.get((level.name, 1), 1))
+            levels.append(lower_array(level, *size, speeds.get(level.name)))
     return lower_problem(case.problem), _core.Architecture(levels, 1.0), _core.Mapping(nest)
 
 
-def lower_memory(name: str, keeps: int) -> _core.Memory:
-    """Return a memory without limits."""
+def lower_memory(name: str, keeps: int, speed: Speed | None = None) -> _core.Memory:
+    """Return a memory without a limit to its size."""
+    speed = speed or Speed()
     return _core.Memory(
         name=name,
         capacity_words=None,
@@ -168,14 +186,14 @@ def lower_memory(name: str, keeps: int) -> _core.Memory:
         keeps=keeps,
         read_energy=1,
         write_energy=1,
-        read_bandwidth=None,
-        write_bandwidth=None,
-        shared_bandwidth=None,
-        buffering=_core.Buffering.single,
+        read_bandwidth=speed.read,
+        write_bandwidth=speed.write,
+        shared_bandwidth=speed.shared,
+        buffering=getattr(_core.Buffering, speed.buffering),
     )
 
 
-def lower_array(level: ArrayLevel, rows: int, columns: int) -> _core.Array:
+def lower_array(level: ArrayLevel, rows: int, columns: int, speed: Speed | None = None) -> _core.Array:
     """Return an array of a size."""
     return _core.Array(
         name=level.name,
@@ -186,6 +204,7 @@ def lower_array(level: ArrayLevel, rows: int, columns: int) -> _core.Array:
         forwards=role_mask(level.forwards),
         charge=[_core.Charge.none] * 3,
         energy=0,
+        bandwidth=None if speed is None else [speed.network] * 3,
     )
 
 

@@ -15,5 +15,10 @@ void register_mapper(pybind11::module_& module);
 void register_isca16(pybind11::module_& module);
 void register_sparsity(pybind11::module_& module);
 void register_scalesim(pybind11::module_& module);
+void register_adder_tree(pybind11::module_& module);
+void register_trace(pybind11::module_& module);
+void register_tile_values(pybind11::module_& module);
+void register_tile_time(pybind11::module_& module);
+void register_dram(pybind11::module_& module);
 
 }  // namespace dnnaccel::bindings

@@ -27,4 +27,9 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   register_isca16(module);
   register_sparsity(module);
   register_scalesim(module);
+  register_trace(module);
+  register_adder_tree(module);
+  register_dram(module);
+  register_tile_values(module);
+  register_tile_time(module);
 }

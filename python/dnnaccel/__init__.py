@@ -11,8 +11,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dnnaccel import arch, dataflow, datasets, energy, importers, layers, reproduce, sparsity, zoo
+    from dnnaccel import arch, dataflow, datasets, dram, energy, importers, layers, reproduce, sparsity, zoo
     from dnnaccel._core import __version__, build_config
+    from dnnaccel.activity import Activity
     from dnnaccel.builder import NetworkBuilder
     from dnnaccel.compare import Comparison, compare
     from dnnaccel.cost import LayerReport, evaluate
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         DatasetError,
         DensityError,
         DnnAccelError,
+        DramError,
         ImportedFileError,
         LayerError,
         MappingError,
@@ -38,8 +40,10 @@ if TYPE_CHECKING:
     from dnnaccel.problem import Problem
     from dnnaccel.report import Report
     from dnnaccel.simulate import simulate
+    from dnnaccel.trace import TraceSummary, trace
 
 __all__ = [
+    "Activity",
     "ArchitectureError",
     "Comparison",
     "Dataflow",
@@ -47,6 +51,7 @@ __all__ = [
     "DatasetError",
     "DensityError",
     "DnnAccelError",
+    "DramError",
     "ImportedFileError",
     "LayerError",
     "LayerReport",
@@ -60,6 +65,7 @@ __all__ = [
     "Report",
     "SearchInterrupted",
     "SearchResult",
+    "TraceSummary",
     "UnknownNameError",
     "__version__",
     "arch",
@@ -67,6 +73,7 @@ __all__ = [
     "compare",
     "dataflow",
     "datasets",
+    "dram",
     "energy",
     "evaluate",
     "from_onnx",
@@ -78,6 +85,7 @@ __all__ = [
     "search",
     "simulate",
     "sparsity",
+    "trace",
     "zoo",
 ]
 
@@ -86,6 +94,7 @@ __all__ = [
 # Adding a name: here, in the imports for type checkers above, and in `__all__`.
 _HOMES: dict[str, tuple[str, ...]] = {
     "_core": ("__version__", "build_config"),
+    "activity": ("Activity",),
     "builder": ("NetworkBuilder",),
     "compare": ("Comparison", "compare"),
     "cost": ("LayerReport", "evaluate"),
@@ -98,6 +107,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "problem": ("Problem",),
     "report": ("Report",),
     "simulate": ("simulate",),
+    "trace": ("TraceSummary", "trace"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 # Modules that are reached through the package without being imported by name.

@@ -138,7 +138,8 @@ def nearest_key(name: object, valid: Iterable[str]) -> str:
     synonym = _SYNONYMS.get(lowered, _SYNONYMS.get(stem, ""))
     if synonym.split(":", 1)[0] in names:
         return f"did you mean {synonym}?"
-    near = difflib.get_close_matches(lowered, names, n=1, cutoff=0.6)
+    by_lower = {candidate.lower(): candidate for candidate in names}
+    near = [by_lower[found] for found in difflib.get_close_matches(lowered, list(by_lower), n=1, cutoff=0.6)]
     # `size` and `size_kb` are further from `size_bytes` than a typing error is, yet that is what they mean.
     near = near or [candidate for candidate in names if candidate.split("_", 1)[0] == stem]
     return f"did you mean {near[0]}?" if near else "valid: " + ", ".join(names)

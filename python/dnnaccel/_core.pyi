@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingOf
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from numpy.typing import ArrayLike
+from numpy import uint64
+from numpy.typing import ArrayLike, NDArray
 
 __version__: str
 
@@ -228,6 +229,61 @@ class Evaluation:
 def evaluate(
     problem: Problem, architecture: Architecture, mapping: Mapping, sparsity: Sparsity | None = None
 ) -> Evaluation: ...
+
+class Wait:
+    __members__: ClassVar[dict[str, Wait]]
+    fill: ClassVar[Wait]
+    refill: ClassVar[Wait]
+    bandwidth: ClassVar[Wait]
+    port: ClassVar[Wait]
+    drain: ClassVar[Wait]
+    array: ClassVar[Wait]
+    def __init__(self, value: int) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class Lost:
+    @property
+    def wait(self) -> Wait: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def level(self) -> int: ...
+    @property
+    def port(self) -> Port: ...
+    @property
+    def cycles(self) -> float: ...
+
+class Tiled:
+    @property
+    def counts(self) -> Counts: ...
+    @property
+    def dram(self) -> DramRun | None: ...
+    @property
+    def cost(self) -> Cost: ...
+    @property
+    def cycles(self) -> float: ...
+    @property
+    def compute_cycles(self) -> float: ...
+    @property
+    def lost(self) -> list[Lost]: ...
+    @property
+    def transfers(self) -> int: ...
+    @property
+    def positions(self) -> int: ...
+
+def simulate_tiles(
+    problem: Problem,
+    architecture: Architecture,
+    mapping: Mapping,
+    sparsity: Sparsity | None = None,
+    latency: Sequence[float] = ...,
+    progress: Callable[[int, int], object] | None = None,
+    dram: tuple[DramSpec, float] | None = None,
+    trace: TraceWriter | None = None,
+) -> Tiled: ...
 def walk(problem: Problem, architecture: Architecture, mapping: Mapping) -> Counts: ...
 
 class Objective:
@@ -488,3 +544,147 @@ class ScaleSimCount:
     def dram(self) -> tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]: ...
 
 def scalesim_count(layer: ScaleSimLayer, array: ScaleSimArray) -> ScaleSimCount: ...
+
+class TraceWriter:
+    def __init__(
+        self, path: str, *, clock_mhz: float, max_bytes: int, about: Sequence[tuple[str, str]]
+    ) -> None: ...
+    def track(self, name: str, group: str) -> int: ...
+    def span(self, track: int, name: str, begin: float, end: float) -> None: ...
+    def counter(self, track: int, name: str, cycle: float, value: float) -> None: ...
+    def finish(self) -> dict[str, Any]: ...
+
+def simulate_adder_tree(
+    problem: Problem,
+    architecture: Architecture,
+    mapping: Mapping,
+    inputs: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    *,
+    array: int = -1,
+    gates: int = 0,
+    progress: Callable[[int, int], object] | None = None,
+    trace: TraceWriter | None = None,
+    trace_window: int = 1,
+) -> dict[str, Any] | None: ...
+
+class DramOrganization:
+    def __init__(
+        self,
+        *,
+        channels: int,
+        bank_groups: int,
+        banks_per_group: int,
+        rows: int,
+        row_bytes: int,
+        bus_bits: int,
+        burst_length: int,
+    ) -> None: ...
+
+class DramTiming:
+    def __init__(self, cycles: MappingOf[str, int], split_command_bus: bool) -> None: ...
+
+class DramEnergies:
+    def __init__(
+        self,
+        *,
+        activate_pj: float,
+        read_pj: float,
+        write_pj: float,
+        read_io_pj: float,
+        write_io_pj: float,
+        refresh_pj: float,
+        active_pj_per_cycle: float,
+        idle_pj_per_cycle: float,
+    ) -> None: ...
+    @property
+    def activate_pj(self) -> float: ...
+    @property
+    def read_pj(self) -> float: ...
+    @property
+    def write_pj(self) -> float: ...
+    @property
+    def refresh_pj(self) -> float: ...
+    @property
+    def active_pj_per_cycle(self) -> float: ...
+    @property
+    def idle_pj_per_cycle(self) -> float: ...
+
+class DramSpec:
+    def __init__(
+        self,
+        *,
+        organization: DramOrganization,
+        timing: DramTiming,
+        mapping: Sequence[str],
+        xor_banks: bool,
+        energies: DramEnergies,
+    ) -> None: ...
+
+class DramPolicy:
+    def __init__(self, *, window: int, batch: int, max_hits: int, closed_page: bool) -> None: ...
+
+class DramGates:
+    def __init__(self, spec: DramSpec) -> None: ...
+    def earliest(self, kind: str, bank: int = 0) -> tuple[int, str]: ...
+    def issue(self, cycle: int, kind: str, bank: int = 0, row: int = 0) -> None: ...
+
+class DramMemory:
+    def __init__(self, spec: DramSpec, policy: DramPolicy) -> None: ...
+    def transfer(self, start_cycle: int, spans: Sequence[tuple[int, int]], write: bool) -> int: ...
+
+class DramRun:
+    @property
+    def counts(self) -> dict[str, int]: ...
+    @property
+    def energy_pj(self) -> dict[str, float]: ...
+    @property
+    def log(self) -> list[tuple[int, int, str, int, int]]: ...
+    @property
+    def finish(self) -> NDArray[uint64]: ...
+
+def dram_energies(
+    rails: Sequence[Sequence[float]],
+    devices: int,
+    organization: DramOrganization,
+    timing: DramTiming,
+    clock_ns: float,
+) -> DramEnergies: ...
+def dram_locate(spec: DramSpec, burst: int) -> tuple[int, int, int, int]: ...
+def dram_run_pattern(
+    spec: DramSpec,
+    policy: DramPolicy,
+    *,
+    order: str,
+    requests: int,
+    bytes: int,
+    stride: int,
+    start: int,
+    range: int,
+    writes_per_1024: int,
+    interval: int,
+    seed: int,
+    log_limit: int,
+    keep_finish: bool,
+    progress: Callable[[int], bool | None] | None,
+) -> DramRun: ...
+def dram_run_arrays(
+    spec: DramSpec,
+    policy: DramPolicy,
+    *,
+    addresses: ArrayLike,
+    bytes: ArrayLike,
+    writes: ArrayLike,
+    arrivals: ArrayLike | None,
+    log_limit: int,
+    keep_finish: bool,
+    progress: Callable[[int], bool | None] | None,
+) -> DramRun: ...
+def simulate_values(
+    problem: Problem,
+    architecture: Architecture,
+    mapping: Mapping,
+    inputs: ArrayLike,
+    weights: ArrayLike,
+    progress: Callable[[int, int], bool | None] | None = None,
+) -> tuple[NDArray[Any], Counts, bool]: ...

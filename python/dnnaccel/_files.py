@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 from dnnaccel.errors import DnnAccelError
 
-__all__ = ["check_writable", "read_text", "write_atomically"]
+__all__ = ["check_writable", "read_text", "write_atomically", "written_whole"]
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
@@ -33,25 +35,35 @@ def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None
 
     A device or a pipe is written to as it is. Raises `DnnAccelError` with the reason if it cannot be written.
     """
-    check_writable(path)
     data = content.encode("utf-8") if isinstance(content, str) else content
+    with written_whole(path) as name, open(name, "wb") as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def written_whole(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Give the name of a new file beside `path` to write to, which takes its place if no exception passes.
+
+    A device or a pipe is given as it is. Raises `DnnAccelError` with the reason if it cannot be written.
+    """
+    check_writable(path)
     try:
         target = _target(path)
         if target is None:
-            Path(path).write_bytes(data)
+            yield os.fspath(path)
             return
         temporary = target.with_name(f".dnnaccel-{secrets.token_hex(8)}.tmp")
         try:
-            with open(temporary, "xb") as file:
-                file.write(data)
-                file.flush()
+            temporary.touch(exist_ok=False)
+            yield str(temporary)
+            with temporary.open("rb") as file:
                 os.fsync(file.fileno())
             if target.exists():
                 temporary.chmod(target.stat().st_mode & 0o777)
             os.replace(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise _unwritable(os.fspath(path), error) from None
 
 

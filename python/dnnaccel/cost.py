@@ -17,10 +17,13 @@ from dnnaccel.errors import DnnAccelError, LayerError, MappingError, unknown_nam
 from dnnaccel.mapping import Mapping
 from dnnaccel.problem import ROLES
 from dnnaccel.provenance import Price, Provenance, layer_provenance, prices_of
+from dnnaccel.stalls import Stall
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip
+    from dnnaccel.dram import DramReport
     from dnnaccel.layers import Layer
+    from dnnaccel.problem import Problem
     from dnnaccel.sparsity import Density
 
 __all__ = ["LayerReport", "LevelCount", "NetworkCount", "evaluate"]
@@ -83,6 +86,11 @@ class LayerReport:
     are what each action costs on the `chip`, which is None in a report that was put together without one.
     `optimal` says of a mapping that was searched for whether it is proved that none is better, and is None
     where none was; it is no part of what makes two reports equal.
+    `fidelity` says how closely it was looked at. Beyond "analytical", `cycles` are those of the simulated
+    schedule, `stalls` are all the cycles in which the MACs stood still, by cause (with `compute_cycles` they
+    add up to the cycles, each rounded by itself), `exposed_cycles` are the stalls for refills, and
+    `ramp_cycles` those for the first fill and the last drain. `dram` is what a DRAM that was timed command
+    by command did.
     """
 
     name: str
@@ -110,6 +118,9 @@ class LayerReport:
     mapping: Mapping | None
     note: str = ""
     prices: tuple[Price, ...] = field(default=(), repr=False)
+    fidelity: str = "analytical"
+    stalls: tuple[Stall, ...] = ()
+    dram: DramReport | None = None
     chip: Chip | None = field(default=None, repr=False, compare=False)
     optimal: bool | None = field(default=None, compare=False)
 
@@ -235,6 +246,9 @@ class LayerReport:
             ],
             "mapping": None if self.mapping is None else str(self.mapping),
             "optimal": self.optimal,
+            "fidelity": self.fidelity,
+            "stalls": [stall.to_dict() for stall in self.stalls],
+            "dram": None if self.dram is None else self.dram.to_dict(),
             "note": self.note,
         }
 
@@ -278,28 +292,33 @@ def evaluate(
     Raises `MappingError` if it does not belong to the layer and the chip, or if a tile does not fit (naming
     level, tensors, words needed and words there), and `LayerError` for a layer without MACs.
     """
-    problem = layer.problem
-    if problem is None:
-        raise LayerError(f"layer {layer.name!r} ({layer.kind}) has no MACs and so no mapping to cost")
-    nest = Mapping.of(mapping)
+    problem, nest = mapped_problem(layer, mapping)
     try:
-        found = _core.evaluate(
-            lower_problem(problem),
-            lower_chip(chip),
-            lower_mapping(nest, chip, problem),
-            None if density is None else lower_density(density, chip, problem),
-        )
+        found = _core.evaluate(*lower_case(problem, chip, nest), lower_zeros(density, chip, problem))
     except (ValueError, MappingError) as error:
         raise MappingError(f"layer {layer.name!r} on {chip.name}: {error}") from None
     if found.misfit is not None:
         raise MappingError(f"layer {layer.name!r} on {chip.name}: {describe_misfit(found.misfit, chip)}")
-    timed = spent = 1.0
-    if density is not None:
-        timed = effectual_fraction(density, problem, chip.mac.skips)
-        spent = effectual_fraction(density, problem, {*chip.mac.gates, *chip.mac.skips})
-    macs = problem.macs
-    nest = nest.with_extents(problem.bounds)
-    return _layer_report(layer, chip, nest, found, timed_macs=macs * timed, effectual_macs=macs * spent)
+    return layer_report(layer, chip, nest, found.counts, found.cost, density=density)
+
+
+def mapped_problem(layer: Layer, mapping: Mapping | str | os.PathLike[str]) -> tuple[Problem, Mapping]:
+    """Return the problem of a layer and the mapping as an object; `LayerError` for a layer without MACs."""
+    if layer.problem is None:
+        raise LayerError(f"layer {layer.name!r} ({layer.kind}) has no MACs and so no mapping to cost")
+    return layer.problem, Mapping.of(mapping)
+
+
+def lower_case(
+    problem: Problem, chip: Chip, mapping: Mapping
+) -> tuple[_core.Problem, _core.Architecture, _core.Mapping]:
+    """Return a problem, a chip and a mapping as the core takes them."""
+    return lower_problem(problem), lower_chip(chip), lower_mapping(mapping, chip, problem)
+
+
+def lower_zeros(density: Density | None, chip: Chip, problem: Problem) -> _core.Sparsity | None:
+    """Return what zeros do to counts as the core takes it; None if nobody says where any are."""
+    return None if density is None else lower_density(density, chip, problem)
 
 
 def describe_misfit(misfit: _core.Misfit, chip: Chip) -> str:
@@ -315,16 +334,22 @@ def describe_misfit(misfit: _core.Misfit, chip: Chip) -> str:
     )
 
 
-def _layer_report(
+def layer_report(
     layer: Layer,
     chip: Chip,
     mapping: Mapping,
-    found: _core.Evaluation,
+    counts: _core.Counts,
+    cost: _core.Cost,
     *,
-    timed_macs: float,
-    effectual_macs: float,
+    density: Density | None,
 ) -> LayerReport:
-    counts, cost = found.counts, found.cost
+    """Return what counts and their cost say of a layer, with names for levels and tensors."""
+    problem = layer.problem
+    assert problem is not None
+    timed = spent = 1.0
+    if density is not None:
+        timed = effectual_fraction(density, problem, chip.mac.skips)
+        spent = effectual_fraction(density, problem, {*chip.mac.gates, *chip.mac.skips})
     depth = len(chip.levels)
     memory_counts, memory_energy = counts.memories(depth), cost.memory_energy(depth)
     network_counts, network_energy = counts.networks(depth), cost.network_energy(depth)
@@ -382,19 +407,19 @@ def _layer_report(
         exposed_cycles=math.ceil(cost.exposed_cycles),
         ramp_cycles=math.ceil(cost.ramp_cycles),
         clock_mhz=chip.clock_mhz,
-        utilization=timed_macs / (cycles * chip.peak_macs_per_cycle),
+        utilization=problem.macs * timed / (cycles * chip.peak_macs_per_cycle),
         active_pes=counts.active_macs,
         bound_by=bound_by,
         bound_port=bound_port,
         levels=tuple(levels),
         networks=tuple(networks),
-        timed_macs=timed_macs,
-        effectual_macs=effectual_macs,
+        timed_macs=problem.macs * timed,
+        effectual_macs=problem.macs * spent,
         mac_energy=cost.mac_energy,
         vector_energy=layer.ops * chip.vector.op_energy,
         leakage_energy=cost.leakage_energy + (cycles - cost.cycles) * leakage_per_cycle(chip),
         energy_unit=chip.energy_unit,
-        mapping=mapping,
+        mapping=mapping.with_extents(problem.bounds),
         prices=prices_of(chip),
         chip=chip,
     )

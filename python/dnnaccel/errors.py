@@ -17,6 +17,7 @@ __all__ = [
     "DatasetError",
     "DensityError",
     "DnnAccelError",
+    "DramError",
     "ImportedFileError",
     "LayerError",
     "MappingError",
@@ -68,6 +69,10 @@ class DensityError(DnnAccelError, ValueError):
 
 class DatasetError(DnnAccelError, ValueError):
     """A file of a dataset that is missing, cut short, too large, or not what its header says."""
+
+
+class DramError(DnnAccelError, ValueError):
+    """A DRAM description that is malformed, or requests that it cannot take."""
 
 
 class ImportedFileError(DnnAccelError, ValueError):

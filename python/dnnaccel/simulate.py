@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from collections.abc import Mapping as MappingOf
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from dnnaccel._lower import leakage_per_cycle
 from dnnaccel.cost import LayerReport, LevelCount, evaluate
 from dnnaccel.dataflow import Dataflow, get
-from dnnaccel.errors import MappingError, unknown_name
+from dnnaccel.errors import DramError, MappingError, unknown_name
 from dnnaccel.layers import Layer
 from dnnaccel.mapper import OBJECTIVES, Progress, search_problems
 from dnnaccel.mapping import Mapping
@@ -24,12 +25,13 @@ from dnnaccel.sparsity.density import DENSE
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip
+    from dnnaccel.dram import Dram
     from dnnaccel.sparsity import DensityLike
 
 __all__ = ["FIDELITIES", "simulate"]
 
-FIDELITIES: tuple[str, ...] = ("analytical",)
-"""How closely this version can look: closed-form counts."""
+FIDELITIES: tuple[str, ...] = ("analytical", "tile")
+"""How closely a layer can be looked at: in closed form, or as the schedule of its tiles."""
 
 MappingLike = Mapping | str | os.PathLike[str]
 """A mapping, its text, or the path of a file that holds it."""
@@ -44,6 +46,7 @@ def simulate(
     fidelity: str = "analytical",
     mapping: MappingLike | MappingOf[str, MappingLike] | None = None,
     density: DensityLike | None = None,
+    dram: Dram | str | os.PathLike[str] | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
     fuse: bool = True,
@@ -61,7 +64,9 @@ def simulate(
     objective
         What the mapper minimises for each layer: "energy", "latency" or "edp".
     fidelity
-        "analytical": closed-form counts.
+        "analytical": closed-form counts and their bound in time. "tile": the double-buffered schedule of the
+        same mappings, with every stall (`LayerReport.stalls`); counts and energies are the same, but for what
+        leaks in the time. Layers without MACs take the same time in both.
     mapping
         Mappings to use instead of searching: one, if the network has one layer with MACs, or one by layer
         name. Each a `Mapping`, its text, or the path of a file that holds it.
@@ -69,6 +74,9 @@ def simulate(
         Which words are zero: anything that `dnnaccel.sparsity.resolve` takes, such as
         ``{"inputs": 0.4}`` or the name of a published set. The chip then gates, skips and compresses as it
         can. None: no word is, and nothing of that counts.
+    dram
+        A `dnnaccel.dram.Dram`, the name of a preset or the path of a YAML file: times the outermost memory
+        command by command in place of its bandwidth. For simulations, not for "analytical".
     threads
         Threads of the search; None for all cores. The answer does not depend on it.
     progress
@@ -94,13 +102,14 @@ def simulate(
     layers = network.layers if isinstance(network, Network) else (network,)
     densities = _densities(density, layers, network.name)
     mappings, proofs = _mappings(layers, machine, flow, objective, mapping, densities, threads, progress)
+    look = _looker(fidelity, dram, progress)
     reports: dict[str, LayerReport] = {}
     sources = _fusion(network) if fuse and isinstance(network, Network) else {}
     # Cycles of the vector unit that the producing layer has hidden so far, by producer.
     hidden: dict[str, int] = {}
     for layer in layers:
         if layer.problem is not None:
-            cost = evaluate(layer, machine, mappings[layer.name], density=densities.get(layer.name))
+            cost = look(layer, machine, mappings[layer.name], densities.get(layer.name))
             reports[layer.name] = replace(cost, optimal=proofs.get(layer.name))
             hidden[layer.name] = math.ceil(layer.ops / machine.vector.lanes)
         elif layer.is_view or (fuse and layer.in_place):
@@ -125,6 +134,28 @@ def simulate(
         energy_unit=machine.energy_unit,
         clock_mhz=machine.clock_mhz,
     )
+
+
+def _looker(
+    fidelity: str, dram: Dram | str | os.PathLike[str] | None, progress: Progress | None
+) -> Callable[[Layer, Chip, MappingLike, Density | None], LayerReport]:
+    """Return what looks at one mapped layer as closely as asked; each case once."""
+    if fidelity == "analytical":
+        if dram is not None:
+            raise DramError("a closed form has no schedule that a DRAM could time; ask for fidelity='tile'")
+        return lambda layer, chip, mapping, density: evaluate(layer, chip, mapping, density=density)
+    from dnnaccel.sim import simulate_tiles
+
+    seen: dict[object, LayerReport] = {}
+
+    def look(layer: Layer, chip: Chip, mapping: MappingLike, density: Density | None) -> LayerReport:
+        nest = Mapping.of(mapping)
+        key = (layer.problem, layer.kind, layer.ops, nest, density)
+        if key not in seen:
+            seen[key] = simulate_tiles(layer, chip, nest, density=density, dram=dram, progress=progress)
+        return replace(seen[key], name=layer.name)
+
+    return look
 
 
 def _densities(density: DensityLike | None, layers: tuple[Layer, ...], network: str) -> dict[str, Density]:

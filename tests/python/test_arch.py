@@ -245,6 +245,7 @@ def test_network_flags() -> None:
         ("    rows: 4", "    rows: 4\n    multicast: everyone", 15, "must be all, none or a list of dims"),
         ("    rows: 4", "    rows: 4\n    multicast: [K]", 15, "unknown dim 'K'"),
         ("    rows: 4", "    rows: 4\n    reduce: [M]", 15, "outputs differ in M"),
+        ("    rows: 4", "    rows: 4\n    cycle_model: sistolic", 15, "'sistolic'; did you mean systolic?"),
         ("    rows: 4", "    rows: 4\n    forwards: [outputs]", 15, "neighbours hand on inputs and weights"),
         (
             "    rows: 4",
@@ -579,6 +580,7 @@ def chips(draw: st.DrawFn) -> Chip:
                     multicast=draw(st.sampled_from(NETWORKS)),
                     reduce=draw(st.sampled_from(NETWORKS[:2])),
                     forwards=draw(st.sampled_from([(), ("inputs",)])),
+                    cycle_model=draw(st.sampled_from([None, "adder_tree"])),
                     charge=draw(st.sampled_from([{}, {"outputs": "hop"}])),
                     energy=draw(ENERGIES),
                 )

@@ -200,6 +200,19 @@ def test_shidiannao() -> None:
     assert array.forwards == ("inputs",)
 
 
+def test_arrays_say_what_a_simulation_cycle_by_cycle_takes_them_for() -> None:
+    found = {
+        name: array.cycle_model
+        for name in arch.names()
+        for array in arch.load(name).arrays
+        if array.cycle_model is not None
+    }
+    systolic = dict.fromkeys(("tpu_v1", "gemmini", "edge_tpu"), "systolic")
+    rows = dict.fromkeys(("eyeriss", "eyeriss_isca16_rs"), "row_stationary")
+    trees = dict.fromkeys(("nvdla_small", "nvdla_large", "diannao", "simba", "simba_package"), "adder_tree")
+    assert found == systolic | rows | trees
+
+
 def test_nvdla() -> None:
     for name, rows, columns, buffer, gigabytes, area in (
         ("nvdla_large", 64, 32, 512, 20, 5.5),

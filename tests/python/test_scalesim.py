@@ -1,6 +1,6 @@
 """The SCALE-Sim drop-in: its files, its command, layers turned into rows.
 
-Figures are held by tests/validation/test_scalesim.py, the fast count by tests/cpp/scalesim.cpp.
+Figures are held by tests/validation/test_scalesim_reports.py, the fast count by tests/cpp/scalesim.cpp.
 """
 
 from __future__ import annotations

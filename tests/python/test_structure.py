@@ -36,10 +36,10 @@ CPP_MAY_INCLUDE = {
 # What a module of the package may import, left before right; modules in one group may not import each other.
 PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("errors", "_core", "_lazy", "_text", "_units"),
-    ("_rows", "_layered", "_files"),
+    ("_rows", "_layered", "_files", "stalls"),
     ("problem", "_yaml", "constraint_text"),
     ("_checks", "constraints"),
-    ("energy",),
+    ("energy", "dram"),
     ("layers", "arch"),
     ("_graph", "_summary", "_drawing", "_netfile"),
     ("network", "mapping", "dataflow_files"),
@@ -53,7 +53,10 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("cost", "conventions", "_search_cache"),
     ("_search_run",),
     ("report",),  # a search prints itself by it
-    ("mapper",),
+    ("activity",),
+    ("mapper", "sim"),
+    ("adder_tree",),
+    ("trace",),
     ("simulate",),
     ("compare",),
     ("reproduce",),

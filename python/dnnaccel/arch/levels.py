@@ -67,6 +67,9 @@ class Memory:
     read_bytes_per_cycle, write_bytes_per_cycle, bytes_per_cycle : float or None
         Bandwidth of one instance: of its read port and its write port, or of one port shared by both.
         None never limits.
+    latency_cycles : float
+        Cycles between asking it for words and the first of them. The tile-level simulator waits for it where
+        nothing hides it; the closed form leaves it out.
     formats : dict of str
         Compressed format of the tensors that are not kept word by word here, by role: "rlc", "csc",
         "bitmask" or "coordinate".
@@ -94,6 +97,7 @@ class Memory:
     read_bytes_per_cycle: float | None = None
     write_bytes_per_cycle: float | None = None
     bytes_per_cycle: float | None = None
+    latency_cycles: float = 0.0
     formats: Mapping[str, str] = field(default_factory=FrozenDict)
     gated_by: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=FrozenDict)
@@ -150,6 +154,8 @@ class Array:
         Dims over which partial sums add up on their way to the parent.
     forwards : tuple of str
         Tensor roles that an instance can hand on to its neighbours instead of the parent sending them.
+    cycle_model : {"systolic", "row_stationary", "adder_tree"} or None
+        The kind of array that a simulation cycle by cycle takes it for; costs do not depend on it.
     charge : dict of str
         For each role what costs `energy`: "none", each "delivery" to an instance, or each "hop" between
         neighbours.
@@ -176,6 +182,7 @@ class Array:
     multicast: str | tuple[str, ...] = "all"
     reduce: str | tuple[str, ...] = "none"
     forwards: tuple[str, ...] = ()
+    cycle_model: str | None = None
     charge: Mapping[str, str] = field(default_factory=FrozenDict)
     component: Mapping[str, Any] = field(default_factory=FrozenDict)
     energy: float = _BY_COMPONENT

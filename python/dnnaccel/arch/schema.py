@@ -20,6 +20,8 @@ from dnnaccel.arch.values import (
     ChipName,
     Component,
     Count,
+    CycleModel,
+    Cycles,
     Dims,
     Energy,
     Formats,
@@ -80,6 +82,8 @@ class MemorySchema(Schema):
     """Bandwidth of the write port of one instance; never limits if left out."""
     bytes_per_cycle: Rate | None = None
     """Bandwidth of one port that reads and writes share."""
+    latency_cycles: Cycles = 0.0
+    """Cycles between asking it for words and the first of them; simulations wait for it."""
     formats: Formats = FrozenDict()
     """Compressed format of the tensors that are not kept word by word here."""
     gated_by: Operands = ()
@@ -130,6 +134,8 @@ class ArraySchema(Schema):
     """all, none, or the dims over which partial sums add up on their way to the parent."""
     forwards: Forwarded = ()
     """Operands that an instance can hand on to a neighbour that lacks them."""
+    cycle_model: CycleModel = None
+    """The kind of array that a simulation cycle by cycle takes it for; no effect on costs."""
     charge: Charge = NO_CHARGE
     """For each tensor what costs energy: none, each delivery to an instance, or each hop."""
     component: Component = FrozenDict()

@@ -20,6 +20,7 @@ __all__ = [
     "ChipName",
     "Component",
     "Count",
+    "CycleModel",
     "Dims",
     "Energy",
     "Formats",
@@ -41,6 +42,7 @@ __all__ = [
 
 MAX_PES = 2**20
 MAX_RATE = 1e12
+CYCLE_MODELS = ("systolic", "row_stationary", "adder_tree")
 CHARGES = ("none", "delivery", "hop")
 REDUCTION_DIMS = ("C", "R", "S")
 FORMATS = ("rlc", "csc", "bitmask", "coordinate")
@@ -109,6 +111,12 @@ def _reduction_dims(value: object) -> str | tuple[str, ...]:
         if dim not in REDUCTION_DIMS:
             raise wrong(f"outputs differ in {dim}, so their sums cannot meet; sums meet over C, R and S")
     return dims
+
+
+def _cycle_model(value: object) -> str | None:
+    if value is not None and value not in CYCLE_MODELS:
+        raise wrong(f"unknown kind of array {shown(value)}; {nearest_key(value, CYCLE_MODELS)}")
+    return value if isinstance(value, str) else None
 
 
 def _charge(value: object) -> FrozenDict:
@@ -193,6 +201,11 @@ Dims = Annotated[str | tuple[str, ...], PlainValidator(_dims), _dims_or_word(DIM
 ReductionDims = Annotated[
     str | tuple[str, ...], PlainValidator(_reduction_dims), _dims_or_word(REDUCTION_DIMS)
 ]
+CycleModel = Annotated[
+    str | None,
+    PlainValidator(_cycle_model),
+    WithJsonSchema({"anyOf": [{"enum": list(CYCLE_MODELS)}, {"type": "null"}]}),
+]
 Charge = Annotated[FrozenDict, PlainValidator(_charge), _by_role({"enum": list(CHARGES)})]
 Formats = Annotated[FrozenDict, PlainValidator(_formats), _by_role({"enum": list(FORMATS)})]
 Rates = Annotated[
@@ -208,6 +221,7 @@ Sources = Annotated[
 Component = Annotated[FrozenDict, PlainValidator(_component), WithJsonSchema({"type": "object"})]
 Count = Annotated[int, Field(ge=1, le=MAX_PES), Plain]
 Energy = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False), Plain]
+Cycles = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False), Plain]
 Area = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False), Plain]
 Milliwatts = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False), Plain]
 Rate = Annotated[float, Field(gt=0, le=MAX_RATE, allow_inf_nan=False), Plain]

@@ -24,11 +24,25 @@ Examples:
   dnnaccel simulate alexnet --arch eyeriss --set pe_array.rows=8 --format csv
   dnnaccel simulate alexnet:conv1 --arch eyeriss --provenance
   dnnaccel simulate alexnet --arch eyeriss --density eyeriss_jssc17
+  dnnaccel simulate alexnet --arch eyeriss --fidelity tile
+  dnnaccel simulate alexnet --arch tpu_v1 --fidelity tile --dram ddr4_2400
 """
 )
 @click.argument("network", metavar="NETWORK[:LAYER]", shell_complete=complete_network)
 @chip_option
 @dataflow_option
+@click.option(
+    "--fidelity",
+    default="analytical",
+    show_default=True,
+    metavar="FIDELITY",
+    help="How closely to look: analytical (closed form), or tile (the schedule of tiles, with its stalls).",
+)
+@click.option(
+    "--dram",
+    metavar="DRAM",
+    help="Time the outermost memory command by command: a DRAM's name ('dnnaccel dram' lists them) or file.",
+)
 @click.option(
     "--provenance",
     is_flag=True,
@@ -39,6 +53,8 @@ def simulate(
     network: str,
     chip: str,
     dataflow: str | None,
+    fidelity: str,
+    dram: str | None,
     provenance: bool,
     objective: str,
     batch: int,
@@ -63,6 +79,8 @@ def simulate(
             target,
             dataflow=dataflow,
             objective=objective,
+            fidelity=fidelity,
+            dram=dram,
             density=read_density(density),
             threads=threads,
             progress=progress,

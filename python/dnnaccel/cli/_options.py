@@ -14,6 +14,7 @@ from dnnaccel.cli._inputs import Limits, Sizes
 __all__ = [
     "chip_option",
     "dataflow_option",
+    "dense_options",
     "format_option",
     "input_options",
     "limit_options",
@@ -92,17 +93,32 @@ def size_options(command: _Command) -> _Command:
     )
 
 
+_batch_option = click.option(
+    "--batch",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Inferences per run.",
+)
+_set_option = click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change the chip, for instance pe_array.rows=8; may be repeated.",
+)
+
+
+def dense_options(command: _Command) -> _Command:
+    """Add the options of what a network is run with, none of it known to be zero, and on what chip."""
+    return _with_options(command, _batch_option, size_options, _set_option)
+
+
 def input_options(command: _Command) -> _Command:
     """Add the options of what a network is run with, and on what variant of a chip."""
     return _with_options(
         command,
-        click.option(
-            "--batch",
-            type=click.IntRange(min=1),
-            default=1,
-            show_default=True,
-            help="Inferences per run.",
-        ),
+        _batch_option,
         size_options,
         click.option(
             "--density",
@@ -110,13 +126,7 @@ def input_options(command: _Command) -> _Command:
             help="Which words are zero: a number for both operands, inputs=0.4,weights=0.3, a published "
             "set such as eyeriss_jssc17, or an .npz file of tensors; by default none.",
         ),
-        click.option(
-            "--set",
-            "changes",
-            multiple=True,
-            metavar="KEY=VALUE",
-            help="Change the chip, for instance pe_array.rows=8; may be repeated.",
-        ),
+        _set_option,
     )
 
 

@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING
 from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout, notes, pairs
 from dnnaccel._units import NONE, count, energy, percent, quantity
 from dnnaccel.cost import LayerReport
+from dnnaccel.stalls import CAUSES
 
 if TYPE_CHECKING:
     from dnnaccel.report.result import Report
 
-__all__ = ["energy_columns", "headline", "remarks", "report_text", "summary", "work_columns"]
+__all__ = [
+    "energy_columns",
+    "headline",
+    "remarks",
+    "report_text",
+    "stall_columns",
+    "summary",
+    "work_columns",
+]
 
 _NAMED_ONE_BY_ONE = 4
 
@@ -24,6 +33,9 @@ def report_text(report: Report, *, width: int = DEFAULT_WIDTH) -> str:
         f"Work, time, and words over each memory (reads + writes)\n\n{_table(work_columns(report), width)}",
         f"Energy, and where it goes (% of each row's energy)\n\n{_table(energy_columns(report), width)}",
     ]
+    if columns := stall_columns(report):
+        title = "Time of the layers with MACs (% of their cycles), and where most of what was lost went"
+        parts.append(f"{title}\n\n{_table(columns, width)}")
     if said := remarks(report):
         parts.append(notes(said, width=width))
     parts.append(pairs(summary(report), width=width))
@@ -75,6 +87,40 @@ def energy_columns(report: Report) -> list[Column]:
             cells = [_share(split.get(name, 0.0), sum(split.values())) for split in (*splits, total)]
             columns.append(Column(name, cells))
     return columns
+
+
+def stall_columns(report: Report) -> list[Column]:
+    """Return the columns of the table of stalls; none for a report of closed forms."""
+    layers = [layer for layer in report.layers if layer.fidelity != "analytical"]
+    if not layers:
+        return []
+    cycles = sum(layer.cycles for layer in layers)
+    columns = [
+        Column("layer", [*(clean(layer.name) for layer in layers), "total"], left=True),
+        Column("cycles", [*(count(layer.cycles) for layer in layers), count(cycles)]),
+        Column(
+            "MACs at work",
+            [
+                *(_share(layer.compute_cycles, layer.cycles) for layer in layers),
+                _share(sum(layer.compute_cycles for layer in layers), cycles),
+            ],
+        ),
+    ]
+    for cause in CAUSES:
+        lost = [sum(stall.cycles for stall in layer.stalls if stall.cause == cause) for layer in layers]
+        if any(lost):
+            cells = [_share(gone, layer.cycles) for gone, layer in zip(lost, layers, strict=True)]
+            columns.append(Column(cause, [*cells, _share(sum(lost), cycles)]))
+    columns.append(Column("most for", [*(_longest(layer) for layer in layers), ""], left=True))
+    return columns
+
+
+def _longest(layer: LayerReport) -> str:
+    stall = max(layer.stalls, key=lambda one: one.cycles, default=None)
+    if stall is None or not stall.cycles:
+        return NONE
+    slow = f"{clean(stall.owner)} {stall.port}".strip()
+    return f"{clean(stall.memory)} on {slow}" if stall.memory and slow else clean(stall.memory) or slow
 
 
 def remarks(report: Report) -> list[str]:
