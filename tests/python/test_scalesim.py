@@ -305,6 +305,9 @@ def test_what_is_wrong_with_a_topology_is_told(tmp_path: Path, line: str, messag
 def test_a_topology_written_is_the_one_read(tmp_path: Path) -> None:
     rows = scalesim.rows_of(da.zoo.load("resnet18"))
     assert scalesim.read_topology(save(tmp_path / "t.csv", scalesim.topology_text(rows))) == rows
+    named = [ScaleSimRow(name="DP, first", ifmap=(4, 4), filter=(2, 2), channels=4, filters=1)]
+    (read,) = scalesim.read_topology(save(tmp_path / "t.csv", scalesim.topology_text(named)))
+    assert (read.name, read.channels) == ("Dp  first", 4)
     sparse = [ScaleSimRow(name="s", ifmap=(4, 4), filter=(2, 2), channels=4, filters=1, sparsity=(2, 4))]
     assert scalesim.read_topology(save(tmp_path / "t.csv", scalesim.topology_text(sparse))) == sparse
 

@@ -82,14 +82,17 @@ _HEADER = (
 def topology_text(rows: Iterable[ScaleSimRow]) -> str:
     """Return rows as the text of a topology file of convolutions, which SCALE-Sim reads too.
 
-    It takes one stride: a row with two is written with both, which older versions and this package read.
+    It takes one stride: a row with two is written with both, which older versions and this package read. A
+    name loses its commas, and a ``DP`` in it becomes ``Dp``: a reader would take it for a depthwise line.
     """
     lines = [_HEADER]
     for row in rows:
         strides = row.stride[:1] if row.stride[0] == row.stride[1] else row.stride
         sizes = (*row.ifmap, *row.filter, row.channels, row.filters, *strides)
         sparsity = "" if row.sparsity == (1, 1) else f" {row.sparsity[0]}:{row.sparsity[1]},"
-        lines.append(f"{row.name.replace(',', ' ')}, {', '.join(map(str, sizes))},{sparsity}\n")
+        lines.append(
+            f"{row.name.replace(',', ' ').replace('DP', 'Dp')}, {', '.join(map(str, sizes))},{sparsity}\n"
+        )
     return "".join(lines)
 
 
