@@ -1,4 +1,4 @@
-"""Writes data/scalesim.json: what SCALE-Sim 3.0.0 reports of some layers, for test_scalesim_reports.py to hold.
+"""Writes data/scalesim.json, what SCALE-Sim 3.0.0 reports of some layers; test_scalesim_reports.py holds it.
 
     python tests/validation/scalesim_golden.py .venv-scalesim/bin/python
 

@@ -90,9 +90,8 @@ def topology_text(rows: Iterable[ScaleSimRow]) -> str:
         strides = row.stride[:1] if row.stride[0] == row.stride[1] else row.stride
         sizes = (*row.ifmap, *row.filter, row.channels, row.filters, *strides)
         sparsity = "" if row.sparsity == (1, 1) else f" {row.sparsity[0]}:{row.sparsity[1]},"
-        lines.append(
-            f"{row.name.replace(',', ' ').replace('DP', 'Dp')}, {', '.join(map(str, sizes))},{sparsity}\n"
-        )
+        name = row.name.replace(",", " ").replace("DP", "Dp")
+        lines.append(f"{name}, {', '.join(map(str, sizes))},{sparsity}\n")
     return "".join(lines)
 
 
