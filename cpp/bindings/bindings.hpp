@@ -14,6 +14,7 @@ void register_cost(pybind11::module_& module);
 void register_mapper(pybind11::module_& module);
 void register_isca16(pybind11::module_& module);
 void register_sparsity(pybind11::module_& module);
+void register_row_stationary(pybind11::module_& module);
 void register_scalesim(pybind11::module_& module);
 void register_adder_tree(pybind11::module_& module);
 void register_trace(pybind11::module_& module);

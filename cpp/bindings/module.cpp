@@ -29,6 +29,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   register_scalesim(module);
   register_trace(module);
   register_adder_tree(module);
+  register_row_stationary(module);
   register_dram(module);
   register_tile_values(module);
   register_tile_time(module);

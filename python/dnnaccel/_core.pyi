@@ -567,6 +567,22 @@ def simulate_adder_tree(
     trace: TraceWriter | None = None,
     trace_window: int = 1,
 ) -> dict[str, Any] | None: ...
+def simulate_row_stationary(
+    problem: Problem,
+    architecture: Architecture,
+    mapping: Mapping,
+    inputs: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    *,
+    input_fifo: int = 16,
+    sum_fifo: int = 32,
+    pipeline: int = 3,
+    shift: bool = True,
+    shared_adder: bool = False,
+    progress: Callable[[int, int], object] | None = None,
+    trace: TraceWriter | None = None,
+    trace_window: int = 1,
+) -> dict[str, Any] | None: ...
 
 class DramOrganization:
     def __init__(

@@ -199,8 +199,24 @@ def _trace_adder_tree(
     return run
 
 
+def _trace_row_stationary(
+    case: Case,
+    chip: Chip,
+    array: Array,
+    writer: _core.TraceWriter,
+    window: int,
+    told: Callable[[int, int], None],
+) -> dict[str, Any]:
+    run = _core.simulate_row_stationary(*case, progress=told, trace=writer, trace_window=window)
+    if run is None:  # as above
+        raise KeyboardInterrupt
+    return run
+
+
 # By fidelity, by `cycle_model` of the array.
-_TRACERS: dict[str, dict[str, Tracer]] = {"cycle": {"adder_tree": _trace_adder_tree}}
+_TRACERS: dict[str, dict[str, Tracer]] = {
+    "cycle": {"adder_tree": _trace_adder_tree, "row_stationary": _trace_row_stationary}
+}
 
 
 def _find_tracer(chip: Chip, fidelity: str) -> tuple[Array, Tracer]:
