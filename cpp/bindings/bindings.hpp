@@ -16,6 +16,7 @@ void register_isca16(pybind11::module_& module);
 void register_sparsity(pybind11::module_& module);
 void register_systolic(pybind11::module_& module);
 void register_row_stationary(pybind11::module_& module);
+void register_scalesim(pybind11::module_& module);
 void register_adder_tree(pybind11::module_& module);
 void register_trace(pybind11::module_& module);
 void register_tile_values(pybind11::module_& module);

@@ -589,6 +589,49 @@ def simulate_systolic(
     trace_window: int = 1,
 ) -> dict[str, Any] | None: ...
 
+class ScaleSimLayer:
+    def __init__(
+        self,
+        *,
+        ifmap: tuple[int, int],
+        filter: tuple[int, int],
+        channels: int,
+        filters: int,
+        stride: tuple[int, int],
+        sparsity: tuple[int, int] = (1, 1),
+    ) -> None: ...
+
+class ScaleSimArray:
+    def __init__(
+        self,
+        *,
+        array: tuple[int, int],
+        dataflow: str,
+        kb: tuple[int, int, int],
+        user: bool = False,
+        bandwidth: tuple[int, int, int] = (10, 10, 10),
+    ) -> None: ...
+
+class ScaleSimCount:
+    @property
+    def cycles(self) -> int: ...
+    @property
+    def stalls(self) -> int: ...
+    @property
+    def folds(self) -> int: ...
+    @property
+    def mapping_efficiency(self) -> float: ...
+    @property
+    def compute_utilization(self) -> float: ...
+    @property
+    def sparse_ifmap_reads(self) -> float: ...
+    @property
+    def sram(self) -> tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]: ...
+    @property
+    def dram(self) -> tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]: ...
+
+def scalesim_count(layer: ScaleSimLayer, array: ScaleSimArray) -> ScaleSimCount: ...
+
 class TraceWriter:
     def __init__(
         self, path: str, *, clock_mhz: float, max_bytes: int, about: Sequence[tuple[str, str]]

@@ -104,8 +104,9 @@ def trace(
     `mapping` is the one to simulate, or None for the fastest that a search under `dataflow` finds; the array
     that is simulated is the chip's with a `cycle_model`, and with `fidelity="tile"` the tiles of every memory
     instead. The file is in Chrome's trace-event format (JSON): times in microseconds of the chip's clock, or,
-    where it states none, a microsecond for a cycle. It is written as the simulation goes, has at most `max_bytes`, and takes the place of `path` when it is whole;
-    if more happens than fits, it ends early and says so. `progress` is called with (done, total, what).
+    where it states none, a microsecond for a cycle. It is written as the simulation goes, has at most
+    `max_bytes`, and takes the place of `path` when it is whole; if more happens than fits, it ends early and
+    says so. `progress` is called with (done, total, what).
 
     Raises `MappingError` for a mapping that does not fit the chip or that the array cannot hold,
     `DnnAccelError` for a chip whose arrays cannot be simulated at this fidelity, a cap too small for

@@ -173,9 +173,13 @@ def examples() -> list[Any]:
     found.append(_core.sample(problem, roomy, space, mappings=2, seed=1))
     found += dram_examples()
     found += [_core.Buffering.single, _core.Charge.hop, _core.Objective.edp, _core.Wait.fill]
+    found.append(_core.ArrayKind.systolic)
     options = _core.SystolicOptions(rows=2, columns=2, stationary=_core.Stationary.weights, activity=True)
     found += [_core.count_product(problem, options), _core.Stationary.outputs]
     found += [_core.Port.read, _core.FormatKind.rlc, _core.measure_host([(1024, 1)], 0.0)]
+    small = _core.ScaleSimLayer(ifmap=(5, 5), filter=(3, 3), channels=2, filters=4, stride=(1, 1))
+    grid = _core.ScaleSimArray(array=(4, 4), dataflow="ws", kb=(1, 1, 1))
+    found += [small, grid, _core.scalesim_count(small, grid)]
     return [example for example in found if example is not None]
 
 

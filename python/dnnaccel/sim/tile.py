@@ -103,7 +103,7 @@ def tile_report(
     fidelity: str,
     array: str = "",
 ) -> LayerReport:
-    """Return what a run says of a layer, with names for levels and tensors; `array` was simulated by itself."""
+    """Return what a run says of a layer, with names; `array` is the one that was simulated cycle by cycle."""
     report = layer_report(layer, chip, mapping, tiled.counts, tiled.cost, density=density)
     stalls = tuple(_stall(lost, chip, array) for lost in tiled.lost)
     timed = in_time(report, chip, math.ceil(tiled.cycles), stalls, fidelity=fidelity)
