@@ -13,7 +13,7 @@ std::unique_ptr<CycleArray> make_array(const problem::Problem& problem,
     case ArrayKind::systolic:
       return std::make_unique<SystolicArray<std::uint32_t>>(
           problem, architecture, mapping, Tensors<std::uint32_t>{},
-          SystolicArrayOptions{.waiting = choice.waiting});
+          SystolicArrayOptions{.activity = true, .waiting = choice.waiting});
     case ArrayKind::row_stationary:
       return std::make_unique<RowStationaryArray<std::int32_t>>(problem, architecture, mapping,
                                                                 Tensors<std::int32_t>{});
