@@ -4,8 +4,8 @@
     python bench/sim.py --rounds 5
 
 Everything runs on one thread; seconds are CPU seconds of this process, the fastest of some rounds. Mappings
-are searched for before the clock starts. The targets are those of issue 6. For scale, not measured here: STONNE
-is reported to simulate some 2,000 to 137,000 cycles a second.
+are searched for before the clock starts. The targets are those of issue 6. For scale, not measured here:
+STONNE is reported to simulate some 2,000 to 137,000 cycles a second.
 """
 
 from __future__ import annotations

@@ -114,15 +114,23 @@ void TileTimer::enter_counts() {
   }
 }
 
-/// The memories inside an array must have done what the closed form says.
+/// The memories inside an array, and those above that it asks, must have done what the closed form
+/// says.
 void TileTimer::check_array() {
   out_.counts = cost::Counter(problem_, architecture_, mapping_, nest_).count();
   const ArrayRun& run = options_.array->run();
-  for (int level = options_.array_level + 1; level < architecture_.size(); ++level) {
-    for (Role role : problem::kEveryRole) {
-      const auto r = at(problem::index(role));
+  for (Role role : problem::kEveryRole) {
+    const auto r = at(problem::index(role));
+    int level = options_.array_level - 1;
+    while ((mapping_.levels[at(level)].keeps & problem::bit(role)) == 0) --level;
+    for (; level < architecture_.size(); ++level) {
       const cost::MemoryCount& count = out_.counts.memories[at(level)][r];
-      if (run.reads[at(level)][r] != count.reads || run.writes[at(level)][r] != count.writes) {
+      // Of the memory above, what it takes from its own parent and gives back is not the array's.
+      const bool above = level < options_.array_level;
+      const bool sums = above && role == Role::outputs;
+      const std::uint64_t reads = count.reads - (sums ? count.drained : 0);
+      const std::uint64_t writes = above && !sums ? 0 : count.writes - (sums ? count.filled : 0);
+      if (run.reads[at(level)][r] != reads || run.writes[at(level)][r] != writes) {
         throw std::logic_error(
             std::string("cycle-level simulator: the array moved other words than the closed form "
                         "of ") +

@@ -90,8 +90,9 @@ class LayerReport:
     `fidelity` says how closely it was looked at. Beyond "analytical", `cycles` are those of the simulated
     schedule, `stalls` are all the cycles in which the MACs stood still, by cause (with `compute_cycles` they
     add up to the cycles, each rounded by itself), `exposed_cycles` are the stalls for refills, and
-    `ramp_cycles` those for the first fill and the last drain. `dram` is what a DRAM that was timed command
-    by command did, `activity` what the elements of an array did that was simulated cycle by cycle.
+    `ramp_cycles` those for the first fill and the last drain; `bound_by` is what the MACs wait for longest,
+    if that is for longer than they work. `dram` is what a DRAM that was timed command by command did,
+    `activity` what the elements of an array did that was simulated cycle by cycle.
     """
 
     name: str
@@ -133,7 +134,12 @@ class LayerReport:
 
     @property
     def bound_margin(self) -> float | None:
-        """How many times as long the slowest part is busy as the next; None if there is nothing beside it."""
+        """How many times as long the slowest part is busy as the next; None if there is nothing beside it.
+
+        A simulation does not say.
+        """
+        if self.fidelity != "analytical":
+            return None
         busy = [self.compute_cycles + self.exposed_cycles, *(cycles for _, cycles in self.level_cycles)]
         if self.macs and self.bound_by == "vector":
             busy.append(self.cycles)

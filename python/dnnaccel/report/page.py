@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 from dnnaccel._text import Column, clean
 from dnnaccel._units import energy, percent
 from dnnaccel.report.palette import colours
-from dnnaccel.report.table import energy_columns, headline, remarks, summary, work_columns
+from dnnaccel.report.table import (
+    STALLS_TITLE,
+    energy_columns,
+    headline,
+    remarks,
+    stall_columns,
+    summary,
+    work_columns,
+)
 
 if TYPE_CHECKING:
     from dnnaccel.report.result import Report
@@ -60,9 +68,17 @@ def report_fragment(report: Report) -> str:
             table_html(work_columns(report), total=True),
             "<h4>Energy (% of each row's energy)</h4>",
             table_html(energy_columns(report), total=True),
+            *_stalls(report),
             *(f"<p>{escape(sentence)}</p>" for sentence in remarks(report)),
         )
     )
+
+
+def _stalls(report: Report) -> tuple[str, ...]:
+    columns = stall_columns(report)
+    if not columns:
+        return ()
+    return f"<h4>{escape(STALLS_TITLE)}</h4>", table_html(columns, total=True)
 
 
 def table_html(columns: Sequence[Column], *, total: bool = False) -> str:

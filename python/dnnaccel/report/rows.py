@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dnnaccel._rows import Row
 from dnnaccel.problem import ROLES
+from dnnaccel.stalls import CAUSES
 
 if TYPE_CHECKING:
     from dnnaccel.report.result import Report
@@ -14,7 +15,7 @@ __all__ = ["layer_rows"]
 
 
 def layer_rows(report: Report) -> list[Row]:
-    """Return one row per layer, every count and energy in a column of its own."""
+    """Return one row per layer, every count and energy in a column of its own; of simulations, stalls too."""
     spent_on = list(report.energy_by_level())
     rows = []
     for layer in report.layers:
@@ -50,6 +51,10 @@ def layer_rows(report: Report) -> list[Row]:
             for role in ROLES:
                 row[f"{memory}.{role}.reads"] = sum(c.reads for c in counts if c.tensor == role)
                 row[f"{memory}.{role}.writes"] = sum(c.writes for c in counts if c.tensor == role)
+        if report.fidelity != "analytical":
+            for cause in CAUSES:
+                lost = sum(stall.cycles for stall in layer.stalls if stall.cause == cause)
+                row[f"stall.{cause}.cycles"] = lost
         row["optimal"] = layer.optimal
         row["note"] = layer.note
         rows.append(row)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dnnaccel.report.result import Report
 
 __all__ = [
+    "STALLS_TITLE",
     "energy_columns",
     "headline",
     "remarks",
@@ -25,6 +26,8 @@ __all__ = [
 
 _NAMED_ONE_BY_ONE = 4
 
+STALLS_TITLE = "Time of the layers with MACs (% of their cycles), and where most of what was lost went"
+
 
 def report_text(report: Report, *, width: int = DEFAULT_WIDTH) -> str:
     """Return headline, the two tables, remarks and totals, for lines of `width` characters."""
@@ -34,8 +37,7 @@ def report_text(report: Report, *, width: int = DEFAULT_WIDTH) -> str:
         f"Energy, and where it goes (% of each row's energy)\n\n{_table(energy_columns(report), width)}",
     ]
     if columns := stall_columns(report):
-        title = "Time of the layers with MACs (% of their cycles), and where most of what was lost went"
-        parts.append(f"{title}\n\n{_table(columns, width)}")
+        parts.append(f"{STALLS_TITLE}\n\n{_table(columns, width)}")
     if said := remarks(report):
         parts.append(notes(said, width=width))
     parts.append(pairs(summary(report), width=width))

@@ -141,9 +141,12 @@ def in_time(
     def lost(*causes: str) -> int:
         return math.ceil(sum(stall.cycles for stall in stalls if stall.cause in causes))
 
+    bound_by, bound_port = _bound(report, taken > cycles, stalls)
     return replace(
         report,
         cycles=taken,
+        bound_by=bound_by,
+        bound_port=bound_port,
         exposed_cycles=lost("refill"),
         ramp_cycles=lost("fill", "drain"),
         utilization=report.timed_macs / (taken * chip.peak_macs_per_cycle),
@@ -151,6 +154,18 @@ def in_time(
         fidelity=fidelity,
         stalls=stalls,
     )
+
+
+def _bound(report: LayerReport, by_vector: bool, stalls: tuple[Stall, ...]) -> tuple[str, str]:
+    """Return what takes longest: the vector unit, the MACs, or the port or array that they wait for."""
+    if by_vector:
+        return "vector", ""
+    waits: dict[tuple[str, str], float] = {}
+    for stall in stalls:
+        if stall.owner:
+            waits[stall.owner, stall.port] = waits.get((stall.owner, stall.port), 0.0) + stall.cycles
+    longest = max(waits, key=lambda owner: waits[owner], default=("compute", ""))
+    return longest if waits.get(longest, 0.0) > report.compute_cycles else ("compute", "")
 
 
 def _stall(lost: _core.Lost, chip: Chip, array: str) -> Stall:
