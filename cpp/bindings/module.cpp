@@ -29,6 +29,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   register_trace(module);
   register_adder_tree(module);
   register_dram(module);
+  register_kernels(module);
   register_tile_values(module);
   register_tile_time(module);
 }

@@ -11,7 +11,19 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dnnaccel import arch, dataflow, datasets, dram, energy, importers, layers, reproduce, sparsity, zoo
+    from dnnaccel import (
+        arch,
+        dataflow,
+        datasets,
+        dram,
+        energy,
+        importers,
+        kernels,
+        layers,
+        reproduce,
+        sparsity,
+        zoo,
+    )
     from dnnaccel._core import __version__, build_config
     from dnnaccel.activity import Activity
     from dnnaccel.builder import NetworkBuilder
@@ -26,6 +38,7 @@ if TYPE_CHECKING:
         DnnAccelError,
         DramError,
         ImportedFileError,
+        KernelError,
         LayerError,
         MappingError,
         MissingExtraError,
@@ -53,6 +66,7 @@ __all__ = [
     "DnnAccelError",
     "DramError",
     "ImportedFileError",
+    "KernelError",
     "LayerError",
     "LayerReport",
     "Mapping",
@@ -80,6 +94,7 @@ __all__ = [
     "from_scalesim",
     "from_torch",
     "importers",
+    "kernels",
     "layers",
     "reproduce",
     "search",

@@ -1,0 +1,184 @@
+#include "kernels/conv/plan.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <stdexcept>
+
+#include "kernels/conv/transpose.hpp"
+#include "kernels/pool.hpp"
+#include "kernels/variants.hpp"
+
+namespace dnnaccel::kernels {
+
+namespace {
+
+/// What a block's inputs may take: they are read again for every panel, from the second cache.
+constexpr std::int64_t kBlockBytes = 384 * 1024;
+/// Pieces of work for each thread, so that one that is held up can leave some to the others.
+constexpr std::int64_t kItemsPerThread = 4;
+/// No fewer pixels than this: a few tiles.
+constexpr std::int64_t kLeastBlock = 24;
+
+bool choose_depthwise(const ConvShape& shape, std::string_view algorithm) {
+  if (algorithm == "gemm") return false;
+  if (algorithm == "depthwise" && !shape.depthwise())
+    throw std::invalid_argument(
+        "convolution: the depthwise algorithm needs as many groups as channels and output "
+        "channels");
+  if (!algorithm.empty() && algorithm != "depthwise")
+    throw std::invalid_argument("convolution: no algorithm '" + std::string(algorithm) + "'");
+  return shape.depthwise();
+}
+
+std::vector<Panel> make_panels(const ConvShape& shape, const TileSet& tiles, bool depthwise) {
+  std::vector<Panel> panels;
+  if (depthwise) {
+    std::int64_t first = 0;
+    for (const TileLevel& level : tiles.depthwise) {
+      if (level.lanes != 0)
+        first = add_panels(panels, level, first, shape.outputs - first, /*fill=*/false);
+    }
+    return panels;
+  }
+  const std::int64_t outputs = shape.group_outputs();
+  for (std::int64_t group = 0; group < shape.groups; ++group)
+    add_panels(panels, tiles.dense, group * outputs, outputs, /*fill=*/true);
+  return panels;
+}
+
+}  // namespace
+
+/// A plan in NCHW order works on copies in NHWC order, one caller at a time.
+struct ConvPlan::Scratch {
+  std::mutex in_use;
+  AlignedFloats inputs;
+  AlignedFloats outputs;
+};
+
+struct ConvPlan::Job {
+  const float* inputs;
+  const float* residual;
+  float* outputs;
+  std::atomic<std::int64_t> next{0};
+};
+
+ConvPlan::ConvPlan(const ConvShape& shape, const float* weights, const float* bias,
+                   const ConvOptions& options)
+    : shape_(shape),
+      threads_(options.threads == 0 ? num_threads() : options.threads),
+      low_(options.low),
+      high_(options.high) {
+  check(shape);
+  if (threads_ > kMaxThreads)
+    throw std::invalid_argument("convolution: at most " + std::to_string(kMaxThreads) +
+                                " threads, not " + std::to_string(threads_));
+  if (!(low_ <= high_))
+    throw std::invalid_argument("convolution: the clamp's low end must not be above its high end");
+  depthwise_ = choose_depthwise(shape, options.algorithm);
+  const TileSet& tiles = find_tiles(options.isa);
+  isa_ = tiles.name;
+  panels_ = make_panels(shape, tiles, depthwise_);
+  weights_ = pack(panels_, weights, shape.group_channels(),
+                  shape.kernel_height * shape.kernel_width, bias);
+  for (const Panel& panel : panels_)
+    packed_bytes_ += static_cast<std::size_t>(panel.row_length) * sizeof(float) *
+                     static_cast<std::size_t>(shape.weight_size() / shape.outputs + 1);
+  if (shape.batch == 0) return;
+  windows_ = make_windows(shape, !depthwise_, choose_cut(panels_.size()));
+  for (const Segment& segment : windows_.segments) {
+    std::int64_t values = 0;
+    for (std::int32_t run = 0; run < segment.runs; ++run)
+      values += windows_.runs[static_cast<std::size_t>(segment.first_run + run)].length;
+    macs_ += values * segment.pixels;
+  }
+  macs_ *= shape.outputs * (shape.batch / windows_.images);
+  if (options.layout == Layout::nchw) {
+    scratch_ = std::make_unique<Scratch>();
+    scratch_->inputs = AlignedFloats(static_cast<std::size_t>(shape.input_size()));
+    scratch_->outputs = AlignedFloats(static_cast<std::size_t>(shape.output_size()));
+  }
+  start_workers(threads_);
+}
+
+ConvPlan::~ConvPlan() = default;
+
+Cut ConvPlan::choose_cut(std::size_t panels) const {
+  const std::int64_t depth = depthwise_ ? shape_.channels : shape_.group_channels();
+  const std::int64_t bytes = depth * static_cast<std::int64_t>(sizeof(float)) *
+                             std::min(shape_.stride_height, shape_.kernel_height) *
+                             std::min(shape_.stride_width, shape_.kernel_width);
+  std::int64_t block = kBlockBytes / bytes;
+  if (threads_ > 1) {
+    const std::int64_t pixels = shape_.batch * shape_.out_height() * shape_.out_width();
+    const auto items = static_cast<std::int64_t>(threads_) * kItemsPerThread;
+    const std::int64_t blocks =
+        (items + static_cast<std::int64_t>(panels) - 1) / static_cast<std::int64_t>(panels);
+    block = std::min(block, (pixels + blocks - 1) / blocks);
+  }
+  return {std::max(block, kLeastBlock)};
+}
+
+void ConvPlan::compute_item(const Job& job, std::int64_t item) const noexcept {
+  const auto panel_count = static_cast<std::int64_t>(panels_.size());
+  const auto block_count = static_cast<std::int64_t>(windows_.blocks.size());
+  const Panel& panel = panels_[static_cast<std::size_t>(item % panel_count)];
+  const Block& block = windows_.blocks[static_cast<std::size_t>(item / panel_count % block_count)];
+  const std::int64_t image = item / panel_count / block_count * windows_.images;
+  const std::int64_t in = image * shape_.height * shape_.width * shape_.channels +
+                          panel.first / shape_.group_outputs() * shape_.group_channels();
+  const std::int64_t out =
+      image * shape_.out_height() * shape_.out_width() * shape_.outputs + panel.first;
+  TileArgs tile{.input = job.inputs + in,
+                .panel = weights_.data() + panel.weights,
+                .bias = weights_.data() + panel.bias,
+                .residual = job.residual == nullptr ? nullptr : job.residual + out,
+                .output = job.outputs + out,
+                .width = panel.width,
+                .low = low_,
+                .high = high_};
+  for (std::int32_t s = 0; s < block.segments; ++s) {
+    const Segment& segment = windows_.segments[static_cast<std::size_t>(block.first_segment + s)];
+    tile.runs = windows_.runs.data() + segment.first_run;
+    tile.run_count = segment.runs;
+    tile.pixels = windows_.pixels.data() + segment.first_pixel;
+    // As few tiles as can be, of sizes as equal as can be.
+    std::int32_t left = segment.pixels;
+    for (std::int32_t tiles = (left + panel.kernels.rows - 1) / panel.kernels.rows; tiles > 0;
+         --tiles) {
+      const std::int32_t rows = (left + tiles - 1) / tiles;
+      panel.kernels.tiles[rows - 1](tile);
+      tile.pixels += rows;
+      left -= rows;
+    }
+  }
+}
+
+void ConvPlan::run_nhwc(const float* inputs, const float* residual, float* outputs) const {
+  Job job{.inputs = inputs, .residual = residual, .outputs = outputs};
+  const std::int64_t items = static_cast<std::int64_t>(panels_.size() * windows_.blocks.size()) *
+                             (shape_.batch / windows_.images);
+  const auto threads = static_cast<unsigned>(std::min<std::int64_t>(threads_, items));
+  auto work = [&](unsigned) noexcept {
+    for (std::int64_t item = job.next.fetch_add(1, std::memory_order_relaxed); item < items;
+         item = job.next.fetch_add(1, std::memory_order_relaxed))
+      compute_item(job, item);
+  };
+  run_on_workers(threads, work);
+}
+
+void ConvPlan::run(const float* inputs, const float* residual, float* outputs) const {
+  if (shape_.batch == 0) return;
+  if (!scratch_) return run_nhwc(inputs, residual, outputs);
+  const std::lock_guard lock(scratch_->in_use);
+  const ConvShape& s = shape_;
+  const std::int64_t in_pixels = s.height * s.width;
+  const std::int64_t out_pixels = s.out_height() * s.out_width();
+  float* const in = scratch_->inputs.data();
+  float* const out = scratch_->outputs.data();
+  transpose(inputs, in, {s.batch, s.channels, in_pixels}, threads_);
+  if (residual != nullptr) transpose(residual, out, {s.batch, s.outputs, out_pixels}, threads_);
+  run_nhwc(in, residual == nullptr ? nullptr : out, out);
+  transpose(out, outputs, {s.batch, out_pixels, s.outputs}, threads_);
+}
+
+}  // namespace dnnaccel::kernels
