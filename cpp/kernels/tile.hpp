@@ -54,11 +54,18 @@ struct TileColumn {
 
 inline constexpr int kMaxVectors = 4;
 inline constexpr int kMaxLevels = 4;
+inline constexpr int kMaxGroups = 3;
 
 /// Kernels of vectors of one length.
 struct TileLevel {
   int lanes;                        // fp32 values in a vector
   TileColumn columns[kMaxVectors];  // by vectors - 1; rows = 0 where there is none
+};
+
+/// Kernels for groups of so many channels that give as many outputs.
+struct GroupLevels {
+  int group;  // 0: none
+  TileLevel levels[kMaxLevels];
 };
 
 /// All tile kernels of one instruction set.
@@ -70,6 +77,9 @@ struct TileSet {
   /// stored, so channels that do not fill a vector need shorter ones: the longest first, of one
   /// lane the last (the rest has 0 lanes).
   TileLevel depthwise[kMaxLevels];
+  /// x(i, k) is, for each channel, one of its group's values: several small groups in a vector.
+  /// They too read nothing but channels to be stored; the longest first.
+  GroupLevels grouped[kMaxGroups];
 };
 
 }  // namespace dnnaccel::kernels

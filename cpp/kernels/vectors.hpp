@@ -6,6 +6,18 @@ namespace dnnaccel::kernels {
 
 namespace {
 
+/// 0 ... kCount - 1, to be expanded.
+template <int kCount, int... kIndices>
+struct Sequence : Sequence<kCount - 1, kCount - 1, kIndices...> {};
+template <int... kIndices>
+struct Sequence<0, kIndices...> {
+  /// Every lane's value replaced by that of lane kMember of its group of kGroup lanes.
+  template <int kGroup, int kMember, class Floats>
+  static inline Floats spread(Floats values) {
+    return __builtin_shufflevector(values, values, (kIndices / kGroup * kGroup + kMember)...);
+  }
+};
+
 template <int kLanes>
 struct Vectors {
   using Floats [[gnu::vector_size(kLanes * 4)]] = float;

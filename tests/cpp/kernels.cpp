@@ -67,16 +67,18 @@ std::vector<double> convolve(const ConvShape& s, const Floats& x, const Floats& 
   return outputs;
 }
 
-/// A shape of odd sizes that has an output; half of them depthwise or in groups.
+/// A shape of odd sizes that has an output; half of them in groups.
 ConvShape random_shape(std::mt19937& random) {
   const auto from = [&](int low, int high) {
     return std::int64_t{std::uniform_int_distribution<int>(low, high)(random)};
   };
   ConvShape s{.batch = from(1, 3), .stride_height = from(1, 3), .stride_width = from(1, 3)};
   s.groups = from(0, 1) ? 1 : from(2, 40);
-  const bool depthwise = s.groups > 1 && from(0, 1);
-  s.channels = s.groups * (depthwise ? 1 : from(1, 9));
-  s.outputs = s.groups * (depthwise ? 1 : from(1, s.groups == 1 ? 150 : 20));
+  // In half of those with groups, as many outputs as channels: one (depthwise), or a few.
+  const bool even = s.groups > 1 && from(0, 1);
+  const std::int64_t depth = even ? std::int64_t{1} << from(0, 3) : from(1, 9);
+  s.channels = s.groups * depth;
+  s.outputs = s.groups * (even ? depth : from(1, s.groups == 1 ? 150 : 20));
   s.kernel_height = from(1, 5);
   s.kernel_width = from(1, 5);
   s.dilation_height = from(1, 2);
@@ -253,6 +255,8 @@ TEST_CASE("shapes that make no sense are refused") {
   const Floats one{1};
   CHECK_THROWS_AS(ConvPlan({}, one.data(), nullptr, {.isa = "sse9"}), std::invalid_argument);
   CHECK_THROWS_AS(ConvPlan({}, one.data(), nullptr, {.algorithm = "depthwise"}),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(ConvPlan({}, one.data(), nullptr, {.algorithm = "grouped"}),
                   std::invalid_argument);
   CHECK_THROWS_AS(ConvPlan({}, one.data(), nullptr, {.algorithm = "fast"}), std::invalid_argument);
   CHECK_THROWS_AS(ConvPlan({}, one.data(), nullptr, {.low = 1, .high = 0}), std::invalid_argument);

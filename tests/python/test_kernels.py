@@ -76,6 +76,9 @@ CASES: list[tuple[tuple[int, ...], tuple[int, int, int], dict[str, Any]]] = [
     ((1, 2, 2, 3), (4, 2, 2), {"padding": ((20, 0), (0, 31)), "stride": (3, 2)}),
     ((1, 13, 12, 8), (16, 3, 3), {"padding": ((2, 3), (4, 1)), "dilation": (2, 3)}),
     ((1, 14, 14, 128), (128, 3, 3), {"groups": 32, "padding": ((1, 1), (1, 1))}),
+    ((1, 12, 13, 46), (46, 3, 3), {"groups": 23, "padding": ((1, 1), (1, 1)), "stride": (2, 1)}),
+    ((2, 9, 8, 28), (28, 5, 1), {"groups": 7, "padding": ((2, 2), (0, 0))}),
+    ((2, 9, 8, 56), (56, 3, 3), {"groups": 7, "padding": ((1, 0), (0, 1))}),
     ((2, 9, 9, 30), (60, 3, 3), {"groups": 3, "stride": (1, 2)}),
     ((1, 9, 9, 8), (24, 3, 3), {"groups": 8, "padding": ((1, 1), (1, 1))}),
     ((1, 28, 28, 116), (116, 3, 3), {"groups": 116, "padding": ((1, 1), (1, 1)), "stride": (2, 2)}),
@@ -237,6 +240,7 @@ def test_not_a_number_and_infinity_pass(isa: str, groups: int) -> None:
         ((1, 4, 4, 4), (4, 4, 3, 3), {"activation": (2, 1)}, "low end must not be above its high end"),
         ((1, 4, 4, 4), (4, 4, 3, 3), {"activation": 3}, "activation must be a name or (low, high)"),
         ((1, 4, 4, 4), (4, 4, 3, 3), {"algorithm": "depthwise"}, "needs as many groups as channels"),
+        ((1, 4, 4, 4), (8, 2, 3, 3), {"algorithm": "grouped", "groups": 2}, "groups of 2, 4 or 8 channels"),
         ((1, 2**20, 2**20, 4), (4, 4, 3, 3), {}, "fewer than 2^31 values"),
     ],
 )

@@ -1,8 +1,11 @@
 #include "kernels/conv/plan.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <iterator>
 #include <stdexcept>
+#include <utility>
 
 #include "kernels/conv/transpose.hpp"
 #include "kernels/pool.hpp"
@@ -19,30 +22,56 @@ constexpr std::int64_t kItemsPerThread = 4;
 /// No fewer pixels than this: a few tiles.
 constexpr std::int64_t kLeastBlock = 24;
 
-bool choose_depthwise(const ConvShape& shape, std::string_view algorithm) {
-  if (algorithm == "gemm") return false;
-  if (algorithm == "depthwise" && !shape.depthwise())
+constexpr std::array kAlgorithms = {std::pair{"gemm", Algorithm::gemm},
+                                    std::pair{"depthwise", Algorithm::depthwise},
+                                    std::pair{"grouped", Algorithm::grouped}};
+
+/// The kernels for the shape's groups, or null.
+const GroupLevels* find_groups(const ConvShape& shape, const TileSet& tiles) {
+  if (!shape.even_groups()) return nullptr;
+  const auto found = std::find_if(
+      std::begin(tiles.grouped), std::end(tiles.grouped), [&](const GroupLevels& groups) {
+        return groups.group != 0 && groups.group == shape.group_channels();
+      });
+  return found == std::end(tiles.grouped) ? nullptr : found;
+}
+
+Algorithm choose_algorithm(const ConvShape& shape, const TileSet& tiles, std::string_view asked) {
+  if (asked.empty()) {
+    if (shape.depthwise()) return Algorithm::depthwise;
+    return find_groups(shape, tiles) != nullptr ? Algorithm::grouped : Algorithm::gemm;
+  }
+  const auto named = std::find_if(kAlgorithms.begin(), kAlgorithms.end(),
+                                  [&](const auto& entry) { return asked == entry.first; });
+  if (named == kAlgorithms.end())
+    throw std::invalid_argument("convolution: no algorithm '" + std::string(asked) + "'");
+  if (named->second == Algorithm::depthwise && !shape.depthwise())
     throw std::invalid_argument(
         "convolution: the depthwise algorithm needs as many groups as channels and output "
         "channels");
-  if (!algorithm.empty() && algorithm != "depthwise")
-    throw std::invalid_argument("convolution: no algorithm '" + std::string(algorithm) + "'");
-  return shape.depthwise();
+  if (named->second == Algorithm::grouped && find_groups(shape, tiles) == nullptr)
+    throw std::invalid_argument(
+        "convolution: the grouped algorithm needs groups of 2, 4 or 8 channels with as many "
+        "outputs "
+        "each, and kernels for them (portable has none for 8)");
+  return named->second;
 }
 
-std::vector<Panel> make_panels(const ConvShape& shape, const TileSet& tiles, bool depthwise) {
+std::vector<Panel> make_panels(const ConvShape& shape, const TileSet& tiles, Algorithm algorithm) {
   std::vector<Panel> panels;
-  if (depthwise) {
-    std::int64_t first = 0;
-    for (const TileLevel& level : tiles.depthwise) {
+  std::int64_t first = 0;
+  if (algorithm != Algorithm::gemm) {
+    const auto& levels =
+        algorithm == Algorithm::depthwise ? tiles.depthwise : find_groups(shape, tiles)->levels;
+    for (const TileLevel& level : levels) {
       if (level.lanes != 0)
         first = add_panels(panels, level, first, shape.outputs - first, /*fill=*/false);
     }
-    return panels;
   }
+  // All groups, or those that fill no vector of the shortest.
   const std::int64_t outputs = shape.group_outputs();
-  for (std::int64_t group = 0; group < shape.groups; ++group)
-    add_panels(panels, tiles.dense, group * outputs, outputs, /*fill=*/true);
+  for (; first < shape.outputs; first += outputs)
+    add_panels(panels, tiles.dense, first, outputs, /*fill=*/true);
   return panels;
 }
 
@@ -74,17 +103,17 @@ ConvPlan::ConvPlan(const ConvShape& shape, const float* weights, const float* bi
                                 " threads, not " + std::to_string(threads_));
   if (!(low_ <= high_))
     throw std::invalid_argument("convolution: the clamp's low end must not be above its high end");
-  depthwise_ = choose_depthwise(shape, options.algorithm);
   const TileSet& tiles = find_tiles(options.isa);
+  algorithm_ = choose_algorithm(shape, tiles, options.algorithm);
   isa_ = tiles.name;
-  panels_ = make_panels(shape, tiles, depthwise_);
+  panels_ = make_panels(shape, tiles, algorithm_);
   weights_ = pack(panels_, weights, shape.group_channels(),
                   shape.kernel_height * shape.kernel_width, bias);
   for (const Panel& panel : panels_)
     packed_bytes_ += static_cast<std::size_t>(panel.row_length) * sizeof(float) *
                      static_cast<std::size_t>(shape.weight_size() / shape.outputs + 1);
   if (shape.batch == 0) return;
-  windows_ = make_windows(shape, !depthwise_, choose_cut(panels_.size()));
+  windows_ = make_windows(shape, algorithm_ != Algorithm::depthwise, choose_cut(panels_.size()));
   for (const Segment& segment : windows_.segments) {
     std::int64_t values = 0;
     for (std::int32_t run = 0; run < segment.runs; ++run)
@@ -102,8 +131,13 @@ ConvPlan::ConvPlan(const ConvShape& shape, const float* weights, const float* bi
 
 ConvPlan::~ConvPlan() = default;
 
+const char* ConvPlan::algorithm() const {
+  return kAlgorithms[static_cast<std::size_t>(algorithm_)].first;
+}
+
 Cut ConvPlan::choose_cut(std::size_t panels) const {
-  const std::int64_t depth = depthwise_ ? shape_.channels : shape_.group_channels();
+  const std::int64_t depth =
+      algorithm_ == Algorithm::gemm ? shape_.group_channels() : shape_.channels;
   const std::int64_t bytes = depth * static_cast<std::int64_t>(sizeof(float)) *
                              std::min(shape_.stride_height, shape_.kernel_height) *
                              std::min(shape_.stride_width, shape_.kernel_width);

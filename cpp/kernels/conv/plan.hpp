@@ -14,10 +14,16 @@ namespace dnnaccel::kernels {
 
 enum class Layout { nhwc, nchw };
 
+enum class Algorithm {
+  gemm,       // an implicit product of matrices
+  depthwise,  // channel by channel, where each has a kernel of its own
+  grouped,    // several small groups in a vector
+};
+
 struct ConvOptions {
   unsigned threads = 1;             // 0: as many as num_threads() says when the plan is made
   Layout layout = Layout::nhwc;     // of inputs, residuals and outputs
-  std::string_view algorithm = {};  // "" for the best, "gemm" or "depthwise"
+  std::string_view algorithm = {};  // "" for the best, or as `Algorithm` names them
   std::string_view isa = {};        // "" for the best that the processor can run
   float low = -__builtin_inff();    // outputs are clamped to low ... high
   float high = __builtin_inff();
@@ -27,8 +33,8 @@ struct ConvOptions {
 class ConvPlan {
  public:
   /// `weights` are [output channel][channel of its group][row][column], `bias` is one value for
-  /// each output channel or null. Throws std::invalid_argument for a shape that check() refuses, a
-  /// depthwise algorithm for what is not depthwise, or an isa that does not run here.
+  /// each output channel or null. Throws std::invalid_argument for a shape that check() refuses, an
+  /// algorithm that it is not for, or an isa that does not run here.
   ConvPlan(const ConvShape& shape, const float* weights, const float* bias,
            const ConvOptions& options);
 
@@ -42,7 +48,7 @@ class ConvPlan {
   const ConvShape& shape() const { return shape_; }
   unsigned threads() const { return threads_; }
   const char* isa() const { return isa_; }
-  const char* algorithm() const { return depthwise_ ? "depthwise" : "gemm"; }
+  const char* algorithm() const;
   /// Bytes of the weights as they are kept.
   std::size_t packed_bytes() const { return packed_bytes_; }
   /// Multiply-accumulates of one run, those with padding left out.
@@ -57,7 +63,7 @@ class ConvPlan {
   Cut choose_cut(std::size_t panels) const;
 
   ConvShape shape_;
-  bool depthwise_;
+  Algorithm algorithm_ = Algorithm::gemm;
   const char* isa_;
   unsigned threads_;
   float low_;

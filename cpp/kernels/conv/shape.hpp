@@ -41,6 +41,8 @@ struct ConvShape {
   }
   /// Each channel has a kernel of its own.
   bool depthwise() const { return groups == channels && outputs == channels && channels > 1; }
+  /// Each group gives as many outputs as it has channels.
+  bool even_groups() const { return groups > 1 && outputs == channels; }
 };
 
 /// Throws std::invalid_argument, with the value at fault, unless the shape is one of a convolution

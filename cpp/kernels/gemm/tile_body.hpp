@@ -6,6 +6,9 @@
 // The kernels of kernels/tile.hpp: one body for every instruction set, number of pixels and number
 // of vectors. A file that includes it is compiled for one instruction set and calls nothing of the
 // standard library.
+//
+// Every loop over a tile's sums is unrolled: a sum that an index finds at run time would be in
+// memory, not in a register. No tile has more than 16 pixels.
 namespace dnnaccel::kernels {
 
 namespace {
@@ -20,11 +23,15 @@ struct Dense {
       const Run run = tile.runs[r];
       const float* weights = tile.panel + static_cast<std::int64_t>(run.row) * (kCount * kLanes);
       const float* inputs[kRows];
+#pragma GCC unroll 16
       for (int i = 0; i < kRows; ++i) inputs[i] = tile.input + (tile.pixels[i].input + run.input);
       for (std::int64_t k = 0; k < run.length; ++k, weights += kCount * kLanes) {
         typename V::Floats row[kCount];
+#pragma GCC unroll 16
         for (int j = 0; j < kCount; ++j) row[j] = V::load(weights + j * kLanes);
+#pragma GCC unroll 16
         for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 16
           for (int j = 0; j < kCount; ++j) sums[i][j] += row[j] * inputs[i][k];
         }
       }
@@ -42,47 +49,121 @@ struct Lanes {
       const Run run = tile.runs[r];
       const float* weights = tile.panel + static_cast<std::int64_t>(run.row) * (kCount * kLanes);
       typename V::Floats row[kCount];
+#pragma GCC unroll 16
       for (int j = 0; j < kCount; ++j) row[j] = V::load(weights + j * kLanes);
+#pragma GCC unroll 16
       for (int i = 0; i < kRows; ++i) {
         const float* input = tile.input + (tile.pixels[i].input + run.input);
+#pragma GCC unroll 16
         for (int j = 0; j < kCount; ++j) sums[i][j] += row[j] * V::load(input + j * kLanes);
       }
     }
   }
 };
 
-template <class Kind, int kLanes, int kCount, int kRows>
-void compute_tile(const TileArgs& given) noexcept {
+/// x(i, k) is one of the values of each channel's group: every run is one tap, of kGroup values.
+template <int kGroup>
+struct Grouped {
+  template <int kLanes, int kCount, int kRows, int kMember = 0>
+  static inline void accumulate_tap(const float* weights, const float* const (&inputs)[kRows],
+                                    typename Vectors<kLanes>::Floats (&sums)[kRows][kCount]) {
+    using V = Vectors<kLanes>;
+    if constexpr (kMember < kGroup) {
+      typename V::Floats row[kCount];
+#pragma GCC unroll 16
+      for (int j = 0; j < kCount; ++j) row[j] = V::load(weights + j * kLanes);
+#pragma GCC unroll 16
+      for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 16
+        for (int j = 0; j < kCount; ++j) {
+          const typename V::Floats values = V::load(inputs[i] + j * kLanes);
+          sums[i][j] += row[j] * Sequence<kLanes>::template spread<kGroup, kMember>(values);
+        }
+      }
+      accumulate_tap<kLanes, kCount, kRows, kMember + 1>(weights + kCount * kLanes, inputs, sums);
+    }
+  }
+
+  template <int kLanes, int kCount, int kRows>
+  static inline void accumulate(const TileArgs& tile,
+                                typename Vectors<kLanes>::Floats (&sums)[kRows][kCount]) {
+    for (std::int32_t r = 0; r < tile.run_count; ++r) {
+      const Run run = tile.runs[r];
+      const float* inputs[kRows];
+#pragma GCC unroll 16
+      for (int i = 0; i < kRows; ++i) inputs[i] = tile.input + (tile.pixels[i].input + run.input);
+      accumulate_tap<kLanes, kCount, kRows>(
+          tile.panel + static_cast<std::int64_t>(run.row) * (kCount * kLanes), inputs, sums);
+    }
+  }
+};
+
+template <int kLanes, int kCount>
+inline void store_row(const typename Vectors<kLanes>::Floats (&sums)[kCount], const float* residual,
+                      float* output, float low, float high) {
+  using V = Vectors<kLanes>;
+#pragma GCC unroll 16
+  for (int j = 0; j < kCount; ++j) {
+    typename V::Floats value = sums[j];
+    if (residual != nullptr) value += V::load(residual + j * kLanes);
+    V::store(output + j * kLanes, V::clamp(value, low, high));
+  }
+}
+
+/// Sums of `rows` pixels, of which the output has room for `tile.width` channels each.
+template <int kLanes, int kCount>
+inline void store_narrow(const TileArgs& tile, const float* kept, int rows) {
   using V = Vectors<kLanes>;
   constexpr int kWidth = kCount * kLanes;
-  const TileArgs tile = given;  // a copy that no store can change
+  const auto bytes = static_cast<unsigned long>(tile.width) * sizeof(float);
+  for (int i = 0; i < rows; ++i, kept += kWidth) {
+    const std::int32_t at = tile.pixels[i].output;
+    typename V::Floats sums[kCount];
+#pragma GCC unroll 16
+    for (int j = 0; j < kCount; ++j) sums[j] = V::load(kept + j * kLanes);
+    float added[kWidth] = {};
+    float result[kWidth];
+    const bool adds = tile.residual != nullptr;
+    if (adds) __builtin_memcpy(added, tile.residual + at, bytes);
+    store_row<kLanes, kCount>(sums, adds ? added : nullptr, result, tile.low, tile.high);
+    __builtin_memcpy(tile.output + at, result, bytes);
+  }
+}
+
+template <class Kind, int kLanes, int kCount, int kRows>
+void compute_tile(const TileArgs& tile) noexcept {
+  using V = Vectors<kLanes>;
+  constexpr int kWidth = kCount * kLanes;
   typename V::Floats sums[kRows][kCount];
+#pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 16
     for (int j = 0; j < kCount; ++j) sums[i][j] = V::load(tile.bias + j * kLanes);
   }
   Kind::template accumulate<kLanes, kCount, kRows>(tile, sums);
-  const auto finish = [&](const float* residual, float* output, int i) {
-    for (int j = 0; j < kCount; ++j) {
-      typename V::Floats value = sums[i][j];
-      if (residual != nullptr) value += V::load(residual + j * kLanes);
-      V::store(output + j * kLanes, V::clamp(value, tile.low, tile.high));
+  // What follows is read after the sums are done: the registers are all theirs until then.
+  asm volatile("" : : : "memory");
+  const float low = tile.low;
+  const float high = tile.high;
+  const float* const residual = tile.residual;
+  const std::int32_t width = tile.width;
+  if (width == kWidth) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      const std::int32_t at = tile.pixels[i].output;
+      store_row<kLanes, kCount>(sums[i], residual == nullptr ? nullptr : residual + at,
+                                tile.output + at, low, high);
     }
-  };
-  for (int i = 0; i < kRows; ++i) {
-    const std::int32_t at = tile.pixels[i].output;
-    if (tile.width == kWidth) {
-      finish(tile.residual == nullptr ? nullptr : tile.residual + at, tile.output + at, i);
-      continue;
-    }
-    // The last panel's channels fill no vector: through a buffer, so as not to touch what is
-    // behind.
-    const auto bytes = static_cast<unsigned long>(tile.width) * sizeof(float);
-    float added[kWidth] = {};
-    float result[kWidth];
-    if (tile.residual != nullptr) __builtin_memcpy(added, tile.residual + at, bytes);
-    finish(tile.residual == nullptr ? nullptr : added, result, i);
-    __builtin_memcpy(tile.output + at, result, bytes);
+    return;
   }
+  // The last panel's channels fill no vector: through a buffer, so as not to touch what is behind.
+  float kept[kRows * kWidth];
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 16
+    for (int j = 0; j < kCount; ++j) V::store(kept + i * kWidth + j * kLanes, sums[i][j]);
+  }
+  store_narrow<kLanes, kCount>(tile, kept, kRows);
 }
 
 /// The kernels of 1 ... kRows pixels, built up from the first.
@@ -119,6 +200,12 @@ constexpr TileLevel dense_level() {
 template <int kLanes, Rows kRows>
 constexpr TileLevel lane_level() {
   return make_level<Lanes, kLanes, kRows>();
+}
+
+/// Groups of kGroup channels.
+template <int kGroup, int kLanes, Rows kRows>
+constexpr TileLevel group_level() {
+  return make_level<Grouped<kGroup>, kLanes, kRows>();
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ Activation: TypeAlias = str | tuple[float, float] | None
 
 _INFINITY = float("inf")
 _ACTIVATIONS = {"relu": (0.0, _INFINITY), "relu6": (0.0, 6.0)}
-_ALGORITHMS = {"auto": "", "gemm": "gemm", "depthwise": "depthwise"}
+_ALGORITHMS = {"auto": "", "gemm": "gemm", "depthwise": "depthwise", "grouped": "grouped"}
 _LAYOUTS = ("NHWC", "NCHW")
 
 
@@ -66,7 +66,7 @@ class _Plan:
 
     @property
     def algorithm(self) -> str:
-        """How it is computed: "gemm" or "depthwise"."""
+        """How it is computed: "gemm", "depthwise" or "grouped"."""
         return self._core.algorithm
 
     @property
@@ -113,8 +113,8 @@ class Conv2d(_Plan):
     threads
         How many threads a call may use; None: what `num_threads` says. Results are the same bits.
     algorithm
-        "auto", "gemm" (an implicit product of matrices), or "depthwise", where each channel has a kernel of
-        its own.
+        "auto", "gemm" (an implicit product of matrices), "depthwise", where each channel has a kernel of its
+        own, or "grouped", for groups of 2, 4 or 8 channels with as many outputs each.
     layout
         "NHWC", or "NCHW", which is transposed on the way in and out.
     isa
