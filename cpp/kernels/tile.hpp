@@ -33,7 +33,7 @@ struct Run {
 struct TileArgs {
   const float* input;
   const float* panel;
-  const float* bias;
+  const float* bias;      // or null, where `width` fills its vectors
   const float* residual;  // laid out as the output, or null
   float* output;
   const Pixel* pixels;  // as many as the kernel has rows

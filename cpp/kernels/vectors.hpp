@@ -36,8 +36,8 @@ struct Vectors {
   static inline Floats clamp(Floats values, float low, float high) {
     const Floats lows = low - Floats{};
     const Floats highs = high - Floats{};
-    values = values < lows ? lows : values;
-    return values > highs ? highs : values;
+    values = lows > values ? lows : values;
+    return highs < values ? highs : values;
   }
 };
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <iterator>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -17,6 +18,10 @@ namespace {
 
 /// What a block's inputs may take: they are read again for every panel, from the second cache.
 constexpr std::int64_t kBlockBytes = 384 * 1024;
+/// A panel of weights of this size is read from the second cache for each tile; of a larger one,
+/// parts of the second size in as many passes.
+constexpr std::int64_t kOnePassBytes = 640 * 1024;
+constexpr std::int64_t kPassBytes = 512 * 1024;
 /// Pieces of work for each thread, so that one that is held up can leave some to the others.
 constexpr std::int64_t kItemsPerThread = 4;
 /// No fewer pixels than this: a few tiles.
@@ -55,6 +60,16 @@ Algorithm choose_algorithm(const ConvShape& shape, const TileSet& tiles, std::st
         "outputs "
         "each, and kernels for them (portable has none for 8)");
   return named->second;
+}
+
+/// Bring the inputs of a tile's pixels `first` ... `end` - 1 nearer. For products of matrices
+/// alone, which read much for what they compute.
+void fetch_pixels(const TileArgs& tile, std::int32_t first, std::int32_t end) {
+  constexpr std::int32_t kLine = 16;  // values in a cache line
+  for (std::int32_t i = first; i < end; ++i) {
+    const float* const from = tile.input + (tile.pixels[i].input + tile.runs->input);
+    for (std::int32_t k = 0; k < tile.runs->length; k += kLine) __builtin_prefetch(from + k);
+  }
 }
 
 std::vector<Panel> make_panels(const ConvShape& shape, const TileSet& tiles, Algorithm algorithm) {
@@ -164,25 +179,52 @@ void ConvPlan::compute_item(const Job& job, std::int64_t item) const noexcept {
       image * shape_.out_height() * shape_.out_width() * shape_.outputs + panel.first;
   TileArgs tile{.input = job.inputs + in,
                 .panel = weights_.data() + panel.weights,
-                .bias = weights_.data() + panel.bias,
-                .residual = job.residual == nullptr ? nullptr : job.residual + out,
                 .output = job.outputs + out,
-                .width = panel.width,
-                .low = low_,
-                .high = high_};
+                .width = panel.width};
+  const auto rows = static_cast<std::int32_t>(shape_.weight_size() / shape_.outputs);
+  const std::int32_t pass = choose_pass(panel);
+  for (std::int32_t row = 0; row < rows; row += pass) {
+    const bool last = rows - row <= pass;
+    tile.bias = row == 0 ? weights_.data() + panel.bias : nullptr;
+    tile.residual = last && job.residual != nullptr ? job.residual + out : nullptr;
+    tile.low = last ? low_ : -std::numeric_limits<float>::infinity();
+    tile.high = last ? high_ : std::numeric_limits<float>::infinity();
+    compute_block(panel, block, tile, {row, row + pass}, item % panel_count == 0);
+  }
+}
+
+std::int32_t ConvPlan::choose_pass(const Panel& panel) const {
+  const auto rows = static_cast<std::int32_t>(shape_.weight_size() / shape_.outputs);
+  const std::int64_t row_bytes = panel.row_length * static_cast<std::int64_t>(sizeof(float));
+  if (panel.width != panel.row_length || rows * row_bytes <= kOnePassBytes) return rows;
+  // Whole rows of the kernel, which runs do not cross.
+  const auto kernel_row = static_cast<std::int32_t>(rows / shape_.kernel_height);
+  const auto together = static_cast<std::int32_t>(kPassBytes / (kernel_row * row_bytes));
+  return kernel_row * std::max(together, 1);
+}
+
+/// The part of each sum that the panel's rows `rows` give.
+void ConvPlan::compute_block(const Panel& panel, const Block& block, TileArgs tile,
+                             std::pair<std::int32_t, std::int32_t> rows,
+                             bool fetch) const noexcept {
   for (std::int32_t s = 0; s < block.segments; ++s) {
     const Segment& segment = windows_.segments[static_cast<std::size_t>(block.first_segment + s)];
-    tile.runs = windows_.runs.data() + segment.first_run;
-    tile.run_count = segment.runs;
+    const Run* const runs = windows_.runs.data() + segment.first_run;
+    const auto before = [](const Run& run, std::int32_t row) { return run.row < row; };
+    tile.runs = std::lower_bound(runs, runs + segment.runs, rows.first, before);
+    tile.run_count = static_cast<std::int32_t>(
+        std::lower_bound(tile.runs, runs + segment.runs, rows.second, before) - tile.runs);
     tile.pixels = windows_.pixels.data() + segment.first_pixel;
+    const bool ahead = fetch && tile.run_count == 1;
     // As few tiles as can be, of sizes as equal as can be.
     std::int32_t left = segment.pixels;
     for (std::int32_t tiles = (left + panel.kernels.rows - 1) / panel.kernels.rows; tiles > 0;
          --tiles) {
-      const std::int32_t rows = (left + tiles - 1) / tiles;
-      panel.kernels.tiles[rows - 1](tile);
-      tile.pixels += rows;
-      left -= rows;
+      const std::int32_t count = (left + tiles - 1) / tiles;
+      if (ahead) fetch_pixels(tile, count, std::min(left, 2 * count));
+      panel.kernels.tiles[count - 1](tile);
+      tile.pixels += count;
+      left -= count;
     }
   }
 }

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "kernels/conv/shape.hpp"
 #include "kernels/conv/windows.hpp"
@@ -60,6 +62,9 @@ class ConvPlan {
 
   void run_nhwc(const float* inputs, const float* residual, float* outputs) const;
   void compute_item(const Job& job, std::int64_t item) const noexcept;
+  void compute_block(const Panel& panel, const Block& block, TileArgs tile,
+                     std::pair<std::int32_t, std::int32_t> rows, bool fetch) const noexcept;
+  std::int32_t choose_pass(const Panel& panel) const;
   Cut choose_cut(std::size_t panels) const;
 
   ConvShape shape_;

@@ -137,8 +137,10 @@ void compute_tile(const TileArgs& tile) noexcept {
   typename V::Floats sums[kRows][kCount];
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
+    const float* const from =
+        tile.bias != nullptr ? tile.bias : tile.output + tile.pixels[i].output;
 #pragma GCC unroll 16
-    for (int j = 0; j < kCount; ++j) sums[i][j] = V::load(tile.bias + j * kLanes);
+    for (int j = 0; j < kCount; ++j) sums[i][j] = V::load(from + j * kLanes);
   }
   Kind::template accumulate<kLanes, kCount, kRows>(tile, sums);
   // What follows is read after the sums are done: the registers are all theirs until then.
