@@ -138,6 +138,18 @@ def test_out_is_written_in_place_and_may_be_the_residual() -> None:
     assert np.allclose(out, wanted, atol=1e-5)
 
 
+def test_arrays_that_kernels_make_begin_at_a_cache_line() -> None:
+    for shape in ((3, 5), (0, 4), (), (1, 2, 3, 4)):
+        made = kernels.empty(shape)
+        assert made.shape == shape
+        assert made.dtype == np.float32
+        assert made.flags.c_contiguous
+        assert made.size == 0 or made.ctypes.data % 64 == 0
+    assert kernels.Linear((3, 5), np.ones((4, 5)))(np.ones((3, 5), np.float32)).ctypes.data % 64 == 0
+    with pytest.raises(KernelError, match="shape must be of numbers from 0"):
+        kernels.empty((2, -1))
+
+
 def test_arrays_that_do_not_fit_a_plan_are_refused() -> None:
     x = np.ones((1, 4, 4, 3), np.float32)
     plan = kernels.Conv2d(x.shape, np.ones((2, 3, 1, 1)))

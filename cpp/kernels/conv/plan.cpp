@@ -18,6 +18,8 @@ namespace {
 
 /// What a block's inputs may take: they are read again for every panel, from the second cache.
 constexpr std::int64_t kBlockBytes = 384 * 1024;
+/// No smaller than this for the outputs' sake: the weights are read again for every block.
+constexpr std::int64_t kBlockForOutputs = 192;
 /// A panel of weights of this size is read from the second cache for each tile; of a larger one,
 /// parts of the second size in as many passes.
 constexpr std::int64_t kOnePassBytes = 640 * 1024;
@@ -156,7 +158,11 @@ Cut ConvPlan::choose_cut(std::size_t panels) const {
   const std::int64_t bytes = depth * static_cast<std::int64_t>(sizeof(float)) *
                              std::min(shape_.stride_height, shape_.kernel_height) *
                              std::min(shape_.stride_width, shape_.kernel_width);
-  std::int64_t block = kBlockBytes / bytes;
+  // Its outputs too, where they are the larger part: a line that is written beside another one that
+  // was written a short while ago comes sooner.
+  const std::int64_t both = bytes + shape_.outputs * static_cast<std::int64_t>(sizeof(float));
+  std::int64_t block =
+      std::max(kBlockBytes / both, std::min(kBlockBytes / bytes, kBlockForOutputs));
   if (threads_ > 1) {
     const std::int64_t pixels = shape_.batch * shape_.out_height() * shape_.out_width();
     const auto items = static_cast<std::int64_t>(threads_) * kItemsPerThread;

@@ -110,23 +110,31 @@ inline void store_row(const typename Vectors<kLanes>::Floats (&sums)[kCount], co
   }
 }
 
-/// Sums of `rows` pixels, of which the output has room for `tile.width` channels each.
+/// Sums of `rows` pixels, of which the output has room for `tile.width` channels each: whole
+/// vectors as they are, what is left through a buffer, so as not to touch what is behind.
 template <int kLanes, int kCount>
 inline void store_narrow(const TileArgs& tile, const float* kept, int rows) {
   using V = Vectors<kLanes>;
-  constexpr int kWidth = kCount * kLanes;
-  const auto bytes = static_cast<unsigned long>(tile.width) * sizeof(float);
-  for (int i = 0; i < rows; ++i, kept += kWidth) {
+  const std::int32_t whole = tile.width / kLanes * kLanes;
+  const auto bytes = static_cast<unsigned long>(tile.width - whole) * sizeof(float);
+  for (int i = 0; i < rows; ++i, kept += kCount * kLanes) {
     const std::int32_t at = tile.pixels[i].output;
-    typename V::Floats sums[kCount];
-#pragma GCC unroll 16
-    for (int j = 0; j < kCount; ++j) sums[j] = V::load(kept + j * kLanes);
-    float added[kWidth] = {};
-    float result[kWidth];
-    const bool adds = tile.residual != nullptr;
-    if (adds) __builtin_memcpy(added, tile.residual + at, bytes);
-    store_row<kLanes, kCount>(sums, adds ? added : nullptr, result, tile.low, tile.high);
-    __builtin_memcpy(tile.output + at, result, bytes);
+    float* const output = tile.output + at;
+    const float* const residual = tile.residual == nullptr ? nullptr : tile.residual + at;
+    for (std::int32_t c = 0; c < whole; c += kLanes) {
+      typename V::Floats value = V::load(kept + c);
+      if (residual != nullptr) value += V::load(residual + c);
+      V::store(output + c, V::clamp(value, tile.low, tile.high));
+    }
+    if (bytes == 0) continue;
+    typename V::Floats value = V::load(kept + whole);
+    float buffer[kLanes] = {};
+    if (residual != nullptr) {
+      __builtin_memcpy(buffer, residual + whole, bytes);
+      value += V::load(buffer);
+    }
+    V::store(buffer, V::clamp(value, tile.low, tile.high));
+    __builtin_memcpy(output + whole, buffer, bytes);
   }
 }
 
@@ -158,7 +166,7 @@ void compute_tile(const TileArgs& tile) noexcept {
     }
     return;
   }
-  // The last panel's channels fill no vector: through a buffer, so as not to touch what is behind.
+  // The last panel's channels fill no vector.
   float kept[kRows * kWidth];
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
