@@ -188,7 +188,8 @@ void ConvPlan::compute_item(const Job& job, std::int64_t item) const noexcept {
                 .output = job.outputs + out,
                 .width = panel.width};
   const auto rows = static_cast<std::int32_t>(shape_.weight_size() / shape_.outputs);
-  const std::int32_t pass = choose_pass(panel);
+  // A residual that is the outputs would be lost under the sums of the first pass.
+  const std::int32_t pass = job.residual == job.outputs ? rows : choose_pass(panel);
   for (std::int32_t row = 0; row < rows; row += pass) {
     const bool last = rows - row <= pass;
     tile.bias = row == 0 ? weights_.data() + panel.bias : nullptr;
