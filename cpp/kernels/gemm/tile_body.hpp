@@ -13,18 +13,40 @@ namespace dnnaccel::kernels {
 
 namespace {
 
+/// Where the windows of a tile's pixels begin. They are addresses and no pointers, because a window
+/// that begins in the padding may begin before the image; and they are computed once, so that a run
+/// costs the kernel one addition that an instruction does by itself.
+template <int kRows>
+struct PixelWindows {
+  explicit PixelWindows(const TileArgs& tile) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      begins[i] = reinterpret_cast<std::uintptr_t>(tile.input) +
+                  static_cast<std::uintptr_t>(std::int64_t{tile.pixels[i].input} * kFloat);
+    }
+  }
+  const float* at(int i, const Run& run) const {
+    return reinterpret_cast<const float*>(
+        begins[i] + static_cast<std::uintptr_t>(std::int64_t{run.input} * kFloat));
+  }
+
+  static constexpr std::int64_t kFloat = sizeof(float);
+  std::uintptr_t begins[kRows];
+};
+
 /// x(i, k) is one value: a product of matrices, `kRows` pixels by `kCount` vectors.
 struct Dense {
   template <int kLanes, int kCount, int kRows>
   static inline void accumulate(const TileArgs& tile,
                                 typename Vectors<kLanes>::Floats (&sums)[kRows][kCount]) {
     using V = Vectors<kLanes>;
+    const PixelWindows<kRows> windows(tile);
     for (std::int32_t r = 0; r < tile.run_count; ++r) {
       const Run run = tile.runs[r];
       const float* weights = tile.panel + static_cast<std::int64_t>(run.row) * (kCount * kLanes);
       const float* inputs[kRows];
 #pragma GCC unroll 16
-      for (int i = 0; i < kRows; ++i) inputs[i] = tile.input + (tile.pixels[i].input + run.input);
+      for (int i = 0; i < kRows; ++i) inputs[i] = windows.at(i, run);
       for (std::int64_t k = 0; k < run.length; ++k, weights += kCount * kLanes) {
         typename V::Floats row[kCount];
 #pragma GCC unroll 16
@@ -45,6 +67,7 @@ struct Lanes {
   static inline void accumulate(const TileArgs& tile,
                                 typename Vectors<kLanes>::Floats (&sums)[kRows][kCount]) {
     using V = Vectors<kLanes>;
+    const PixelWindows<kRows> windows(tile);
     for (std::int32_t r = 0; r < tile.run_count; ++r) {
       const Run run = tile.runs[r];
       const float* weights = tile.panel + static_cast<std::int64_t>(run.row) * (kCount * kLanes);
@@ -53,7 +76,7 @@ struct Lanes {
       for (int j = 0; j < kCount; ++j) row[j] = V::load(weights + j * kLanes);
 #pragma GCC unroll 16
       for (int i = 0; i < kRows; ++i) {
-        const float* input = tile.input + (tile.pixels[i].input + run.input);
+        const float* input = windows.at(i, run);
 #pragma GCC unroll 16
         for (int j = 0; j < kCount; ++j) sums[i][j] += row[j] * V::load(input + j * kLanes);
       }
@@ -87,11 +110,12 @@ struct Grouped {
   template <int kLanes, int kCount, int kRows>
   static inline void accumulate(const TileArgs& tile,
                                 typename Vectors<kLanes>::Floats (&sums)[kRows][kCount]) {
+    const PixelWindows<kRows> windows(tile);
     for (std::int32_t r = 0; r < tile.run_count; ++r) {
       const Run run = tile.runs[r];
       const float* inputs[kRows];
 #pragma GCC unroll 16
-      for (int i = 0; i < kRows; ++i) inputs[i] = tile.input + (tile.pixels[i].input + run.input);
+      for (int i = 0; i < kRows; ++i) inputs[i] = windows.at(i, run);
       accumulate_tap<kLanes, kCount, kRows>(
           tile.panel + static_cast<std::int64_t>(run.row) * (kCount * kLanes), inputs, sums);
     }
