@@ -24,6 +24,12 @@ constexpr std::int64_t kBlockForOutputs = 192;
 /// parts of the second size in as many passes.
 constexpr std::int64_t kOnePassBytes = 640 * 1024;
 constexpr std::int64_t kPassBytes = 512 * 1024;
+/// Pixels that are a multiple of this apart fall into one set of the first cache, which has room
+/// for so many of them beside the weights.
+constexpr std::int64_t kWayBytes = 4096;
+constexpr int kRowsInOneSet = 6;
+/// Values in a run, so that passes can be cut between runs.
+constexpr std::int64_t kLongestRun = 2048;
 /// Pieces of work for each thread, so that one that is held up can leave some to the others.
 constexpr std::int64_t kItemsPerThread = 4;
 /// No fewer pixels than this: a few tiles.
@@ -86,9 +92,14 @@ std::vector<Panel> make_panels(const ConvShape& shape, const TileSet& tiles, Alg
     }
   }
   // All groups, or those that fill no vector of the shortest.
+  TileLevel dense = tiles.dense;
+  const std::int64_t step = shape.channels * shape.stride_width * 4;
+  if (step % kWayBytes == 0) {
+    for (TileColumn& column : dense.columns) column.rows = std::min(column.rows, kRowsInOneSet);
+  }
   const std::int64_t outputs = shape.group_outputs();
   for (; first < shape.outputs; first += outputs)
-    add_panels(panels, tiles.dense, first, outputs, /*fill=*/true);
+    add_panels(panels, dense, first, outputs, /*fill=*/true);
   return panels;
 }
 
@@ -170,7 +181,7 @@ Cut ConvPlan::choose_cut(std::size_t panels) const {
         (items + static_cast<std::int64_t>(panels) - 1) / static_cast<std::int64_t>(panels);
     block = std::min(block, (pixels + blocks - 1) / blocks);
   }
-  return {std::max(block, kLeastBlock)};
+  return {.block = std::max(block, kLeastBlock), .run = kLongestRun};
 }
 
 void ConvPlan::compute_item(const Job& job, std::int64_t item) const noexcept {
@@ -204,10 +215,12 @@ std::int32_t ConvPlan::choose_pass(const Panel& panel) const {
   const auto rows = static_cast<std::int32_t>(shape_.weight_size() / shape_.outputs);
   const std::int64_t row_bytes = panel.row_length * static_cast<std::int64_t>(sizeof(float));
   if (panel.width != panel.row_length || rows * row_bytes <= kOnePassBytes) return rows;
-  // Whole rows of the kernel, which runs do not cross.
-  const auto kernel_row = static_cast<std::int32_t>(rows / shape_.kernel_height);
-  const auto together = static_cast<std::int32_t>(kPassBytes / (kernel_row * row_bytes));
-  return kernel_row * std::max(together, 1);
+  // A run is in the pass that its first row is in, so that passes need not fit them; but they had
+  // better.
+  const std::int64_t run =
+      std::clamp(kLongestRun / shape_.group_channels(), std::int64_t{1}, shape_.kernel_width) *
+      shape_.group_channels();
+  return static_cast<std::int32_t>(std::max(kPassBytes / row_bytes / run, std::int64_t{1}) * run);
 }
 
 /// The part of each sum that the panel's rows `rows` give.

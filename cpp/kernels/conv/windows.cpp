@@ -55,23 +55,23 @@ std::int64_t images_together(const ConvShape& shape) {
 
 class Maker {
  public:
-  Maker(const ConvShape& shape, bool merge) : shape_(shape), merge_(merge) {
+  Maker(const ConvShape& shape, bool merge, Cut cut) : shape_(shape), merge_(merge), cut_(cut) {
     made_.images = images_together(shape);
   }
 
-  Windows make(Cut cut) {
+  Windows make() {
     const auto rows = make_bands({shape_.height, shape_.out_height(), shape_.kernel_height,
                                   shape_.stride_height, shape_.pad_top, shape_.dilation_height});
     const auto columns = make_bands({shape_.width, shape_.out_width(), shape_.kernel_width,
                                      shape_.stride_width, shape_.pad_left, shape_.dilation_width});
     for (const Band& row : rows) {
-      for (const Band& column : columns) add_class(row, column, cut.block);
+      for (const Band& column : columns) add_class(row, column);
     }
     return std::move(made_);
   }
 
  private:
-  void add_class(const Band& rows, const Band& columns, std::int64_t block) {
+  void add_class(const Band& rows, const Band& columns) {
     const auto first_run = static_cast<std::int32_t>(made_.runs.size());
     add_runs(rows, columns);
     const auto runs = static_cast<std::int32_t>(made_.runs.size()) - first_run;
@@ -79,11 +79,11 @@ class Maker {
     add_pixels(rows.positions, columns.positions);
     auto left = static_cast<std::int64_t>(made_.pixels.size()) - first_pixel;
     while (left > 0) {
-      if (made_.blocks.empty() || in_block_ >= block) {
+      if (made_.blocks.empty() || in_block_ >= cut_.block) {
         made_.blocks.push_back({static_cast<std::int32_t>(made_.segments.size()), 0});
         in_block_ = 0;
       }
-      const auto taken = static_cast<std::int32_t>(std::min(left, block - in_block_));
+      const auto taken = static_cast<std::int32_t>(std::min(left, cut_.block - in_block_));
       made_.segments.push_back({first_pixel, taken, first_run, runs});
       ++made_.blocks.back().segments;
       in_block_ += taken;
@@ -98,8 +98,9 @@ class Maker {
     // Neighbours in the kernel's row are neighbours in memory when nothing lies between them.
     const bool together = merge_ && s.dilation_width == 1 && s.groups == 1;
     for (std::int64_t r = rows.begin; r < rows.end; ++r) {
-      const std::int64_t step = together ? columns.end - columns.begin : 1;
+      std::int64_t step = 1;
       for (std::int64_t c = columns.begin; c < columns.end; c += step) {
+        if (together) step = std::clamp(cut_.run / depth, std::int64_t{1}, columns.end - c);
         const std::int64_t input =
             (r * s.dilation_height * s.width + c * s.dilation_width) * s.channels;
         made_.runs.push_back({static_cast<std::int32_t>(input),
@@ -126,6 +127,7 @@ class Maker {
 
   const ConvShape& shape_;
   bool merge_;
+  Cut cut_;
   Windows made_;
   std::int64_t in_block_ = 0;
 };
@@ -133,7 +135,7 @@ class Maker {
 }  // namespace
 
 Windows make_windows(const ConvShape& shape, bool merge, Cut cut) {
-  return Maker(shape, merge).make(cut);
+  return Maker(shape, merge, cut).make();
 }
 
 }  // namespace dnnaccel::kernels

@@ -33,9 +33,10 @@ struct Windows {
   std::vector<Block> blocks;
 };
 
-/// How to cut the work, in pixels: blocks of `block` at most.
+/// How to cut the work: at most so many pixels in a block, and about so many values in a run.
 struct Cut {
   std::int64_t block;
+  std::int64_t run;
 };
 
 /// The windows of a shape that check() accepts and whose batch is not empty. With `merge`, taps
