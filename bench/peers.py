@@ -1,4 +1,4 @@
-"""Other cost models, each in a process and an environment of its own, asked one layer at a time.
+"""Other cost models and simulators, each in a process and an environment of its own, asked by the layer.
 
 A worker (peer_NAME/worker.py) reads one request a line and answers each with one line of JSON, so that turns
 can alternate with ours in one run.
@@ -21,7 +21,7 @@ from typing import Any
 
 from dnnaccel.layers import Layer
 
-__all__ = ["ACCELFORGE", "ZIGZAG", "Peer", "PeerProcess", "cpu_model", "load", "running"]
+__all__ = ["ACCELFORGE", "SCALESIM", "ZIGZAG", "Peer", "PeerProcess", "cpu_model", "load", "running"]
 
 HERE = Path(__file__).parent
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -58,6 +58,13 @@ ACCELFORGE = Peer(
     "peer_accelforge",
     "It needs Python 3.12 or newer and an environment of its own:",
     ("python3.12 -m venv .venv-accelforge", ".venv-accelforge/bin/pip install accelforge==1.0.467"),
+)
+SCALESIM = Peer(
+    "SCALE-Sim",
+    "scalesim",
+    "peer_scalesim",
+    "It needs numpy below 2.4 and an environment of its own:",
+    ("python3 -m venv .venv-scalesim", ".venv-scalesim/bin/pip install scalesim==3.0.0 'numpy<2.4'"),
 )
 
 
@@ -99,6 +106,13 @@ class PeerProcess:
         `request` has what the worker should know beside the layer: machine, mapping, ... A worker that could
         not map the layer answers with `error`.
         """
+        found = self.ask(described(layer) | (request or {}), timeout)
+        if found is not None and "error" not in found and found["macs"] != layer.macs:
+            raise SystemExit(f"{layer.name}: {layer.macs} MACs here, {found['macs']} in {self.peer.name}")
+        return found
+
+    def ask(self, request: dict[str, Any], timeout: float | None = None) -> dict[str, Any] | None:
+        """Return the worker's answer to a request; None if time ran out."""
         process = self.start()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -112,7 +126,7 @@ class PeerProcess:
         if timer is not None:
             timer.start()
         try:
-            process.stdin.write(json.dumps(described(layer) | (request or {})) + "\n")
+            process.stdin.write(json.dumps(request) + "\n")
             process.stdin.flush()
             answer = process.stdout.readline()
         except BrokenPipeError:
@@ -127,17 +141,17 @@ class PeerProcess:
             raise SystemExit(
                 f"{self.peer.name} ended with exit code {process.wait()}; its own message is above"
             )
-        found = dict(json.loads(answer))
-        if "error" not in found and found["macs"] != layer.macs:
-            raise SystemExit(f"{layer.name}: {layer.macs} MACs here, {found['macs']} in {self.peer.name}")
-        return found
+        return dict(json.loads(answer))
 
 
 @contextmanager
 def running(peer: Peer, python: str | None) -> Iterator[PeerProcess | None]:
     """Give a peer in the Python given, or in this one where it is installed; None where it is not."""
-    if python is None and importlib.util.find_spec(peer.module) is not None:
-        python = sys.executable
+    if python is None:
+        spec = importlib.util.find_spec(peer.module)
+        # A bench of the peer's name stands in this folder, and is not the peer.
+        if spec is not None and Path(spec.origin or "").parent != HERE:
+            python = sys.executable
     if python is None:
         yield None
         return

@@ -26,8 +26,11 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   register_mapper(module);
   register_isca16(module);
   register_sparsity(module);
+  register_scalesim(module);
   register_trace(module);
+  register_systolic(module);
   register_adder_tree(module);
+  register_row_stationary(module);
   register_dram(module);
   register_kernels(module);
   register_tile_values(module);

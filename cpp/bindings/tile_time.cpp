@@ -5,7 +5,10 @@
 
 #include "bindings/bindings.hpp"
 #include "bindings/dram.hpp"
+#include "bindings/sim_activity.hpp"
 #include "sim/dram_port.hpp"
+#include "sim/make_array.hpp"
+#include "sim/tile_trace.hpp"
 
 namespace py = pybind11;
 
@@ -17,6 +20,8 @@ struct Tiled {
   sim::TileRun run;
   cost::Cost cost;  ///< of the counts; its cycles are those of the closed form
   std::optional<DramRun> dram;
+  std::optional<sim::ArrayRun> array;
+  int levels = 0;
 };
 
 /// A DRAM behind the chip, and how many of its cycles go into one of the chip's.
@@ -35,13 +40,16 @@ std::function<bool(std::uint64_t, std::uint64_t)> poll_of(const py::object& prog
 Tiled simulate_tiles(const problem::Problem& problem, const arch::Architecture& architecture,
                      const mapping::Mapping& mapping, const std::optional<cost::Sparsity>& sparsity,
                      const std::vector<double>& latency, const py::object& progress,
-                     const std::optional<Dram>& dram) {
+                     const std::optional<Dram>& dram, sim::TraceWriter* trace,
+                     const std::optional<sim::ArrayChoice>& choice) {
   sim::TileOptions options;
   options.sparsity = sparsity.value_or(cost::Sparsity{});
   if (latency.size() > options.latency.size()) throw std::invalid_argument("too many levels");
   std::copy(latency.begin(), latency.end(), options.latency.begin());
   options.poll = poll_of(progress);
   const py::gil_scoped_release unlocked;
+  std::optional<sim::TileTrace> drawing;
+  if (trace != nullptr) options.observer = &drawing.emplace(architecture, *trace);
   std::optional<sim::DramPort> port;
   if (dram) {
     std::array<double, problem::kRoles> bits{};
@@ -52,9 +60,17 @@ Tiled simulate_tiles(const problem::Problem& problem, const arch::Architecture& 
     port.emplace(problem, dram->first, bits, dram->second);
     options.timing = &*port;
   }
+  std::unique_ptr<sim::CycleArray> array;
+  if (choice) {
+    array = sim::make_array(problem, architecture, mapping, *choice);
+    options.array = array.get();
+    options.array_level = choice->level;
+  }
   Tiled out;
+  out.levels = architecture.size();
   out.run = sim::simulate_tiles(problem, architecture, mapping, options).value();
   out.cost = cost::Pricer(problem, architecture, options.sparsity).price(out.run.counts);
+  if (array) out.array = array->run();
   if (port) out.dram = DramRun{.stats = port->finish(), .log = {}, .finish = {}};
   return out;
 }
@@ -62,6 +78,16 @@ Tiled simulate_tiles(const problem::Problem& problem, const arch::Architecture& 
 }  // namespace
 
 void register_tile_time(py::module_& module) {
+  py::enum_<sim::ArrayKind>(module, "ArrayKind")
+      .value("systolic", sim::ArrayKind::systolic)
+      .value("row_stationary", sim::ArrayKind::row_stationary)
+      .value("adder_tree", sim::ArrayKind::adder_tree);
+  py::class_<sim::ArrayChoice>(module, "ArrayChoice", "An array to simulate cycle by cycle.")
+      .def(py::init([](sim::ArrayKind kind, int level, std::uint32_t gates, std::uint32_t waiting) {
+             return sim::ArrayChoice{
+                 .kind = kind, .level = level, .gates = gates, .waiting = waiting};
+           }),
+           py::kw_only(), py::arg("kind"), py::arg("level"), py::arg("gates"), py::arg("waiting"));
   py::enum_<sim::Wait>(module, "Wait")
       .value("fill", sim::Wait::fill)
       .value("refill", sim::Wait::refill)
@@ -79,6 +105,11 @@ void register_tile_time(py::module_& module) {
       .def_property_readonly("counts", [](const Tiled& tiled) { return tiled.run.counts; })
       .def_readonly("cost", &Tiled::cost)
       .def_readonly("dram", &Tiled::dram)
+      .def_property_readonly("array",
+                             [](const Tiled& tiled) -> py::object {
+                               if (!tiled.array) return py::none();
+                               return to_python(*tiled.array, tiled.levels);
+                             })
       .def_property_readonly("cycles", [](const Tiled& tiled) { return tiled.run.cycles; })
       .def_property_readonly("compute_cycles",
                              [](const Tiled& tiled) { return tiled.run.compute_cycles; })
@@ -88,7 +119,8 @@ void register_tile_time(py::module_& module) {
   module.def("simulate_tiles", &simulate_tiles, py::arg("problem"), py::arg("architecture"),
              py::arg("mapping"), py::arg("sparsity") = py::none(),
              py::arg("latency") = std::vector<double>{}, py::arg("progress") = py::none(),
-             py::arg("dram") = py::none(),
+             py::arg("dram") = py::none(), py::arg("trace") = py::none(),
+             py::arg("array") = py::none(),
              "Simulate one mapping tile by tile. Ctrl-C ends it; progress(done, total) is called "
              "meanwhile. ValueError if it does not belong to the problem and the architecture.");
 }

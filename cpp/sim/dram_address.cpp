@@ -1,6 +1,7 @@
 #include "sim/dram_address.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace dnnaccel::sim::dram {
 
@@ -38,9 +39,9 @@ Location AddressMap::locate(std::uint64_t burst) const {
   for (std::size_t i = 0; i < kFields; ++i) {
     const std::uint64_t size = sizes_[i];
     // Sizes are powers of two but for odd memories, and a division is slow.
-    const bool power = (size & (size - 1)) == 0;
+    const bool power = std::has_single_bit(size);
     value[static_cast<std::size_t>(fields_[i])] = power ? burst & (size - 1) : burst % size;
-    burst = power ? burst >> __builtin_ctzll(size) : burst / size;
+    burst = power ? burst >> std::countr_zero(size) : burst / size;
   }
   const auto of = [&](Field field) { return value[static_cast<std::size_t>(field)]; };
   const auto bank =

@@ -1,6 +1,7 @@
 #include "sim/dram_channel.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <stdexcept>
 #include <string>
 
@@ -12,7 +13,7 @@ namespace {
 template <typename Visit>
 void for_each_bank(std::uint64_t banks, Visit visit) {
   for (; banks != 0; banks &= banks - 1) {
-    visit(static_cast<std::uint32_t>(__builtin_ctzll(banks)));
+    visit(static_cast<std::uint32_t>(std::countr_zero(banks)));
   }
 }
 
@@ -46,11 +47,13 @@ void Channel::push(const Burst& burst) {
   window_[slot] = {.burst = burst, .order = order_++};
   queues_[burst.place.bank].slots[burst.write].push_back(slot);
   ++waiting_[burst.write];
+  last_arrival_ = burst.arrival;
   undecided_ |= bit(burst.place.bank);
 }
 
 void Channel::advance(std::uint64_t cycle) {
-  while (now_ < cycle && step(cycle)) {
+  // Not between two arrivals of one cycle: what is decided in a cycle knows all that it brought.
+  while (std::max(now_, last_arrival_) < cycle && step(cycle)) {
   }
 }
 

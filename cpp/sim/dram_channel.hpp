@@ -117,6 +117,7 @@ class Channel {
   std::uint64_t order_ = 0;
 
   std::uint64_t now_ = 0;  ///< cycle of the last command
+  std::uint64_t last_arrival_ = 0;
   std::uint64_t next_refresh_;
   std::uint64_t opened_at_ = 0;  ///< when the first of the open rows was opened
   Counts counts_;

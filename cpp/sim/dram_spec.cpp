@@ -1,6 +1,7 @@
 #include "sim/dram_spec.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <stdexcept>
 #include <string>
 
@@ -76,7 +77,7 @@ void check(const Spec& spec) {
     seen[static_cast<std::size_t>(field)] = true;
   }
   const std::uint32_t banks = spec.organization.banks();
-  require(!spec.xor_banks || (banks & (banks - 1)) == 0,
+  require(!spec.xor_banks || std::has_single_bit(banks),
           "xor_banks needs a number of banks that is a power of two, not " + std::to_string(banks));
 }
 

@@ -1,11 +1,10 @@
 #include "sim/drive.hpp"
 
-#include <algorithm>
 #include <chrono>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
-#include <vector>
 
 #include "sim/steps.hpp"
 
@@ -36,34 +35,22 @@ class Watcher {
   Clock::time_point next_{};
 };
 
-/// Draws the folds. Those of a pipelined array overlap, and what overlaps needs a line of its own.
+/// Draws the folds.
 class FoldTrace {
  public:
-  explicit FoldTrace(TraceWriter* writer) : writer_(writer) {}
+  explicit FoldTrace(TraceWriter* writer) {
+    if (writer != nullptr) lines_.emplace(*writer, "folds", "folds");
+  }
 
   void record(const FoldTime& fold, std::uint64_t macs) {
-    if (writer_ == nullptr) return;
-    auto line = std::find_if(lines_.begin(), lines_.end(),
-                             [&](const Line& one) { return one.end <= fold.begin; });
-    if (line == lines_.end()) {
-      const std::string name = "folds " + std::to_string(lines_.size() + 1);
-      line = lines_.insert(line, {.track = writer_->track(name, "folds")});
-    }
-    line->end = fold.end;
-    writer_->span(line->track, "fold", static_cast<double>(fold.begin),
-                  static_cast<double>(fold.end),
-                  {{.name = "fold", .value = static_cast<double>(folds_++)},
-                   {.name = "macs", .value = static_cast<double>(macs)}});
+    if (!lines_) return;
+    lines_->span("fold", static_cast<double>(fold.begin), static_cast<double>(fold.end),
+                 {{.name = "fold", .value = static_cast<double>(folds_++)},
+                  {.name = "macs", .value = static_cast<double>(macs)}});
   }
 
  private:
-  struct Line {
-    int track = 0;
-    std::uint64_t end = 0;
-  };
-
-  TraceWriter* writer_ = nullptr;
-  std::vector<Line> lines_;
+  std::optional<TraceLines> lines_;
   std::uint64_t folds_ = 0;
 };
 

@@ -14,7 +14,7 @@ const std::vector<std::int64_t> kOneIndex = {0};
 
 template <typename T>
 Block<T>::Block(const problem::Problem& problem, const mapping::Nest& nest, std::size_t first,
-                Instances& units, Operand<T>& inputs, Operand<T>& weights, Sums<T>& sums,
+                const Instances& units, Operand<T>& inputs, Operand<T>& weights, Sums<T>& sums,
                 Poll& poll)
     : problem_(problem),
       units_(units),
@@ -46,10 +46,12 @@ void Block<T>::set_up(Tensor& tensor, const problem::Tensor& shape, const TileGr
     }
     one.keeper_lane = here.lanes_in(grid, a);
     one.lanes.resize(here.lanes(a));
+    for (std::size_t unit = 0; unit < units_.count() && here.lanes(a) > 1; ++unit) {
+      one.lane.push_back(here.lane(a, unit));
+    }
     tensor.axes.push_back(std::move(one));
   }
   tensor.places.resize(shape.axes.size());
-  tensor.strides.resize(shape.axes.size());
 }
 
 /// The loop over the dim with the most indices runs innermost. The first unit has most of them all.
@@ -70,10 +72,11 @@ void Block<T>::order_loops() {
   };
   for (std::size_t t = 0; t < tensors_.size(); ++t) {
     for (std::size_t a = 0; a < tensors_[t].axes.size(); ++a) {
-      const Axis& axis = tensors_[t].axes[a];
+      Axis& axis = tensors_[t].axes[a];
       const std::size_t p = loop_of(axis.p);
       const std::size_t r = axis.r < 0 ? kNone : loop_of(axis.r);
-      if (p == kNone && r == kNone) continue;
+      axis.moves = p != kNone || r != kNone;
+      if (!axis.moves) continue;
       // With two loops, the inner one knows the coordinate.
       const bool along_p = r == kNone || (p != kNone && p > r);
       moves_[along_p ? p : r][t] = {.axis = a, .along_p = along_p, .other = along_p ? r : p};
@@ -86,6 +89,7 @@ void Block<T>::find_places(Tensor& tensor, const TileStore<T>& store) {
   const int inner = order_.empty() ? -1 : order_.back();
   for (std::size_t a = 0; a < tensor.axes.size(); ++a) {
     Axis& axis = tensor.axes[a];
+    axis.plain = !axis.moves;
     for (std::size_t l = 0; l < axis.lanes.size(); ++l) {
       typename Axis::Lane& lane = axis.lanes[l];
       const std::size_t p_part = l / axis.r_parts;
@@ -96,6 +100,7 @@ void Block<T>::find_places(Tensor& tensor, const TileStore<T>& store) {
       const AxisSet& keeper = store.grid().now(a, axis.keeper_lane[l]);
       if (lane.p_version == p.version(p_part) && lane.r_version == r_version &&
           lane.inner == inner && lane.keeper == keeper) {
+        axis.plain = axis.plain && lane.first == 0 && lane.words == 1;
         continue;
       }
       lane.p_version = p.version(p_part);
@@ -103,6 +108,9 @@ void Block<T>::find_places(Tensor& tensor, const TileStore<T>& store) {
       lane.inner = inner;
       lane.keeper = keeper;
       lane.places.find(*axis.axis, p.of(p_part), r == nullptr ? kOneIndex : r->of(r_part), keeper);
+      lane.words = lane.places.words();
+      lane.first = lane.places.first();
+      axis.plain = axis.plain && lane.first == 0 && lane.words == 1;
       if (inner == axis.p || inner == axis.r) lane.places.lay_lines(inner == axis.r);
     }
   }
@@ -110,7 +118,6 @@ void Block<T>::find_places(Tensor& tensor, const TileStore<T>& store) {
 
 template <typename T>
 Touched Block<T>::run(const Position& position) {
-  units_.stand_at(position);
   for (IndexLists& list : lists_) list.stand_at(position);
   order_loops();
   find_places(tensors_[0], inputs_.store());
@@ -126,70 +133,61 @@ Touched Block<T>::run(const Position& position) {
 template <typename T>
 void Block<T>::run_unit(std::size_t unit, Touched& touched) {
   std::uint64_t macs = 1;
-  for (int d = 0; d < problem_.dims(); ++d) {
+  for (const int d : order_) {
     counts_[at(d)] = static_cast<std::int64_t>(lists_[at(d)].of(units_.part(d, unit)).size());
     macs *= static_cast<std::uint64_t>(counts_[at(d)]);
   }
-  Offsets offsets{};
-  // Both are looked at, though padding of one makes the products zero.
-  const bool inputs = aim(tensors_[0], inputs_.store(), unit, offsets[0]);
-  const bool weights = aim(tensors_[1], weights_.store(), unit, offsets[1]);
-  aim(tensors_[2], sums_.store(), unit, offsets[2]);
-  for (std::size_t t = 0; t < tensors_.size(); ++t) touched.words[t] += touch(tensors_[t]);
-  touched.begun += begin_sums(unit);
-  const std::uint64_t before = done_;
-  if (inputs && weights) loop(0, offsets);
-  done_ = before + macs;
+  const Offsets offsets = {aim(tensors_[0], inputs_.store(), unit),
+                           aim(tensors_[1], weights_.store(), unit),
+                           aim(tensors_[2], sums_.store(), unit)};
+  for (std::size_t t = 0; t < tensors_.size(); ++t) touched.words[t] += tensors_[t].words;
+  touched.begun += begin_sums(unit, offsets[2]);
   touched.macs += macs;
+  const std::uint64_t before = done_;
+  // Where one of the operands is padding, the products are zero.
+  if (tensors_[0].there && tensors_[1].there) loop(0, offsets);
+  done_ = before + macs;
 }
 
-/// Find the values and places that a unit works with. Returns false if all of it is padding.
+/// Find the values and places that a unit works with. Returns the place of its first word on the
+/// axes that no loop of the block moves along.
 template <typename T>
-bool Block<T>::aim(Tensor& tensor, TileStore<T>& store, std::size_t unit, Place& offset) {
+Place Block<T>::aim(Tensor& tensor, TileStore<T>& store, std::size_t unit) {
   const std::size_t keeper = unit / tensor.fan;
   require(store.holds(keeper), "compute works where no tile is held");
   tensor.values = store.values(keeper);
-  std::int64_t stride = 1;
-  bool there = true;
-  for (std::size_t a = tensor.axes.size(); a-- > 0;) {
-    Axis& axis = tensor.axes[a];
-    const std::size_t p = units_.part(axis.p, unit);
-    const std::size_t r = axis.r < 0 ? 0 : units_.part(axis.r, unit);
-    const AxisPlaces& places = axis.lanes[p * axis.r_parts + r].places;
-    tensor.places[a] = &places;
-    tensor.strides[a] = stride;
-    stride *= store.set(keeper, a).count;
-    const auto moves = [&](int dim) {
-      return std::find(order_.begin(), order_.end(), dim) != order_.end();
-    };
-    if (moves(axis.p) || (axis.r >= 0 && moves(axis.r))) continue;
-    const Place place = places.place(0, 0);
-    there = there && place >= 0;
-    offset += place * tensor.strides[a];
+  tensor.strides = store.strides(keeper);
+  tensor.there = true;
+  tensor.words = 1;
+  Place start = 0;
+  for (std::size_t a = 0; a < tensor.axes.size(); ++a) {
+    const Axis& axis = tensor.axes[a];
+    if (axis.plain) continue;
+    const typename Axis::Lane& lane = axis.lanes[axis.lane.empty() ? 0 : axis.lane[unit]];
+    tensor.words *= lane.words;
+    if (axis.moves) {
+      tensor.places[a] = &lane.places;
+      continue;
+    }
+    tensor.there = tensor.there && lane.first >= 0;
+    start += lane.first * tensor.strides[a];
   }
-  return there;
-}
-
-/// The words of a tensor that the unit's MACs ask for, one by one.
-template <typename T>
-std::uint64_t Block<T>::touch(const Tensor& tensor) const {
-  std::uint64_t words = 1;
-  for (const AxisPlaces* places : tensor.places) words *= places->words();
-  for (int d = 0; d < problem_.dims(); ++d) {
-    if ((tensor.dims >> d & 1U) == 0) words *= static_cast<std::uint64_t>(counts_[at(d)]);
+  for (const int d : order_) {
+    if ((tensor.dims >> d & 1U) == 0) tensor.words *= static_cast<std::uint64_t>(counts_[at(d)]);
   }
-  return words;
+  return start;
 }
 
 /// Mark the outputs of the unit's MACs that had not begun; returns how many.
 template <typename T>
-std::uint64_t Block<T>::begin_sums(std::size_t unit) {
+std::uint64_t Block<T>::begin_sums(std::size_t unit, Place start) {
   const Tensor& outputs = tensors_[2];
   const std::size_t keeper = unit / outputs.fan;
   std::uint64_t& fresh = sums_.fresh(keeper);
   if (fresh == 0) return 0;
-  sum_places_.assign(1, 0);
+  sum_places_.assign(1, start);
   for (std::size_t a = 0; a < outputs.axes.size(); ++a) {
+    if (!outputs.axes[a].moves) continue;
     longer_.clear();
     const auto count = static_cast<std::size_t>(counts_[at(outputs.axes[a].p)]);
     for (const Place outer : sum_places_) {

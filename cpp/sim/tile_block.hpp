@@ -24,7 +24,7 @@ template <typename T>
 class Block {
  public:
   Block(const problem::Problem& problem, const mapping::Nest& nest, std::size_t first,
-        Instances& units, Operand<T>& inputs, Operand<T>& weights, Sums<T>& sums, Poll& poll);
+        const Instances& units, Operand<T>& inputs, Operand<T>& weights, Sums<T>& sums, Poll& poll);
 
   /// Compute the block that begins at a position, where the tiles are in place.
   Touched run(const Position& position);
@@ -38,12 +38,17 @@ class Block {
     int p = 0;
     int r = -1;
     std::size_t r_parts = 1;
+    bool moves = false;                      ///< a loop of the block runs over one of its dims
+    bool plain = false;                      ///< every unit takes the one word at place 0
     std::vector<std::uint32_t> keeper_lane;  ///< by lane
+    std::vector<std::uint32_t> lane;         ///< by unit; empty if there is but one
     struct Lane {
       AxisSet keeper;
       std::uint64_t p_version = 0;
       std::uint64_t r_version = 0;
       int inner = -1;
+      Place first = kNowhere;   ///< of the first index of both dims
+      std::uint64_t words = 0;  ///< over all indices, without padding
       AxisPlaces places;
     };
     std::vector<Lane> lanes;
@@ -54,8 +59,10 @@ class Block {
     std::size_t fan = 1;  ///< units per instance of the keeper
     // Of the unit at hand:
     T* values = nullptr;
-    std::vector<const AxisPlaces*> places;  ///< by axis
-    std::vector<std::int64_t> strides;
+    const std::int64_t* strides = nullptr;  ///< by axis, as is the next
+    std::vector<const AxisPlaces*> places;
+    bool there = true;        ///< not all of it is padding
+    std::uint64_t words = 0;  ///< that its MACs ask for, one by one
   };
   /// What a tensor does where the loop over one dim stands.
   struct Move {
@@ -70,14 +77,13 @@ class Block {
   void order_loops();
   void find_places(Tensor& tensor, const TileStore<T>& store);
   void run_unit(std::size_t unit, Touched& touched);
-  std::uint64_t begin_sums(std::size_t unit);
-  std::uint64_t touch(const Tensor& tensor) const;
-  bool aim(Tensor& tensor, TileStore<T>& store, std::size_t unit, Place& offset);
+  std::uint64_t begin_sums(std::size_t unit, Place start);
+  Place aim(Tensor& tensor, TileStore<T>& store, std::size_t unit);
   void loop(std::size_t depth, const Offsets& offsets);
   void line(const Offsets& offsets);
 
   const problem::Problem& problem_;
-  Instances& units_;
+  const Instances& units_;
   Operand<T>& inputs_;
   Operand<T>& weights_;
   Sums<T>& sums_;

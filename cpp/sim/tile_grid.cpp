@@ -72,6 +72,10 @@ void Instances::stand_at(const Position& position) {
     cut(dim, position);
     for (const Range& range : dim.ranges) all = all && range.size > 0;
   }
+  // Who works at edges is not compared: it is a new shift each time.
+  if (all && all_work_) return;
+  ++shift_;
+  all_work_ = all;
   std::fill(works_.begin(), works_.end(), std::uint8_t{1});
   if (all) return;
   for (const Dim& dim : dims_) {

@@ -34,6 +34,8 @@ class Instances {
   [[nodiscard]] std::int64_t most(int dim) const { return dims_[at(dim)].most; }
 
   void stand_at(const Position& position);
+  /// Stays the same while the same instances work.
+  [[nodiscard]] std::uint64_t shift() const { return shift_; }
 
  private:
   struct Dim {
@@ -52,6 +54,8 @@ class Instances {
   std::vector<Dim> dims_;
   std::vector<std::uint8_t> works_;
   std::vector<Range> finer_;
+  std::uint64_t shift_ = 0;
+  bool all_work_ = false;
 };
 
 /// The tiles of one tensor that instances touch at a position, axis by axis. Instances that share

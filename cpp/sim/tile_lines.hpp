@@ -33,6 +33,8 @@ class AxisPlaces {
   [[nodiscard]] Place place(std::size_t p, std::size_t r) const {
     return places_[p * r_count_ + r];
   }
+  /// Of the first index of both dims; nowhere if there is none.
+  [[nodiscard]] Place first() const { return places_.empty() ? kNowhere : places_.front(); }
   /// Without padding, over all pairs of indices.
   [[nodiscard]] std::uint64_t words() const { return words_; }
   [[nodiscard]] const Line& line(std::size_t other) const { return lines_[other]; }

@@ -45,7 +45,6 @@ Operand<T>::Operand(const problem::Problem& problem, const arch::Architecture& a
     if (level.wires.front().forwards()) level.held.resize(instances.count());
     levels_.push_back(std::move(level));
   }
-  lines_.resize(axes);
 }
 
 template <typename T>
@@ -60,7 +59,7 @@ void Operand<T>::fill(std::size_t n, bool first) {
   Level& level = levels_[n];
   Level& parent = levels_[n - 1];
   Wires& wires = level.wires.front();
-  level.store.grid().stand();
+  if (!level.watch.changed(level.store.grid(), *level.keeper.instances)) return;
   level.moved.clear();
   for (const std::uint32_t i : wires.order()) {
     // Idle instances receive nothing and keep their tile.
@@ -97,20 +96,28 @@ void Operand<T>::note_held(Level& level, Level& parent) {
     held.clear();
     if (!level.keeper.instances->works(i) || !store.holds(i)) continue;
     const std::size_t above = level.wires.front().parent_of(i);
+    const std::int64_t* const strides = parent.store.strides(above);
     held.push_back({.parent = 0, .own = 0});
-    for (std::size_t a = 0; a < axes; ++a) {
+    for (std::size_t a = 0; a < axes && !held.empty(); ++a) {
+      const AxisSet& here = store.set(i, a);
       const AxisSet& there = parent.store.set(above, a);
+      if (here.count == 1) {
+        const Place place = there.place_of(here.first);
+        if (place < 0) held.clear();
+        for (Wires::Held& word : held) word.parent += place * strides[a];
+        continue;
+      }
       const std::span<const Place> places =
-          level.old_in_parent[a].find(store.grid().lane(a, i), store.set(i, a), there);
-      std::vector<Wires::Held> longer;
+          level.old_in_parent[a].find(store.grid().lane(a, i), here, there);
+      longer_.clear();
       for (const Wires::Held& word : held) {
         for (std::size_t k = 0; k < places.size(); ++k) {
           if (places[k] < 0) continue;
-          longer.push_back({.parent = word.parent * there.count + places[k],
-                            .own = word.own * store.set(i, a).count + static_cast<Place>(k)});
+          longer_.push_back({.parent = word.parent + places[k] * strides[a],
+                             .own = word.own * here.count + static_cast<Place>(k)});
         }
       }
-      std::swap(held, longer);
+      std::swap(held, longer_);
     }
   }
 }
@@ -118,13 +125,14 @@ void Operand<T>::note_held(Level& level, Level& parent) {
 template <typename T>
 void Operand<T>::move(Level& level, Level& parent, std::size_t instance) {
   Wires& wires = level.wires.front();
-  lay_lines(level, parent, instance);
-  from_old_ = level.store.values(instance);
-  from_parent_ = parent.store.values(wires.parent_of(instance));
-  begin_ = to_ = level.store.next_values(instance);
   lacked_.clear();
   lacked_own_.clear();
-  copy(0, level.store.holds(instance) ? 0 : kNowhere, 0);
+  if (lay_lines(level, parent, instance)) {
+    from_old_ = level.store.values(instance);
+    from_parent_ = parent.store.values(wires.parent_of(instance));
+    begin_ = to_ = level.store.next_values(instance);
+    copy(0, old_start_, parent_start_);
+  }
   wires.pass(instance, lacked_);
   if (!wires.forwards()) return;
   for (std::size_t k = 0; k < lacked_.size(); ++k) {
@@ -134,40 +142,53 @@ void Operand<T>::move(Level& level, Level& parent, std::size_t instance) {
   }
 }
 
+/// Find where the words of an instance's new tile stand in its old one and in its parent's. Returns
+/// false if it has none.
 template <typename T>
-void Operand<T>::lay_lines(Level& level, Level& parent, std::size_t instance) {
+bool Operand<T>::lay_lines(Level& level, Level& parent, std::size_t instance) {
   TileStore<T>& store = level.store;
   const std::size_t above = level.wires.front().parent_of(instance);
-  std::int64_t old_words = 1;
-  std::int64_t parent_words = 1;
-  for (std::size_t a = lines_.size(); a-- > 0;) {
+  const std::int64_t* const old_strides = store.strides(instance);
+  const std::int64_t* const parent_strides = parent.store.strides(above);
+  const bool held = store.holds(instance);
+  const auto advance = [](Place& start, Place place, std::int64_t stride) {
+    start = start < 0 || place < 0 ? kNowhere : start + place * stride;
+  };
+  lines_.clear();
+  old_start_ = held ? 0 : kNowhere;
+  parent_start_ = 0;
+  for (std::size_t a = 0; a < store.grid().axes(); ++a) {
     const std::uint32_t lane = store.grid().lane(a, instance);
     const AxisSet& now = store.grid().now(a, lane);
     const AxisSet& there = parent.store.set(above, a);
-    lines_[a] = {.old = {},
-                 .parent = level.in_parent[a].find(lane, now, there),
-                 .old_stride = old_words,
-                 .parent_stride = parent_words};
-    if (store.holds(instance)) {
-      lines_[a].old = level.in_old[a].find(lane, now, store.set(instance, a));
-      old_words *= store.set(instance, a).count;
+    if (now.count == 0) return false;
+    if (now.count == 1) {
+      advance(parent_start_, there.place_of(now.first), parent_strides[a]);
+      if (held) advance(old_start_, store.set(instance, a).place_of(now.first), old_strides[a]);
+      continue;
     }
-    parent_words *= there.count;
+    Line line{.old = {},
+              .parent = level.in_parent[a].find(lane, now, there),
+              .old_stride = old_strides[a],
+              .parent_stride = parent_strides[a]};
+    if (held) line.old = level.in_old[a].find(lane, now, store.set(instance, a));
+    lines_.push_back(line);
   }
+  return true;
 }
 
 template <typename T>
-void Operand<T>::copy(std::size_t axis, Place old, Place parent) {
-  if (axis == lines_.size()) {
+void Operand<T>::copy(std::size_t n, Place old, Place parent) {
+  if (n == lines_.size()) {
     take(old, parent);
     return;
   }
-  const Line& line = lines_[axis];
+  const Line& line = lines_[n];
   for (std::size_t k = 0; k < line.parent.size(); ++k) {
     const Place kept = old < 0 || line.old[k] < 0 ? kNowhere : old + line.old[k] * line.old_stride;
     const Place there =
         parent < 0 || line.parent[k] < 0 ? kNowhere : parent + line.parent[k] * line.parent_stride;
-    copy(axis + 1, kept, there);
+    copy(n + 1, kept, there);
   }
 }
 

@@ -39,6 +39,7 @@ class Operand {
     std::vector<PlaceTable> old_in_parent;
     std::vector<std::vector<Wires::Held>> held;  ///< by instance, on a forwarding network
     std::vector<std::uint32_t> moved;            ///< instances that take a new tile in this step
+    Watch watch;
     std::uint64_t tile = 0;
     std::uint64_t read = 0;  ///< by the child, or by siblings
     std::uint64_t received = 0;
@@ -56,22 +57,23 @@ class Operand {
   void fill(std::size_t n, bool first);
   void note_held(Level& level, Level& parent);
   void move(Level& level, Level& parent, std::size_t instance);
-  void lay_lines(Level& level, Level& parent, std::size_t instance);
-  void copy(std::size_t axis, Place old, Place parent);
+  bool lay_lines(Level& level, Level& parent, std::size_t instance);
+  void copy(std::size_t line, Place old, Place parent);
   void take(Place old, Place parent);
-  [[nodiscard]] bool twins(const Level& level, std::size_t one, std::size_t other) const;
-
   problem::Role role_;
   std::deque<Level> levels_;
   std::uint64_t computed_ = 0;
   std::uint64_t whole_tile_ = 1;
-  std::vector<Line> lines_;
+  std::vector<Line> lines_;  ///< of the axes along which the new tile has several words
+  Place old_start_ = 0;      ///< where its first word stands on all other axes
+  Place parent_start_ = 0;
   const T* from_old_ = nullptr;
   const T* from_parent_ = nullptr;
   T* begin_ = nullptr;
   T* to_ = nullptr;
   std::vector<Place> lacked_;            ///< words received, by where they stand in the parent
   std::vector<std::size_t> lacked_own_;  ///< and in the new tile
+  std::vector<Wires::Held> longer_;
 };
 
 extern template class Operand<std::int32_t>;

@@ -6,14 +6,12 @@
 
 namespace dnnaccel::sim::tiles {
 
-Place AxisSet::place_of(std::int64_t coordinate) const {
-  const std::int64_t distance = coordinate - first;
+Place AxisSet::place_among_gaps(std::int64_t distance) const {
   if (distance < 0) return kNowhere;
   if (irregular != nullptr) {
     const auto span = static_cast<std::int64_t>(irregular->places.size());
     return distance < span ? irregular->places[static_cast<std::size_t>(distance)] : kNowhere;
   }
-  if (step == 1) return distance < count ? distance : kNowhere;
   return distance % step == 0 && distance / step < count ? distance / step : kNowhere;
 }
 

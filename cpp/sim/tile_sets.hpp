@@ -43,7 +43,14 @@ struct AxisSet {
     return irregular != nullptr ? irregular->coordinates[static_cast<std::size_t>(place)]
                                 : first + place * step;
   }
-  [[nodiscard]] Place place_of(std::int64_t coordinate) const;
+  [[nodiscard]] Place place_of(std::int64_t coordinate) const {
+    const std::int64_t distance = coordinate - first;
+    if (step == 1) return distance >= 0 && distance < count ? distance : kNowhere;
+    return place_among_gaps(distance);
+  }
+
+ private:
+  [[nodiscard]] Place place_among_gaps(std::int64_t distance) const;
 };
 
 /// Makes the sets of one axis, clipped to the tensor: padding is no coordinate. Irregular ones live

@@ -14,6 +14,21 @@ namespace dnnaccel::sim::tiles {
 /// What a walk of tiles must never see. Throws std::logic_error: a rule of the walk is broken.
 void require(bool condition, const char* what);
 
+/// Whether the tiles of a keeper have to be looked at: not while its grid stands where it did and
+/// the same instances work.
+class Watch {
+ public:
+  bool changed(TileGrid& grid, const Instances& instances) {
+    const bool moved = grid.stand();
+    const bool shifted = instances.shift() != shift_;
+    shift_ = instances.shift();
+    return moved || shifted;
+  }
+
+ private:
+  std::uint64_t shift_ = 0;
+};
+
 /// Where the coordinates that each lane of an axis has stand in another set, found again only when
 /// one of the two sets has changed.
 class PlaceTable {
@@ -53,16 +68,21 @@ class TileStore {
         values_(words_needed(grid_, instances, copies)),
         copy_(instances.count()),
         holds_(instances.count()),
-        sets_(instances.count() * grid_.axes()) {}
+        words_(instances.count()),
+        sets_(instances.count() * grid_.axes()),
+        strides_(sets_.size()) {}
   /// The outermost keeper: one instance, which holds all of the tensor where it is.
   TileStore(const problem::Tensor& tensor, const Instances& instances, T* values)
       : grid_(tensor, instances, true),
         room_(static_cast<std::size_t>(grid_.most_words())),
         outside_(values),
         copy_(1),
-        holds_(1, 1) {
+        holds_(1),
+        words_(1),
+        sets_(grid_.axes()),
+        strides_(grid_.axes()) {
     grid_.stand();
-    for (std::size_t a = 0; a < grid_.axes(); ++a) sets_.push_back(grid_.now(a, 0));
+    hold_now(0);
   }
 
   [[nodiscard]] TileGrid& grid() { return grid_; }
@@ -73,13 +93,11 @@ class TileStore {
   [[nodiscard]] const AxisSet& set(std::size_t instance, std::size_t axis) const {
     return sets_[instance * grid_.axes() + axis];
   }
-  [[nodiscard]] std::size_t words(std::size_t instance) const {
-    std::size_t words = 1;
-    for (std::size_t a = 0; a < grid_.axes(); ++a) {
-      words *= static_cast<std::size_t>(set(instance, a).count);
-    }
-    return words;
+  /// Words between two neighbours along each axis of the tile that an instance holds.
+  [[nodiscard]] const std::int64_t* strides(std::size_t instance) const {
+    return strides_.data() + instance * grid_.axes();
   }
+  [[nodiscard]] std::size_t words(std::size_t instance) const { return words_[instance]; }
   /// Where its tile begins, in row-major order of the axes.
   [[nodiscard]] T* values(std::size_t instance) { return at_copy(instance, copy_[instance]); }
   /// Room for the tile that comes next, of a store of two copies.
@@ -98,9 +116,14 @@ class TileStore {
   /// Hold the tile that the grid stands at.
   void hold_now(std::size_t instance) {
     holds_[instance] = 1;
-    for (std::size_t a = 0; a < grid_.axes(); ++a) {
-      sets_[instance * grid_.axes() + a] = grid_.now(a, grid_.lane(a, instance));
+    std::int64_t words = 1;
+    for (std::size_t a = grid_.axes(); a-- > 0;) {
+      const AxisSet& now = grid_.now(a, grid_.lane(a, instance));
+      sets_[instance * grid_.axes() + a] = now;
+      strides_[instance * grid_.axes() + a] = words;
+      words *= now.count;
     }
+    words_[instance] = static_cast<std::size_t>(words);
   }
   /// The next tile is the one to look at from here on.
   void turn(std::size_t instance) { copy_[instance] ^= 1U; }
@@ -126,7 +149,9 @@ class TileStore {
   std::vector<T> values_;
   std::vector<std::uint8_t> copy_;  ///< by instance: which one is current
   std::vector<std::uint8_t> holds_;
-  std::vector<AxisSet> sets_;  ///< by instance and axis
+  std::vector<std::size_t> words_;     ///< by instance
+  std::vector<AxisSet> sets_;          ///< by instance and axis
+  std::vector<std::int64_t> strides_;  ///< likewise
 };
 
 }  // namespace dnnaccel::sim::tiles

@@ -57,32 +57,37 @@ void Sums<T>::step(int stepped) {
 /// Find the new tiles, and who has to leave the one it holds for it.
 template <typename T>
 void Sums<T>::look_ahead(Level& level) {
-  level.store.grid().stand();
+  if (level.any_leaves) std::fill(level.leaves.begin(), level.leaves.end(), std::uint8_t{0});
+  level.any_leaves = false;
+  level.changed = level.watch.changed(level.store.grid(), *level.keeper.instances);
+  if (!level.changed) return;
   for (std::size_t i = 0; i < level.leaves.size(); ++i) {
     // Idle instances keep their tile and what they have summed.
-    level.leaves[i] =
-        level.keeper.instances->works(i) && level.store.holds(i) && !level.store.holds_now(i);
+    if (level.keeper.instances->works(i) && level.store.holds(i) && !level.store.holds_now(i)) {
+      level.leaves[i] = 1;
+      level.any_leaves = true;
+    }
   }
 }
 
 template <typename T>
-bool Sums<T>::pull(std::size_t n) {
+void Sums<T>::pull(std::size_t n) {
   Level& level = levels_[n];
   const Level& parent = levels_[n - 1];
-  bool any = false;
+  if (!parent.any_leaves) return;
   for (std::size_t i = 0; i < level.leaves.size(); ++i) {
     if (parent.leaves[level.wires.front().parent_of(i)] != 0 && level.store.holds(i)) {
       level.leaves[i] = 1;
-      any = true;
+      level.any_leaves = true;
     }
   }
-  return any;
 }
 
 template <typename T>
 void Sums<T>::drain(std::size_t n) {
   Level& level = levels_[n];
   Level& parent = levels_[n - 1];
+  if (!level.any_leaves) return;
   Wires& wires = level.wires.front();
   wires.begin();
   for (const std::uint32_t i : wires.order()) {
@@ -127,6 +132,7 @@ void Sums<T>::bring(Level& level, Level& parent, std::size_t instance) {
 template <typename T>
 void Sums<T>::visit(std::size_t n) {
   Level& level = levels_[n];
+  if (!level.changed && !level.any_leaves) return;
   for (std::size_t i = 0; i < level.leaves.size(); ++i) {
     if (!level.keeper.instances->works(i) || level.store.holds(i)) continue;
     level.store.hold_now(i);
@@ -168,17 +174,25 @@ template <typename T>
 void Sums<T>::find_in_parent(Level& level, Level& parent, std::size_t instance) {
   const TileStore<T>& store = level.store;
   const std::size_t above = level.wires.front().parent_of(instance);
+  const std::int64_t* const strides = parent.store.strides(above);
   places_.assign(1, 0);
   for (std::size_t a = 0; a < store.grid().axes(); ++a) {
+    const AxisSet& here = store.set(instance, a);
     const AxisSet& there = parent.store.set(above, a);
+    const auto advance = [&](Place outer, Place place) {
+      require(place >= 0, "a sum is brought to, or asked of, a parent without its word");
+      return outer + place * strides[a];
+    };
+    if (here.count == 1) {
+      const Place place = there.place_of(here.first);
+      for (Place& word : places_) word = advance(word, place);
+      continue;
+    }
     const std::span<const Place> places =
-        level.in_parent[a].find(store.grid().lane(a, instance), store.set(instance, a), there);
+        level.in_parent[a].find(store.grid().lane(a, instance), here, there);
     longer_.clear();
     for (const Place outer : places_) {
-      for (const Place place : places) {
-        require(place >= 0, "a sum is brought to, or asked of, a parent without its word");
-        longer_.push_back(outer * there.count + place);
-      }
+      for (const Place place : places) longer_.push_back(advance(outer, place));
     }
     std::swap(places_, longer_);
   }
@@ -190,6 +204,7 @@ void Sums<T>::finish() {
     for (std::size_t i = 0; i < levels_[n].leaves.size(); ++i) {
       levels_[n].leaves[i] = levels_[n].store.holds(i);
     }
+    levels_[n].any_leaves = true;
     drain(n);
   }
   require(levels_.front().fresh[0] == 0, "an output was never computed");

@@ -50,12 +50,15 @@ class Sums {
     std::vector<Wires> wires;          ///< to the parent; the outermost level has none
     std::vector<PlaceTable> in_parent;
     std::vector<std::uint8_t> leaves;  ///< by instance: it leaves its tile in this step
+    bool any_leaves = false;
+    bool changed = false;  ///< where the tiles are, or who works
+    Watch watch;
     cost::MemoryCount count{};
     std::uint64_t returned = 0;  ///< begun sums handed down to it
   };
 
   void look_ahead(Level& level);
-  bool pull(std::size_t n);
+  void pull(std::size_t n);
   void drain(std::size_t n);
   void bring(Level& level, Level& parent, std::size_t instance);
   void visit(std::size_t n);

@@ -54,6 +54,19 @@ std::uint64_t working(const Instances& instances) {
   return count;
 }
 
+/// The same problem, its tensors without axes that have but one place, as a batch of 1 and a single
+/// group are: nothing ever moves along them.
+problem::Problem without_idle_axes(problem::Problem problem) {
+  const auto idle = [&](const problem::Axis& axis) {
+    return axis.size == 1 && axis.offset == 0 &&
+           std::all_of(axis.terms.begin(), axis.terms.end(), [&](const problem::Term& term) {
+             return problem.bounds[at(term.dim)] == 1;
+           });
+  };
+  for (problem::Tensor& tensor : problem.tensors) std::erase_if(tensor.axes, idle);
+  return problem;
+}
+
 /// A nest, and who keeps what in it.
 struct Plan {
   Plan(const problem::Problem& problem_, const arch::Architecture& architecture_,
@@ -206,13 +219,14 @@ class Run {
 
 template <typename T>
 ValuesRun simulate_values(const problem::Problem& problem, const arch::Architecture& architecture,
-                        const mapping::Mapping& mapping, const Tensors<T>& tensors,
-                        const ValuesProgress& progress) {
+                          const mapping::Mapping& mapping, const Tensors<T>& tensors,
+                          const ValuesProgress& progress) {
   if (tensors.inputs == nullptr || tensors.weights == nullptr || tensors.outputs == nullptr) {
     throw std::invalid_argument(
         "tile simulation: needs inputs, weights and room for outputs; one of them is missing");
   }
-  tiles::Plan plan(problem, architecture, mapping);
+  const problem::Problem slim = tiles::without_idle_axes(problem);
+  tiles::Plan plan(slim, architecture, mapping);
   tiles::Run<T> run(plan, tensors, progress);
   ValuesRun out;
   try {
@@ -225,10 +239,10 @@ ValuesRun simulate_values(const problem::Problem& problem, const arch::Architect
 }
 
 template ValuesRun simulate_values(const problem::Problem&, const arch::Architecture&,
-                                 const mapping::Mapping&, const Tensors<std::int32_t>&,
-                                 const ValuesProgress&);
+                                   const mapping::Mapping&, const Tensors<std::int32_t>&,
+                                   const ValuesProgress&);
 template ValuesRun simulate_values(const problem::Problem&, const arch::Architecture&,
-                                 const mapping::Mapping&, const Tensors<float>&,
-                                 const ValuesProgress&);
+                                   const mapping::Mapping&, const Tensors<float>&,
+                                   const ValuesProgress&);
 
 }  // namespace dnnaccel::sim

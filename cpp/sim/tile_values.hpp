@@ -34,14 +34,14 @@ using ValuesProgress = std::function<bool(std::uint64_t done, std::uint64_t tota
 /// at capacities.
 template <typename T>
 ValuesRun simulate_values(const problem::Problem& problem, const arch::Architecture& architecture,
-                        const mapping::Mapping& mapping, const Tensors<T>& tensors,
-                        const ValuesProgress& progress = {});
+                          const mapping::Mapping& mapping, const Tensors<T>& tensors,
+                          const ValuesProgress& progress = {});
 
 extern template ValuesRun simulate_values(const problem::Problem&, const arch::Architecture&,
-                                        const mapping::Mapping&, const Tensors<std::int32_t>&,
-                                        const ValuesProgress&);
+                                          const mapping::Mapping&, const Tensors<std::int32_t>&,
+                                          const ValuesProgress&);
 extern template ValuesRun simulate_values(const problem::Problem&, const arch::Architecture&,
-                                        const mapping::Mapping&, const Tensors<float>&,
-                                        const ValuesProgress&);
+                                          const mapping::Mapping&, const Tensors<float>&,
+                                          const ValuesProgress&);
 
 }  // namespace dnnaccel::sim

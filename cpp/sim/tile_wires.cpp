@@ -1,7 +1,6 @@
 #include "sim/tile_wires.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <numeric>
 
 #include "base/math.hpp"
@@ -56,7 +55,6 @@ Wires::Wires(Way way, std::size_t instances, int parent_level, std::uint64_t par
     Link& link = links_[l];
     find_wires(link, l == 0 ? parent_level : way_.arrays[l - 1]);
     if (!link.merges) continue;
-    merges_ = true;
     link.passed.resize(parent_words);
     if (way_.forwards) link.held.resize(parent_words);
     if (way_.forwards && l == 0) holders_.resize(parent_words);
@@ -107,15 +105,6 @@ void Wires::begin(std::span<const std::vector<Held>> held) {
 void Wires::enter_wire(std::size_t l, std::size_t instance) {
   Link& link = links_[l];
   if (link.epoch != 0 && link.current == link.wire[instance]) return;
-  if (epoch_ == std::numeric_limits<std::uint32_t>::max()) {
-    // Out of epochs: forget which words passed on wires that are done with.
-    for (Link& other : links_) {
-      for (std::uint32_t& stamp : other.passed) stamp = stamp == other.epoch ? 1U : 0U;
-      for (std::uint32_t& stamp : other.held) stamp = stamp == other.epoch ? 1U : 0U;
-      if (other.epoch != 0) other.epoch = 1;
-    }
-    epoch_ = 1;
-  }
   link.epoch = ++epoch_;
   link.current = link.wire[instance];
   if (!way_.forwards) return;
@@ -134,10 +123,6 @@ void Wires::enter_wire(std::size_t l, std::size_t instance) {
 
 void Wires::pass(std::size_t instance, std::span<const Place> words) {
   pass(instance, words, [](std::size_t) {}, [](std::size_t) {});
-}
-
-void Wires::pass_all(std::uint64_t words) {
-  for (Link& link : links_) link.crossed += words;
 }
 
 const Wires::Holder* Wires::holder(Place word) const {

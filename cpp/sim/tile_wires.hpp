@@ -60,15 +60,9 @@ class Wires {
   Wires(Way way, std::size_t instances, int parent_level, std::uint64_t parent_words);
 
   [[nodiscard]] bool forwards() const { return way_.forwards; }
-  /// Whether words must be told apart: else every word of an instance crosses every link.
-  [[nodiscard]] bool merges() const { return merges_; }
   [[nodiscard]] std::size_t parent_of(std::size_t instance) const { return instance / way_.fan; }
   /// The instances, those of one wire next to each other, on every link.
   [[nodiscard]] std::span<const std::uint32_t> order() const { return order_; }
-  /// Whether two instances stand on the same wire of link 0.
-  [[nodiscard]] bool same_wire(std::size_t one, std::size_t other) const {
-    return links_.front().wire[one] == links_.front().wire[other];
-  }
 
   /// Begin a step: nothing has passed yet. On a forwarding network `held` are by instance the words
   /// that it has to hand on; they must stay where they are until the step ends.
@@ -79,8 +73,6 @@ class Wires {
   template <typename Crosses, typename Meets>
   void pass(std::size_t instance, std::span<const Place> words, Crosses crosses, Meets meets);
   void pass(std::size_t instance, std::span<const Place> words);
-  /// So many words that need not be told apart cross every link.
-  void pass_all(std::uint64_t words);
   /// The sibling that hands a word on to the instance that passed last, or nullptr.
   [[nodiscard]] const Holder* holder(Place word) const;
 
@@ -93,10 +85,10 @@ class Wires {
  private:
   struct Link {
     std::vector<std::uint32_t> wire;    ///< by instance
-    std::vector<std::uint32_t> passed;  ///< by word of the parent: the epoch in which it passed
-    std::vector<std::uint32_t> held;    ///< likewise: the epoch in which a sibling held it
+    std::vector<std::uint64_t> passed;  ///< by word of the parent: the epoch in which it passed
+    std::vector<std::uint64_t> held;    ///< likewise: the epoch in which a sibling held it
     std::uint32_t current = 0;          ///< wire whose words pass
-    std::uint32_t epoch = 0;            ///< 0: no wire yet in this step
+    std::uint64_t epoch = 0;            ///< 0: no wire yet in this step
     bool merges = false;
     std::uint64_t crossed = 0;
   };
@@ -109,13 +101,12 @@ class Wires {
   }
 
   Way way_;
-  bool merges_ = false;
   std::vector<Link> links_;
   std::vector<std::uint32_t> order_;
   std::vector<std::uint32_t> turn_;  ///< by instance: its place in the order
   std::vector<Holder> holders_;      ///< by word of the parent, on link 0
   std::span<const std::vector<Held>> held_;
-  std::uint32_t epoch_ = 0;
+  std::uint64_t epoch_ = 0;
 };
 
 template <typename Crosses, typename Meets>

@@ -205,6 +205,25 @@ std::string TraceWriter::footer() const {
   return out;
 }
 
+void TraceLines::span(std::string_view name, double begin, double end,
+                      std::initializer_list<TraceArg> args) {
+  // More than this at one time is no picture any more.
+  constexpr std::size_t kMostLines = 16;
+  auto line =
+      std::find_if(lines_.begin(), lines_.end(), [&](const Line& one) { return one.end <= begin; });
+  if (line == lines_.end()) {
+    if (lines_.size() == kMostLines) {
+      line = lines_.end() - 1;
+    } else {
+      std::string name_here = name_;
+      if (!lines_.empty()) name_here.append(" ").append(std::to_string(lines_.size() + 1));
+      line = lines_.insert(line, {.track = writer_.track(name_here, group_)});
+    }
+  }
+  line->end = end;
+  writer_.span(line->track, name, begin, end, args);
+}
+
 TraceCounts TraceWriter::finish() {
   require_open();
   if (counts_.dropped > 0) {

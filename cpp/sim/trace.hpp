@@ -84,4 +84,24 @@ class TraceWriter {
   bool first_ = true;
 };
 
+/// Spans that may overlap: each is drawn on the first of several tracks that has room for it.
+class TraceLines {
+ public:
+  TraceLines(TraceWriter& writer, std::string name, std::string group)
+      : writer_(writer), name_(std::move(name)), group_(std::move(group)) {}
+
+  void span(std::string_view name, double begin, double end, std::initializer_list<TraceArg> args);
+
+ private:
+  struct Line {
+    int track = 0;
+    double end = 0;
+  };
+
+  TraceWriter& writer_;
+  std::string name_;
+  std::string group_;
+  std::vector<Line> lines_;
+};
+
 }  // namespace dnnaccel::sim

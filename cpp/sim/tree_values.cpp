@@ -176,8 +176,9 @@ class ValuesOf final : public Values {
     Sum* __restrict sums = sums_.data();
     for (std::size_t i = 0; i < lanes_.rows.size(); ++i) {
       const std::uint32_t row = lanes_.rows[i];
-      const T* from = tensors_.inputs + place;
-      const Sum input = reaches(row, 0) ? static_cast<Sum>(from[row_inputs_[row]]) : Sum{0};
+      // What is padding has no place in the tensor: look only at what is there.
+      const Sum input =
+          reaches(row, 0) ? static_cast<Sum>(tensors_.inputs[place + row_inputs_[row]]) : Sum{0};
       if (input == Sum{0}) ++zeros_[i];
       const Sum* __restrict held = held_.data() + i * columns;
       for (std::size_t j = 0; j < columns; ++j) sums[j] += input * held[j];
@@ -189,12 +190,13 @@ class ValuesOf final : public Values {
     const std::size_t columns = lanes_.columns.size();
     for (std::size_t i = 0; i < lanes_.rows.size(); ++i) {
       const std::uint32_t row = lanes_.rows[i];
-      const T* from = tensors_.inputs + place + row_inputs_[row];
+      const std::int64_t from = place + row_inputs_[row];
       const Sum* held = held_.data() + i * columns;
       for (std::size_t j = 0; j < columns; ++j) {
         const std::uint32_t column = lanes_.columns[j];
-        const Sum input =
-            reaches(row, column) ? static_cast<Sum>(from[column_inputs_[column]]) : Sum{0};
+        const Sum input = reaches(row, column)
+                              ? static_cast<Sum>(tensors_.inputs[from + column_inputs_[column]])
+                              : Sum{0};
         sums_[j] += input * held[j];
         if (gates_inputs_ && input == Sum{0} && !(gates_weights_ && held[j] == Sum{0})) {
           ++gated_[row * columns_of_array_ + column];

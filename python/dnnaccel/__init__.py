@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dnnaccel import (
+        adder_tree,
         arch,
         dataflow,
         datasets,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         layers,
         reproduce,
         sparsity,
+        systolic,
         zoo,
     )
     from dnnaccel._core import __version__, build_config
@@ -82,6 +84,7 @@ __all__ = [
     "TraceSummary",
     "UnknownNameError",
     "__version__",
+    "adder_tree",
     "arch",
     "build_config",
     "compare",
@@ -100,6 +103,7 @@ __all__ = [
     "search",
     "simulate",
     "sparsity",
+    "systolic",
     "trace",
     "zoo",
 ]

@@ -275,6 +275,20 @@ def evaluate(
     problem: Problem, architecture: Architecture, mapping: Mapping, sparsity: Sparsity | None = None
 ) -> Evaluation: ...
 
+class ArrayKind:
+    __members__: ClassVar[dict[str, ArrayKind]]
+    systolic: ClassVar[ArrayKind]
+    row_stationary: ClassVar[ArrayKind]
+    adder_tree: ClassVar[ArrayKind]
+    def __init__(self, value: int) -> None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class ArrayChoice:
+    def __init__(self, *, kind: ArrayKind, level: int, gates: int, waiting: int) -> None: ...
+
 class Wait:
     __members__: ClassVar[dict[str, Wait]]
     fill: ClassVar[Wait]
@@ -307,6 +321,8 @@ class Tiled:
     @property
     def dram(self) -> DramRun | None: ...
     @property
+    def array(self) -> dict[str, Any] | None: ...
+    @property
     def cost(self) -> Cost: ...
     @property
     def cycles(self) -> float: ...
@@ -327,6 +343,8 @@ def simulate_tiles(
     latency: Sequence[float] = ...,
     progress: Callable[[int, int], object] | None = None,
     dram: tuple[DramSpec, float] | None = None,
+    trace: TraceWriter | None = None,
+    array: ArrayChoice | None = None,
 ) -> Tiled: ...
 def walk(problem: Problem, architecture: Architecture, mapping: Mapping) -> Counts: ...
 
@@ -546,6 +564,119 @@ def isca16_search(
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Isca16Result]: ...
 
+class Stationary:
+    inputs: ClassVar[Stationary]
+    weights: ClassVar[Stationary]
+    outputs: ClassVar[Stationary]
+    __members__: ClassVar[dict[str, Stationary]]
+    def __init__(self, value: int) -> None: ...
+    def __int__(self) -> int: ...
+    def __index__(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class SystolicOptions:
+    def __init__(
+        self,
+        *,
+        rows: int,
+        columns: int,
+        stationary: Stationary,
+        double_buffered: bool = False,
+        activity: bool = False,
+    ) -> None: ...
+
+class ProductRun:
+    @property
+    def cycles(self) -> int: ...
+    @property
+    def macs(self) -> int: ...
+    @property
+    def folds(self) -> int: ...
+    @property
+    def used(self) -> int: ...
+    @property
+    def classes(self) -> list[tuple[int, int, int, int]]: ...
+    @property
+    def reads(self) -> dict[str, int]: ...
+    @property
+    def writes(self) -> dict[str, int]: ...
+    @property
+    def activity(self) -> dict[str, Any]: ...
+
+def count_product(
+    problem: Problem,
+    options: SystolicOptions,
+    waiting: int = 0,
+    progress: Callable[[int], object] | None = None,
+) -> ProductRun: ...
+def simulate_product(
+    problem: Problem,
+    options: SystolicOptions,
+    inputs: NDArray[Any],
+    weights: NDArray[Any],
+    waiting: int = 0,
+    progress: Callable[[int], object] | None = None,
+) -> tuple[ProductRun, NDArray[Any]]: ...
+def simulate_systolic(
+    problem: Problem,
+    architecture: Architecture,
+    mapping: Mapping,
+    inputs: NDArray[Any] | None = None,
+    weights: NDArray[Any] | None = None,
+    *,
+    activity: bool = False,
+    waiting: int = 0,
+    progress: Callable[[int, int], object] | None = None,
+    trace: TraceWriter | None = None,
+    trace_window: int = 1,
+) -> dict[str, Any] | None: ...
+
+class ScaleSimLayer:
+    def __init__(
+        self,
+        *,
+        ifmap: tuple[int, int],
+        filter: tuple[int, int],
+        channels: int,
+        filters: int,
+        stride: tuple[int, int],
+        sparsity: tuple[int, int] = (1, 1),
+    ) -> None: ...
+
+class ScaleSimArray:
+    def __init__(
+        self,
+        *,
+        array: tuple[int, int],
+        dataflow: str,
+        kb: tuple[int, int, int],
+        user: bool = False,
+        bandwidth: tuple[int, int, int] = (10, 10, 10),
+    ) -> None: ...
+
+class ScaleSimCount:
+    @property
+    def cycles(self) -> int: ...
+    @property
+    def stalls(self) -> int: ...
+    @property
+    def folds(self) -> int: ...
+    @property
+    def mapping_efficiency(self) -> float: ...
+    @property
+    def compute_utilization(self) -> float: ...
+    @property
+    def sparse_ifmap_reads(self) -> float: ...
+    @property
+    def sram(self) -> tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]: ...
+    @property
+    def dram(self) -> tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]: ...
+
+def scalesim_count(layer: ScaleSimLayer, array: ScaleSimArray) -> ScaleSimCount: ...
+
 class TraceWriter:
     def __init__(
         self, path: str, *, clock_mhz: float, max_bytes: int, about: Sequence[tuple[str, str]]
@@ -564,6 +695,22 @@ def simulate_adder_tree(
     *,
     array: int = -1,
     gates: int = 0,
+    progress: Callable[[int, int], object] | None = None,
+    trace: TraceWriter | None = None,
+    trace_window: int = 1,
+) -> dict[str, Any] | None: ...
+def simulate_row_stationary(
+    problem: Problem,
+    architecture: Architecture,
+    mapping: Mapping,
+    inputs: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    *,
+    input_fifo: int = 16,
+    sum_fifo: int = 32,
+    pipeline: int = 3,
+    shift: bool = True,
+    shared_adder: bool = False,
     progress: Callable[[int, int], object] | None = None,
     trace: TraceWriter | None = None,
     trace_window: int = 1,

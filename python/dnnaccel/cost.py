@@ -20,6 +20,7 @@ from dnnaccel.provenance import Price, Provenance, layer_provenance, prices_of
 from dnnaccel.stalls import Stall
 
 if TYPE_CHECKING:
+    from dnnaccel.activity import Activity
     from dnnaccel.arch import Chip
     from dnnaccel.dram import DramReport
     from dnnaccel.layers import Layer
@@ -90,7 +91,7 @@ class LayerReport:
     schedule, `stalls` are all the cycles in which the MACs stood still, by cause (with `compute_cycles` they
     add up to the cycles, each rounded by itself), `exposed_cycles` are the stalls for refills, and
     `ramp_cycles` those for the first fill and the last drain. `dram` is what a DRAM that was timed command
-    by command did.
+    by command did, `activity` what the elements of an array did that was simulated cycle by cycle.
     """
 
     name: str
@@ -121,6 +122,7 @@ class LayerReport:
     fidelity: str = "analytical"
     stalls: tuple[Stall, ...] = ()
     dram: DramReport | None = None
+    activity: Activity | None = field(default=None, repr=False, compare=False)
     chip: Chip | None = field(default=None, repr=False, compare=False)
     optimal: bool | None = field(default=None, compare=False)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from dnnaccel._lower import leakage_per_cycle
 from dnnaccel.cost import LayerReport, LevelCount, evaluate
 from dnnaccel.dataflow import Dataflow, get
-from dnnaccel.errors import DramError, MappingError, unknown_name
+from dnnaccel.errors import DensityError, DramError, MappingError, unknown_name
 from dnnaccel.layers import Layer
 from dnnaccel.mapper import OBJECTIVES, Progress, search_problems
 from dnnaccel.mapping import Mapping
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FIDELITIES", "simulate"]
 
-FIDELITIES: tuple[str, ...] = ("analytical", "tile")
-"""How closely a layer can be looked at: in closed form, or as the schedule of its tiles."""
+FIDELITIES: tuple[str, ...] = ("analytical", "tile", "cycle")
+"""How closely a layer can be looked at: in closed form, as the schedule of its tiles, or with its array cycle
+by cycle."""
 
 MappingLike = Mapping | str | os.PathLike[str]
 """A mapping, its text, or the path of a file that holds it."""
@@ -66,7 +67,8 @@ def simulate(
     fidelity
         "analytical": closed-form counts and their bound in time. "tile": the double-buffered schedule of the
         same mappings, with every stall (`LayerReport.stalls`); counts and energies are the same, but for what
-        leaks in the time. Layers without MACs take the same time in both.
+        leaks in the time. "cycle": that schedule with the chip's array simulated element by element
+        (`LayerReport.activity`); no densities. Layers without MACs take the same time in all.
     mapping
         Mappings to use instead of searching: one, if the network has one layer with MACs, or one by layer
         name. Each a `Mapping`, its text, or the path of a file that holds it.
@@ -100,6 +102,10 @@ def simulate(
     machine = arch.load(chip) if isinstance(chip, str | os.PathLike) else chip
     flow = get(machine.dataflow if dataflow is None else dataflow)
     layers = network.layers if isinstance(network, Network) else (network,)
+    if fidelity == "cycle" and density is not None:
+        raise DensityError(
+            "zeros are no matter of chance cycle by cycle; give densities at 'tile' or 'analytical'"
+        )
     densities = _densities(density, layers, network.name)
     mappings, proofs = _mappings(layers, machine, flow, objective, mapping, densities, threads, progress)
     look = _looker(fidelity, dram, progress)
@@ -144,15 +150,17 @@ def _looker(
         if dram is not None:
             raise DramError("a closed form has no schedule that a DRAM could time; ask for fidelity='tile'")
         return lambda layer, chip, mapping, density: evaluate(layer, chip, mapping, density=density)
-    from dnnaccel.sim import simulate_tiles
+    from dnnaccel.sim import simulate_cycles, simulate_tiles
 
     seen: dict[object, LayerReport] = {}
 
     def look(layer: Layer, chip: Chip, mapping: MappingLike, density: Density | None) -> LayerReport:
         nest = Mapping.of(mapping)
         key = (layer.problem, layer.kind, layer.ops, nest, density)
-        if key not in seen:
+        if key not in seen and fidelity == "tile":
             seen[key] = simulate_tiles(layer, chip, nest, density=density, dram=dram, progress=progress)
+        elif key not in seen:
+            seen[key] = simulate_cycles(layer, chip, nest, dram=dram, progress=progress)
         return replace(seen[key], name=layer.name)
 
     return look

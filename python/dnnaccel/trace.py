@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from dnnaccel import _core
 from dnnaccel._files import written_whole
 from dnnaccel.activity import Activity
-from dnnaccel.cost import describe_misfit, lower_case, mapped_problem
+from dnnaccel.adder_tree import Case, checked_case, run_array
+from dnnaccel.cost import mapped_problem
 from dnnaccel.errors import DnnAccelError, MappingError, unknown_name
 from dnnaccel.mapper import search
-from dnnaccel.problem import ROLES
+from dnnaccel.sim.tile import latencies
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Array, Chip
@@ -38,14 +40,14 @@ class TraceSummary:
 
     `cycles` are those of the simulation, and `last_cycle` how far of them the file goes: as far as its first
     missing event if it was `truncated`. `spans` and `counters` are the events in it, `dropped` those that
-    found no room; `folds` is how often the array began anew. `activity` says what each element did, in the
-    whole run.
+    found no room; `folds` is how often the array began anew, or at tile level how often tiles changed.
+    `activity` says what each element of the `array` did, in the whole run; both are None at tile level.
     """
 
     path: str
     layer: str
     chip: str
-    array: str
+    array: str | None
     fidelity: str
     cycles: int
     last_cycle: int
@@ -55,7 +57,7 @@ class TraceSummary:
     dropped: int
     size_bytes: int
     clock_mhz: float | None
-    activity: Activity = field(repr=False)
+    activity: Activity | None = field(repr=False)
 
     @property
     def truncated(self) -> bool:
@@ -72,8 +74,10 @@ class TraceSummary:
         return json.dumps(self.to_dict(), indent=2) + "\n"
 
     def __str__(self) -> str:
+        where = f"{self.layer} on {self.chip}, {self.array or 'tiles'}"
+        what = "positions" if self.array is None else "folds"
         text = (
-            f"{self.layer} on {self.chip}, {self.array}: {self.folds:,} folds in {self.cycles:,} cycles; "
+            f"{where}: {self.folds:,} {what} in {self.cycles:,} cycles; "
             f"{self.spans + self.counters:,} events, {self.size_bytes:,} bytes"
         )
         if self.truncated:
@@ -98,31 +102,25 @@ def trace(
     """Simulate one layer on a chip and write what happens when, for Perfetto (https://ui.perfetto.dev).
 
     `mapping` is the one to simulate, or None for the fastest that a search under `dataflow` finds; the array
-    that is simulated is the chip's with a `cycle_model`. The file is in Chrome's trace-event format (JSON):
-    times in microseconds of the chip's clock, or, where it states none, a microsecond for a cycle. It is
-    written as the simulation goes, has at most `max_bytes`, and takes the place of `path` when it is whole;
-    if more happens than fits, it ends early and says so. `progress` is called with (done, total, what).
+    that is simulated is the chip's with a `cycle_model`, and with `fidelity="tile"` the tiles of every memory
+    instead. The file is in Chrome's trace-event format (JSON): times in microseconds of the chip's clock, or,
+    where it states none, a microsecond for a cycle. It is written as the simulation goes, has at most
+    `max_bytes`, and takes the place of `path` when it is whole; if more happens than fits, it ends early and
+    says so. `progress` is called with (done, total, what).
 
     Raises `MappingError` for a mapping that does not fit the chip or that the array cannot hold,
     `DnnAccelError` for a chip whose arrays cannot be simulated at this fidelity, a cap too small for
     anything, or a file that cannot be written. Ctrl-C stops it, and leaves no file.
     """
-    if fidelity not in _TRACERS:
-        raise unknown_name("fidelity of a trace", fidelity, _TRACERS)
+    if fidelity not in _FIDELITIES:
+        raise unknown_name("fidelity of a trace", fidelity, _FIDELITIES)
     array, tracer = _find_tracer(chip, fidelity)
     if mapping is None:
         mapping = search(layer, chip, dataflow, "latency", progress=progress).mapping
     elif dataflow is not None:
         raise DnnAccelError("give a mapping or a dataflow to search one under, not both")
     problem, nest = mapped_problem(layer, mapping)
-    where = f"layer {layer.name!r} on {chip.name}"
-    try:
-        case = lower_case(problem, chip, nest)
-        closed = _core.evaluate(*case)
-    except (ValueError, MappingError) as error:
-        raise MappingError(f"{where}: {error}") from None
-    if closed.misfit is not None:
-        raise MappingError(f"{where}: {describe_misfit(closed.misfit, chip)}")
+    case, closed = checked_case(layer, chip, problem, nest)
 
     def told(done: int, total: int) -> None:
         if progress is not None:
@@ -132,7 +130,7 @@ def trace(
     about = [
         ("layer", layer.name),
         ("chip", chip.name),
-        ("array", array.name),
+        *([] if array is None else [("array", array.name)]),
         ("fidelity", fidelity),
         ("mapping", str(nest)),
         ("writer", f"dnnaccel {_core.__version__}"),
@@ -145,71 +143,125 @@ def trace(
         except ValueError as error:
             raise DnnAccelError(str(error)) from None
         try:
-            run = tracer(case, chip, array, writer, window, told)
+            waiting = sum(1 << problem.dims.index(dim) for dim in problem.waiting)
+            job = TraceJob(
+                case=case,
+                chip=chip,
+                array=array,
+                waiting=waiting,
+                writer=writer,
+                window=window,
+                told=told,
+            )
+            run = tracer(job)
         except ValueError as error:
-            raise MappingError(f"{where}: {error}") from None
+            raise MappingError(f"layer {layer.name!r} on {chip.name}: {error}") from None
         written = writer.finish()
     return TraceSummary(
         path=os.fspath(path),
         layer=layer.name,
         chip=chip.name,
-        array=array.name,
+        array=None if array is None else array.name,
         fidelity=fidelity,
-        cycles=run["cycles"],
+        cycles=run.cycles,
         last_cycle=int(written["last_cycle"]),
-        folds=run["folds"],
+        folds=run.folds,
         spans=written["spans"],
         counters=written["counters"],
         dropped=written["dropped"],
         size_bytes=written["bytes"],
         clock_mhz=chip.clock_mhz,
-        activity=Activity.of(run),
+        activity=run.activity,
     )
 
 
 # ------------------------------------------------------------------------------------------------------------
 # Who traces what
 
-Case = tuple[_core.Problem, _core.Architecture, _core.Mapping]
-Tracer = Callable[
-    ["Case", "Chip", "Array", _core.TraceWriter, int, Callable[[int, int], None]], dict[str, Any]
-]
-"""Simulates a case on an array of a chip and draws it; the number is the cycles of one point of a curve. The
-answer has "cycles", "folds" and "activity". `ValueError` if the array cannot hold the mapping."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceJob:
+    """What a tracer is given: a case of the core on a chip, its array, and who draws it.
+
+    `waiting` is the mask of dims whose positions wait for each other, `window` the cycles of one point of a
+    curve; `told` wants to hear of (done, total) and may raise.
+    """
+
+    case: Case
+    chip: Chip
+    array: Array | None
+    waiting: int
+    writer: _core.TraceWriter
+    window: int
+    told: Callable[[int, int], None]
 
 
-def _trace_adder_tree(
-    case: Case,
-    chip: Chip,
-    array: Array,
-    writer: _core.TraceWriter,
-    window: int,
-    told: Callable[[int, int], None],
-) -> dict[str, Any]:
-    run = _core.simulate_adder_tree(
-        *case,
-        array=chip.levels.index(array),
-        gates=sum(1 << ROLES.index(role) for role in chip.mac.gates),
-        progress=told,
-        trace=writer,
-        trace_window=window,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traced:
+    """What a tracer answers."""
+
+    cycles: int
+    folds: int
+    activity: Activity | None
+
+
+def _trace_adder_tree(job: TraceJob) -> Traced:
+    assert job.array is not None
+    run = run_array(
+        job.case, job.chip, job.array, progress=job.told, trace=job.writer, trace_window=job.window
     )
-    if run is None:  # nobody here stops it but by raising
+    return Traced(cycles=run["cycles"], folds=run["folds"], activity=Activity.of(run))
+
+
+def _trace_row_stationary(job: TraceJob) -> Traced:
+    run = _core.simulate_row_stationary(
+        *job.case, progress=job.told, trace=job.writer, trace_window=job.window
+    )
+    if run is None:  # it is stopped by raising
         raise KeyboardInterrupt
-    return run
+    return Traced(cycles=run["cycles"], folds=run["folds"], activity=Activity.of(run))
 
 
-# By fidelity, by `cycle_model` of the array.
-_TRACERS: dict[str, dict[str, Tracer]] = {"cycle": {"adder_tree": _trace_adder_tree}}
+def _trace_systolic(job: TraceJob) -> Traced:
+    run = _core.simulate_systolic(
+        *job.case,
+        activity=True,
+        waiting=job.waiting,
+        progress=job.told,
+        trace=job.writer,
+        trace_window=job.window,
+    )
+    if run is None:  # it is stopped by raising
+        raise KeyboardInterrupt
+    return Traced(cycles=run["cycles"], folds=run["folds"], activity=Activity.of(run))
 
 
-def _find_tracer(chip: Chip, fidelity: str) -> tuple[Array, Tracer]:
-    known = _TRACERS[fidelity]
+def _trace_tiles(job: TraceJob) -> Traced:
+    run = _core.simulate_tiles(*job.case, latency=latencies(job.chip), progress=job.told, trace=job.writer)
+    return Traced(cycles=math.ceil(run.cycles), folds=run.positions, activity=None)
+
+
+Tracer = Callable[[TraceJob], Traced]
+"""Simulates and draws; `ValueError` if what it simulates cannot hold the mapping."""
+
+# At cycle level by `cycle_model` of the array.
+_ARRAYS: dict[str, Tracer] = {
+    "adder_tree": _trace_adder_tree,
+    "row_stationary": _trace_row_stationary,
+    "systolic": _trace_systolic,
+}
+_FIDELITIES = ("cycle", "tile")
+
+
+def _find_tracer(chip: Chip, fidelity: str) -> tuple[Array | None, Tracer]:
+    if fidelity == "tile":
+        return None, _trace_tiles
     for array in reversed(chip.arrays):
-        if array.cycle_model in known:
-            return array, known[array.cycle_model]
+        if array.cycle_model in _ARRAYS:
+            return array, _ARRAYS[array.cycle_model]
     models = [f"{array.name} is {array.cycle_model}" for array in chip.arrays if array.cycle_model]
     there = ", ".join(models) or "none of its arrays says what it is (cycle_model)"
     raise DnnAccelError(
-        f"{chip.name}: {there}; a trace at fidelity {fidelity!r} can show arrays that are {', '.join(known)}"
+        f"{chip.name}: {there}; cycle by cycle, arrays can be traced that are {', '.join(_ARRAYS)}, and at "
+        "fidelity 'tile' every chip"
     )

@@ -169,7 +169,7 @@ TEST_SUITE("tile_values") {
     check_memory(padded.memories[0][kInputs], 10, 0, 4);
     const cost::Counts gaps =
         check_outputs<std::int32_t>(convolution(2, 1, 4, 2, 3), example_chip(), example_nest(kM));
-    CHECK(gaps.memories[0][kInputs].reads == 2 * 8);
+    CHECK(gaps.memories[0][kInputs].reads == 6 + 2 + 2 + 2);
   }
 
   TEST_CASE("integers wrap around") {

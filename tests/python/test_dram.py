@@ -280,6 +280,8 @@ def test_transfers_for_another_simulator() -> None:
         ([0, 64], {"arrivals": [5, 4]}, "request 1 arrives at cycle 4, before the one before it"),
         ([0], {"arrivals": [2**61]}, "after cycle 2"),
         ([0], {"bytes": 2**27}, "split those of more than"),
+        ([0, 64], {"writes": [1, 0]}, "writes must be True or False"),
+        ([0, 64], {"writes": [True]}, "writes must be True or False"),
         ([0], {"window": 0}, "window must be a whole number from 1 to 4096"),
         ([0], {"batch": 1.5}, "batch must be a whole number"),
     ],

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import dnnaccel as da
 from dnnaccel import dram
 from dnnaccel.dram import Command, Dram, DramReport, Energy, Organization, Timing, limits
+from dram_controller import Burst, Controller
 from dram_rules import broken_rules
 
 PRESETS = dram.names()
@@ -266,6 +267,29 @@ def test_python_and_the_core_place_bursts_alike(memory: Dram, burst: int) -> Non
     burst %= memory.organization.capacity_bytes // memory.organization.burst_bytes
     placed = limits.locate(memory, np.array([burst], dtype=np.uint64))
     assert tuple(int(part[0]) for part in placed) == da._core.dram_locate(memory.lowered(), burst)
+
+
+@settings(max_examples=60, deadline=None)
+@given(memories(), st.integers(0, 2**32))
+def test_commands_are_those_of_a_controller_that_looks_at_every_cycle(memory: Dram, seed: int) -> None:
+    one = dataclasses.replace(memory, organization=dataclasses.replace(memory.organization, channels=1))
+    rng = np.random.default_rng(seed)
+    count, size = int(rng.integers(1, 60)), one.organization.burst_bytes
+    bursts = rng.integers(0, one.organization.capacity_bytes // size, count)
+    if rng.random() < 0.5:
+        bursts = bursts // 4 * 4 % max(1, int(bursts.max()))  # rows that come again
+    writes = rng.random(count) < rng.random()
+    arrivals = np.cumsum(rng.integers(0, 100, count) * (rng.random(count) < rng.random()))
+    how = {"window": int(rng.integers(1, 16)), "batch": int(rng.integers(1, 8))}
+    how |= {"max_hits": int(rng.integers(1, 8)), "closed_page": bool(rng.random() < 0.3)}
+    report = dram.simulate(one, bursts * size, bytes=size, writes=writes, arrivals=arrivals, log=True, **how)
+    _, bank, row, _ = limits.locate(one, bursts.astype(np.uint64))
+    stream = [
+        Burst(order=i, arrival=int(arrivals[i]), write=bool(writes[i]), bank=int(bank[i]), row=int(row[i]))
+        for i in range(count)
+    ]
+    assert report.log is not None
+    assert list(report.log) == Controller(one, **how).run(stream)
 
 
 @settings(max_examples=40, deadline=None)

@@ -323,7 +323,7 @@ def test_a_layer_report_is_one_result_in_every_form() -> None:
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"fidelity": "cycle"}, "unknown fidelity 'cycle'"),
+        ({"fidelity": "cycles"}, "unknown fidelity 'cycles'"),
         ({"objective": "power"}, "unknown objective 'power'"),
         ({"dataflow": "rss"}, "unknown dataflow 'rss'; did you mean 'rs'"),
         ({"threads": 0}, "at least 1"),

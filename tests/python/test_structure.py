@@ -57,7 +57,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("mapper", "sim"),
     ("adder_tree",),
     ("trace",),
-    ("simulate",),
+    ("simulate", "systolic"),
     ("compare",),
     ("reproduce",),
     ("cli",),

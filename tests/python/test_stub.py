@@ -177,7 +177,13 @@ def examples() -> list[Any]:
         _core.linear_plan(input=[1, 2], weights=np.eye(2), bias=None, threads=1, isa="", clamp=(0, 1))
     )
     found += [_core.Buffering.single, _core.Charge.hop, _core.Objective.edp, _core.Wait.fill]
+    found.append(_core.ArrayKind.systolic)
+    options = _core.SystolicOptions(rows=2, columns=2, stationary=_core.Stationary.weights, activity=True)
+    found += [_core.count_product(problem, options), _core.Stationary.outputs]
     found += [_core.Port.read, _core.FormatKind.rlc, _core.measure_host([(1024, 1)], 0.0)]
+    small = _core.ScaleSimLayer(ifmap=(5, 5), filter=(3, 3), channels=2, filters=4, stride=(1, 1))
+    grid = _core.ScaleSimArray(array=(4, 4), dataflow="ws", kb=(1, 1, 1))
+    found += [small, grid, _core.scalesim_count(small, grid)]
     return [example for example in found if example is not None]
 
 
@@ -206,9 +212,12 @@ def matches(value: Any, annotation: ast.expr) -> bool:
     if isinstance(annotation, ast.Constant):
         return annotation.value is None and value is None
     if isinstance(annotation, ast.Name):
-        return type(value) is {"int": int, "float": float, "str": str, "bool": bool}.get(
-            annotation.id, getattr(_core, annotation.id, None)
-        )
+        return annotation.id == "Any" or type(value) is {
+            "int": int,
+            "float": float,
+            "str": str,
+            "bool": bool,
+        }.get(annotation.id, getattr(_core, annotation.id, None))
     assert isinstance(annotation, ast.Subscript)
     assert isinstance(annotation.value, ast.Name)
     inner = annotation.slice

@@ -63,6 +63,7 @@ def check(path: Path) -> dict[str, list[dict[str, Any]]]:
     events, _ = read(path)
     names = {e["tid"]: e["args"]["name"] for e in events if e["ph"] == "M" and e["name"] == "thread_name"}
     spans: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    tracks: dict[int, list[dict[str, Any]]] = defaultdict(list)
     counters: dict[tuple[int, str], list[float]] = defaultdict(list)
     for event in events:
         assert event["ph"] in "MXCi"
@@ -70,9 +71,10 @@ def check(path: Path) -> dict[str, list[dict[str, Any]]]:
             assert event["ts"] >= 0
             assert event["dur"] >= 0
             spans[names[event["tid"]]].append(event)
+            tracks[event["tid"]].append(event)
         elif event["ph"] == "C":
             counters[event["tid"], event["name"]].append(event["ts"])
-    for of_track in spans.values():
+    for of_track in tracks.values():
         for one, other in itertools.pairwise(of_track):
             assert other["ts"] >= one["ts"] + one["dur"] - 1e-9  # none overlaps the next
     for times in counters.values():
@@ -87,7 +89,7 @@ def test_a_trace_holds_every_fold_and_agrees_with_the_run(tmp_path: Path) -> Non
     assert written.size_bytes == path.stat().st_size
     assert not written.truncated
     spans = check(path)
-    folds = [event for name, events in spans.items() if name.startswith("folds ") for event in events]
+    folds = [event for name, events in spans.items() if name.startswith("folds") for event in events]
     assert sorted(event["args"]["fold"] for event in folds) == list(range(FOLDS))
     assert sum(event["args"]["macs"] for event in folds) == layer().macs
     assert sum(event["args"]["steps"] for event in spans["steps"] if "args" in event) == STEPS
@@ -118,6 +120,34 @@ def test_products_in_a_cycle_add_up_to_the_macs(tmp_path: Path) -> None:
     assert points[-1][1] == 0
     area = sum(value * (after - time) for (time, value), (after, _) in itertools.pairwise(points))
     assert area == pytest.approx(layer().macs)
+
+
+def test_a_row_stationary_array_is_traced_fold_by_fold(tmp_path: Path) -> None:
+    path = tmp_path / "trace.json"
+    net = da.zoo.load("lenet5")
+    written = da.trace(net["conv2"], da.arch.load("eyeriss"), path)
+    assert (written.array, written.fidelity) == ("pe_array", "cycle")
+    spans = check(path)
+    folds = [event for name, events in spans.items() if name.startswith("folds") for event in events]
+    assert written.folds == len(folds)
+    assert sum(event["args"]["macs"] for event in folds) == net["conv2"].macs
+    assert written.activity is not None
+    assert written.activity.active.sum() == net["conv2"].macs
+
+
+def test_tiles_of_every_memory_are_traced_on_any_chip(tmp_path: Path) -> None:
+    path = tmp_path / "trace.json"
+    target = da.arch.load("shidiannao")
+    best = da.search(layer(), target)
+    written = da.trace(layer(), target, path, mapping=best.mapping, fidelity="tile")
+    assert (written.array, written.activity, written.fidelity) == (None, None, "tile")
+    simulated = da.simulate(layer(), target, mapping=best.mapping, fidelity="tile")
+    assert written.cycles == simulated.cycles
+    spans = check(path)
+    assert sum(event["args"]["macs"] for event in spans["at work"]) == layer().macs
+    events, _ = read(path)
+    groups = {e["args"]["name"] for e in events if e["ph"] == "M" and e["name"] == "process_name"}
+    assert {"MACs", "nb_in", "nb_out"} <= groups
 
 
 def test_without_a_clock_a_cycle_is_a_microsecond(tmp_path: Path) -> None:
@@ -165,7 +195,7 @@ def test_a_cap_too_small_for_anything_is_refused(tmp_path: Path) -> None:
 
 def test_what_cannot_be_traced_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "trace.json"
-    with pytest.raises(DnnAccelError, match="shidiannao: none of its arrays says what it is"):
+    with pytest.raises(DnnAccelError, match=r"shidiannao: none of its arrays says what it is .*'tile' every"):
         da.trace(layer(), da.arch.load("shidiannao"), path)
     with pytest.raises(DnnAccelError, match="did you mean 'cycle'"):
         da.trace(layer(), chip(), path, fidelity="cycles")
@@ -305,3 +335,38 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     ):
         assert run([*arguments, *bad]) == 2
         assert words in capsys.readouterr().err
+
+
+def test_a_trace_of_a_systolic_array(tmp_path: Path) -> None:
+    path = tmp_path / "trace.json"
+    machine = da.arch.load("gemmini")
+    mapping = """\
+dram [inputs, weights, outputs]
+scratchpad [inputs, weights]
+accumulator [outputs]
+  for C in 0..12 step 12
+  for R in 0..3 step 1
+  for S in 0..3 step 1
+mesh.rows
+  par C in 0..12 step 1
+mesh.columns
+  par M in 0..16 step 1
+weight_reg [weights]
+  for P in 0..6 step 1
+  for Q in 0..6 step 1
+mac
+"""
+    written = da.trace(layer(), machine, path, mapping=mapping)
+    spans = check(path)
+    assert written.folds == 9
+    # A tile of 12 rows comes in first; then 9 streams of 36 pixels without a gap, and the wave at the end.
+    assert written.cycles == 12 + 9 * 36 + 12 + 16 - 2
+    assert len(spans["tile in"]) == len(spans["stream in"]) == len(spans["sums out"]) == 9
+    assert sum(event["args"]["steps"] for event in spans["stream in"]) == 9 * 36
+    assert written.activity.active.sum() == layer().macs
+    events, _ = read(path)
+    curve = [(e["ts"], *e["args"].values()) for e in events if e["ph"] == "C"]
+    assert curve[-1][1] == 0
+    ends = [*(begin for begin, _ in curve[1:]), curve[-1][0]]
+    products = sum(rate * (end - begin) * 1000 for (begin, rate), end in zip(curve, ends, strict=True))
+    assert products == pytest.approx(layer().macs)

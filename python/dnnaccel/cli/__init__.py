@@ -18,6 +18,7 @@ from dnnaccel.cli._group import Commands
 from dnnaccel.cli._jobs import compare, simulate
 from dnnaccel.cli._lists import archs, datasets, draw, networks, schema, show
 from dnnaccel.cli._reproduce import reproduce
+from dnnaccel.cli._scalesim import scalesim
 from dnnaccel.cli._search import evaluate, search
 from dnnaccel.cli._trace import trace
 from dnnaccel.errors import DnnAccelError
@@ -86,7 +87,7 @@ def cli(ctx: click.Context) -> None:
 
 
 # Adding a command: a function in one of this package's files, and its name here.
-_JOBS = (simulate, compare, search, evaluate, trace, reproduce, dram)
+_JOBS = (simulate, compare, search, evaluate, trace, reproduce, dram, scalesim)
 _LISTS = (networks, archs, datasets, draw, schema, show)
 for _command in (*_JOBS, *_LISTS):
     cli.add_command(_command)

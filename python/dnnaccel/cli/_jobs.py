@@ -26,6 +26,7 @@ Examples:
   dnnaccel simulate alexnet --arch eyeriss --density eyeriss_jssc17
   dnnaccel simulate alexnet --arch eyeriss --fidelity tile
   dnnaccel simulate alexnet --arch tpu_v1 --fidelity tile --dram ddr4_2400
+  dnnaccel simulate lenet5 --arch eyeriss --fidelity cycle
 """
 )
 @click.argument("network", metavar="NETWORK[:LAYER]", shell_complete=complete_network)
@@ -36,7 +37,8 @@ Examples:
     default="analytical",
     show_default=True,
     metavar="FIDELITY",
-    help="How closely to look: analytical (closed form), or tile (the schedule of tiles, with its stalls).",
+    help="How closely to look: analytical (closed form), tile (the schedule of tiles, with its stalls) or "
+    "cycle (the array, too, cycle by cycle).",
 )
 @click.option(
     "--dram",

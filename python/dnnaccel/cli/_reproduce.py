@@ -20,6 +20,7 @@ Examples:
   dnnaccel reproduce isca16
   dnnaccel reproduce isca16 --layers fc --batch 16,64,256 --pes 1024
   dnnaccel reproduce jssc17
+  dnnaccel reproduce jssc17 --no-best --cycle
 """,
 )
 def reproduce() -> None:
@@ -99,10 +100,11 @@ def isca16(
 
 @reproduce.command(short_help="AlexNet on the fabricated Eyeriss, JSSC 2017.")
 @click.option("--best/--no-best", default=True, help="Whether to search for mappings of our own too.")
+@click.option("--cycle", is_flag=True, help="Simulate the array cycle by cycle too, as the paper maps.")
 @format_option("table", "json", "csv")
 @threads_option
 @quiet_option
-def jssc17(best: bool, format: str, threads: int | None, quiet: bool) -> None:
+def jssc17(best: bool, cycle: bool, format: str, threads: int | None, quiet: bool) -> None:
     """Print the measured table of AlexNet on the Eyeriss chip beside ours.
 
     Under the mappings of Chen, Krishna, Emer and Sze (JSSC 2017), and under the best that our search finds.
@@ -110,5 +112,5 @@ def jssc17(best: bool, format: str, threads: int | None, quiet: bool) -> None:
     from dnnaccel.reproduce import jssc17 as job
 
     with progress_bar(quiet) as progress:
-        comparison = job(best=best, threads=threads, progress=progress)
+        comparison = job(best=best, cycle=cycle, threads=threads, progress=progress)
     print_as(format, comparison)

@@ -33,6 +33,7 @@ Examples:
   dnnaccel trace resnet50:conv1 --arch nvdla_small -o trace.json
   dnnaccel trace alexnet:conv3 --arch nvdla_large -o trace.json --heatmap elements.pdf
   dnnaccel trace alexnet:conv3 --arch diannao -o trace.json --max-bytes 50MB
+  dnnaccel trace resnet50:conv1 --arch tpu_v1 -o trace.json --fidelity tile
   dnnaccel trace alexnet:conv3 --arch nvdla_large -o trace.json --mapping mapping.txt
 
 \b
@@ -51,7 +52,7 @@ Open the file at https://ui.perfetto.dev, or at chrome://tracing.
     default="cycle",
     show_default=True,
     metavar="FIDELITY",
-    help="How closely the layer is simulated.",
+    help="How closely the layer is simulated: cycle or tile.",
 )
 @click.option(
     "--max-bytes",
@@ -85,10 +86,11 @@ def trace(
     changes: tuple[str, ...],
     quiet: bool,
 ) -> None:
-    """Simulate LAYER on a chip cycle by cycle, and write what happens when.
+    """Simulate LAYER on a chip, and write what happens when.
 
-    The file shows the folds of the array, its steps and waits, the loads of its registers and how many
-    products it makes in a cycle. NETWORK alone stands for its layer, where only one has MACs.
+    Cycle by cycle the file shows the folds of the array, its steps and waits, the loads of its registers and
+    how many products it makes in a cycle; tile by tile what comes to every memory and leaves it, and what the
+    MACs wait for. NETWORK alone stands for its layer, where only one has MACs.
     """
     from dnnaccel.trace import MAX_BYTES
     from dnnaccel.trace import trace as job
@@ -97,6 +99,8 @@ def trace(
         check_file(path)
     if output == "-":
         raise DnnAccelError("a trace is no text for a terminal; give -o the name of a file")
+    if fidelity == "tile" and (heatmap is not None or activity is not None):
+        raise DnnAccelError("what each element did is known cycle by cycle; leave --fidelity tile out")
     if heatmap is not None:
         from dnnaccel.report.plot import check_picture
 
@@ -117,6 +121,8 @@ def trace(
     if activity != "-":
         click.echo(str(found))
     wrote(output, quiet=quiet)
+    if found.activity is None:
+        return
     if activity is not None:
         print_or_write(activity, found.activity.to_csv(), quiet=quiet)
     if heatmap is not None:

@@ -8,4 +8,4 @@ from __future__ import annotations
 
 from dnnaccel.conventions import isca16
 
-__all__ = ["isca16"]
+__all__ = ["isca16", "scalesim"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -66,46 +68,16 @@ def simulate(
     `log` keeps every command, `keep_finish` the cycle by which each request's last data had moved.
     Raises `DramError` for requests outside the memory; Ctrl-C ends it.
     """
-    spec = dram.lowered(refresh=refresh)
-    decided = policy(window=window, batch=batch, max_hits=max_hits, closed_page=closed_page)
-    log_limit = LOG_LIMIT if log else 0
-    try:
-        if isinstance(requests, Pattern):
-            total = requests.requests
-            run = _core.dram_run_pattern(
-                spec,
-                decided,
-                order=requests.order,
-                requests=total,
-                bytes=requests.bytes,
-                stride=requests.stride,
-                start=requests.start,
-                range=requests.range_in(dram.organization.capacity_bytes),
-                writes_per_1024=round(requests.writes * 1024),
-                interval=requests.interval,
-                seed=requests.seed,
-                log_limit=log_limit,
-                keep_finish=keep_finish,
-                progress=_counted(progress, total),
-            )
-        else:
-            addresses = _numbers("addresses", requests, None)
-            total = len(addresses)
-            run = _core.dram_run_arrays(
-                spec,
-                decided,
-                addresses=addresses,
-                bytes=_numbers("bytes", bytes, total),
-                writes=np.ascontiguousarray(np.broadcast_to(np.asarray(writes, dtype=bool), total)),
-                arrivals=None if arrivals is None else _numbers("arrivals", arrivals, total),
-                log_limit=log_limit,
-                keep_finish=keep_finish,
-                progress=_counted(progress, total),
-            )
-    except ValueError as error:
-        raise DramError(str(error).removeprefix("DRAM: ")) from None
+    how = _How(
+        spec=dram.lowered(refresh=refresh),
+        policy=policy(window=window, batch=batch, max_hits=max_hits, closed_page=closed_page),
+        log_limit=LOG_LIMIT if log else 0,
+        keep_finish=keep_finish,
+        progress=progress,
+    )
     if not isinstance(requests, Pattern):
-        return report_of(dram, "addresses", run, None)
+        return report_of(dram, "addresses", _run_arrays(how, requests, bytes, writes, arrivals), None)
+    run = _run_pattern(how, requests, dram.organization.capacity_bytes)
     allowed = _limit_of(dram, requests) if limit and refresh else None
     return report_of(dram, requests.label, run, allowed)
 
@@ -167,8 +139,76 @@ def usual_patterns(dram: Dram, requests: int = 200_000) -> tuple[Pattern, ...]:
     )
 
 
-def _counted(progress: Progress | None, total: int) -> Callable[[int], bool | None] | None:
-    return None if progress is None else lambda done: progress(done, total)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _How:
+    """What a run needs beside its requests."""
+
+    spec: _core.DramSpec
+    policy: _core.DramPolicy
+    log_limit: int
+    keep_finish: bool
+    progress: Progress | None
+
+    def counted(self, total: int) -> Callable[[int], bool | None] | None:
+        """Return what the core calls with requests done of `total`."""
+        progress = self.progress
+        return None if progress is None else lambda done: progress(done, total)
+
+
+@contextlib.contextmanager
+def _core_errors() -> Iterator[None]:
+    """Raise what the core refuses as `DramError`."""
+    try:
+        yield
+    except ValueError as error:
+        if not str(error).startswith("DRAM"):
+            raise  # what `progress` raised
+        raise DramError(str(error).removeprefix("DRAM: ")) from None
+
+
+def _run_pattern(how: _How, pattern: Pattern, capacity_bytes: int) -> _core.DramRun:
+    span = pattern.range_in(capacity_bytes)
+    with _core_errors():
+        return _core.dram_run_pattern(
+            how.spec,
+            how.policy,
+            order=pattern.order,
+            requests=pattern.requests,
+            bytes=pattern.bytes,
+            stride=pattern.stride,
+            start=pattern.start,
+            range=span,
+            writes_per_1024=round(pattern.writes * 1024),
+            interval=pattern.interval,
+            seed=pattern.seed,
+            log_limit=how.log_limit,
+            keep_finish=how.keep_finish,
+            progress=how.counted(pattern.requests),
+        )
+
+
+def _run_arrays(
+    how: _How, requests: Numbers, bytes: Numbers, writes: Numbers, arrivals: Numbers | None
+) -> _core.DramRun:
+    addresses = _numbers("addresses", requests, None)
+    total = len(addresses)
+    directions = np.asarray(writes)
+    if directions.dtype != bool or directions.shape not in ((), (total,)):
+        raise DramError("writes must be True or False, one for all requests or one for each")
+    sizes = _numbers("bytes", bytes, total)
+    times = None if arrivals is None else _numbers("arrivals", arrivals, total)
+    with _core_errors():
+        return _core.dram_run_arrays(
+            how.spec,
+            how.policy,
+            addresses=addresses,
+            bytes=sizes,
+            writes=np.ascontiguousarray(np.broadcast_to(directions, total)),
+            arrivals=times,
+            log_limit=how.log_limit,
+            keep_finish=how.keep_finish,
+            progress=how.counted(total),
+        )
 
 
 def _numbers(name: str, values: Numbers, count: int | None) -> npt.NDArray[np.uint64]:

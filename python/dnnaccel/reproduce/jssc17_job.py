@@ -19,6 +19,7 @@ from dnnaccel.reproduce.jssc17_chip import (
     mebibytes,
     nest,
 )
+from dnnaccel.sim.row_stationary import RowStationaryRun, simulate_row_stationary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,12 +51,13 @@ class ChipRow:
 
     All of ours at the measured share of zeros: `paper` is costed under the mapping of the paper's table,
     `best` has a mapping of the row-stationary dataflow for each of `OBJECTIVES`, and is empty where none was
-    searched.
+    searched. `cycle` is the array under the paper's mapping, cycle by cycle, or None.
     """
 
     chip: Measured
     paper: LayerReport
     best: tuple[tuple[str, LayerReport], ...]
+    cycle: RowStationaryRun | None = None
 
     def figures(self, report: LayerReport) -> dict[str, float]:
         """Return the compared figures of one of our reports."""
@@ -124,6 +126,7 @@ class Jssc17Comparison:
                         objective: row.figures(report) | {"report": report.to_dict()}
                         for objective, report in row.best
                     },
+                    **({} if row.cycle is None else {"cycle": row.cycle.to_dict()}),
                 }
                 for row in self.rows
             ]
@@ -147,7 +150,11 @@ class Jssc17Comparison:
 
 
 def jssc17(
-    *, best: bool = True, threads: int | None = None, progress: Progress | None = None
+    *,
+    best: bool = True,
+    cycle: bool = False,
+    threads: int | None = None,
+    progress: Progress | None = None,
 ) -> Jssc17Comparison:
     """Reproduce the AlexNet table of the fabricated Eyeriss (JSSC 2017) beside the published figures.
 
@@ -155,6 +162,8 @@ def jssc17(
     ----------
     best
         Search for our own row-stationary mappings too, for latency, energy x delay and energy.
+    cycle
+        Simulate the array under the paper's mapping cycle by cycle too.
     threads
         Threads of the searches; None for all cores. The answer does not depend on it.
     progress
@@ -176,7 +185,8 @@ def jssc17(
             (objective, min((paper, *searched), key=functools.partial(_score, objective)))
             for objective in (OBJECTIVES if best else ())
         )
-        rows.append(ChipRow(chip=row, paper=paper, best=found))
+        run = simulate_row_stationary(layer, chip, nest(row)) if cycle else None
+        rows.append(ChipRow(chip=row, paper=paper, best=found, cycle=run))
     return Jssc17Comparison(rows=tuple(rows))
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dnnaccel.dram import Dram
     from dnnaccel.layers import Layer
     from dnnaccel.mapping import Mapping
+    from dnnaccel.problem import Problem
     from dnnaccel.sparsity import Density
 
 __all__ = ["simulate_tiles"]
@@ -60,9 +61,23 @@ def simulate_tiles(
     Raises `MappingError` and `LayerError` as `evaluate` does, and `DramError` if the layer's tensors do not
     fit in the DRAM or the chip states no clock to time it by.
     """
+    memory, tiled, nest = run_tiles(layer, chip, mapping, density=density, dram=dram, progress=progress)
+    return tile_report(layer, chip, nest, memory, tiled, density=density, fidelity="tile")
+
+
+def run_tiles(
+    layer: Layer,
+    chip: Chip,
+    mapping: Mapping | str | os.PathLike[str],
+    *,
+    density: Density | None = None,
+    dram: Dram | str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    array: Callable[[Problem], _core.ArrayChoice] | None = None,
+) -> tuple[Dram | None, _core.Tiled, Mapping]:
+    """Return the DRAM that was timed, what the core says of the run, and the mapping as an object."""
     problem, nest = mapped_problem(layer, mapping)
     zeros = lower_zeros(density, chip, problem)
-    where = f"layer {layer.name!r} on {chip.name}"
     told = None if progress is None else lambda done, total: progress(done, total, layer.name)
     memory = None if dram is None else _loaded(dram)
     try:
@@ -70,12 +85,28 @@ def simulate_tiles(
         closed = _core.evaluate(*case, zeros)
         if closed.misfit is not None:
             raise MappingError(describe_misfit(closed.misfit, chip))
-        tiled = _core.simulate_tiles(*case, zeros, latencies(chip), told, clocked(memory, chip))
+        chosen = None if array is None else array(problem)
+        tiled = _core.simulate_tiles(*case, zeros, latencies(chip), told, clocked(memory, chip), array=chosen)
     except (ValueError, MappingError) as error:
-        raise MappingError(f"{where}: {error}") from None
-    report = layer_report(layer, chip, nest, tiled.counts, tiled.cost, density=density)
-    stalls = tuple(_stall(lost, chip) for lost in tiled.lost)
-    timed = in_time(report, chip, math.ceil(tiled.cycles), stalls, fidelity="tile")
+        raise MappingError(f"layer {layer.name!r} on {chip.name}: {error}") from None
+    return memory, tiled, nest
+
+
+def tile_report(
+    layer: Layer,
+    chip: Chip,
+    mapping: Mapping,
+    memory: Dram | None,
+    tiled: _core.Tiled,
+    *,
+    density: Density | None = None,
+    fidelity: str,
+    array: str = "",
+) -> LayerReport:
+    """Return what a run says of a layer, with names; `array` is the one that was simulated cycle by cycle."""
+    report = layer_report(layer, chip, mapping, tiled.counts, tiled.cost, density=density)
+    stalls = tuple(_stall(lost, chip, array) for lost in tiled.lost)
+    timed = in_time(report, chip, math.ceil(tiled.cycles), stalls, fidelity=fidelity)
     if memory is None or tiled.dram is None:
         return timed
     return replace(timed, dram=report_of(memory, layer.name, tiled.dram))
@@ -122,14 +153,14 @@ def in_time(
     )
 
 
-def _stall(lost: _core.Lost, chip: Chip) -> Stall:
+def _stall(lost: _core.Lost, chip: Chip, array: str) -> Stall:
     def name(level: int) -> str:
         return "" if level < 0 else chip.levels[level].name
 
     return Stall(
         cause=lost.wait.name,
         memory=name(lost.waiting),
-        owner=name(lost.level),
+        owner=array if lost.wait == _core.Wait.array else name(lost.level),
         port="" if lost.level < 0 else lost.port.name,
         cycles=lost.cycles,
     )
