@@ -28,6 +28,51 @@ def measure_host(
     working_sets: Sequence[tuple[int, int]], seconds: float, variant: str = ""
 ) -> HostFigures: ...
 
+class KernelPlan:
+    def __init__(
+        self,
+        *,
+        input: Sequence[int],
+        weights: ArrayLike,
+        bias: ArrayLike | None,
+        stride: Sequence[int],
+        padding: Sequence[int],
+        dilation: Sequence[int],
+        groups: int,
+        nchw: bool,
+        algorithm: str,
+        threads: int,
+        isa: str,
+        clamp: tuple[float, float],
+    ) -> None: ...
+    @property
+    def output(self) -> list[int]: ...
+    @property
+    def macs(self) -> int: ...
+    @property
+    def threads(self) -> int: ...
+    @property
+    def isa(self) -> str: ...
+    @property
+    def algorithm(self) -> str: ...
+    @property
+    def packed_bytes(self) -> int: ...
+    def run(self, x: NDArray[Any], residual: NDArray[Any] | None, out: NDArray[Any]) -> None: ...
+
+def linear_plan(
+    *,
+    input: Sequence[int],
+    weights: ArrayLike,
+    bias: ArrayLike | None,
+    threads: int,
+    isa: str,
+    clamp: tuple[float, float],
+) -> KernelPlan: ...
+def kernel_isas() -> list[str]: ...
+def kernel_threads() -> int: ...
+def set_kernel_threads(threads: int) -> None: ...
+def cpu_features() -> dict[str, bool]: ...
+
 class Problem:
     def __init__(
         self,

@@ -19,6 +19,7 @@ __all__ = [
     "DnnAccelError",
     "DramError",
     "ImportedFileError",
+    "KernelError",
     "LayerError",
     "MappingError",
     "MissingExtraError",
@@ -77,6 +78,10 @@ class DramError(DnnAccelError, ValueError):
 
 class ImportedFileError(DnnAccelError, ValueError):
     """A file of another tool that is corrupt, cut short, too large, or leaves something open; says what."""
+
+
+class KernelError(DnnAccelError, ValueError):
+    """A kernel asked for a shape that makes no sense, or given an array that does not fit its plan."""
 
 
 class MissingExtraError(DnnAccelError, ImportError):

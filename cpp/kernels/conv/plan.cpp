@@ -1,0 +1,280 @@
+#include "kernels/conv/plan.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <iterator>
+#include <limits>
+#include <stdexcept>
+#include <utility>
+
+#include "kernels/conv/transpose.hpp"
+#include "kernels/pool.hpp"
+#include "kernels/variants.hpp"
+
+namespace dnnaccel::kernels {
+
+namespace {
+
+/// What a block's inputs may take: they are read again for every panel, from the second cache.
+constexpr std::int64_t kBlockBytes = 384 * 1024;
+/// No smaller than this for the outputs' sake: the weights are read again for every block.
+constexpr std::int64_t kBlockForOutputs = 192;
+/// A panel of weights of this size is read from the second cache for each tile; of a larger one,
+/// parts of the second size in as many passes.
+constexpr std::int64_t kOnePassBytes = 640 * 1024;
+constexpr std::int64_t kPassBytes = 512 * 1024;
+/// Pixels that are a multiple of this apart fall into one set of the first cache, which has room
+/// for so many of them beside the weights.
+constexpr std::int64_t kWayBytes = 4096;
+constexpr int kRowsInOneSet = 6;
+/// Values in a run, so that passes can be cut between runs.
+constexpr std::int64_t kLongestRun = 2048;
+/// Pieces of work for each thread, so that one that is held up can leave some to the others.
+constexpr std::int64_t kItemsPerThread = 4;
+/// No fewer pixels than this: a few tiles.
+constexpr std::int64_t kLeastBlock = 24;
+
+constexpr std::array kAlgorithms = {std::pair{"gemm", Algorithm::gemm},
+                                    std::pair{"depthwise", Algorithm::depthwise},
+                                    std::pair{"grouped", Algorithm::grouped}};
+
+/// The kernels for the shape's groups, or null.
+const GroupLevels* find_groups(const ConvShape& shape, const TileSet& tiles) {
+  if (!shape.even_groups()) return nullptr;
+  const auto found = std::find_if(
+      std::begin(tiles.grouped), std::end(tiles.grouped), [&](const GroupLevels& groups) {
+        return groups.group != 0 && groups.group == shape.group_channels();
+      });
+  return found == std::end(tiles.grouped) ? nullptr : found;
+}
+
+Algorithm choose_algorithm(const ConvShape& shape, const TileSet& tiles, std::string_view asked) {
+  if (asked.empty()) {
+    if (shape.depthwise()) return Algorithm::depthwise;
+    return find_groups(shape, tiles) != nullptr ? Algorithm::grouped : Algorithm::gemm;
+  }
+  const auto named = std::find_if(kAlgorithms.begin(), kAlgorithms.end(),
+                                  [&](const auto& entry) { return asked == entry.first; });
+  if (named == kAlgorithms.end())
+    throw std::invalid_argument("convolution: no algorithm '" + std::string(asked) + "'");
+  if (named->second == Algorithm::depthwise && !shape.depthwise())
+    throw std::invalid_argument(
+        "convolution: the depthwise algorithm needs as many groups as channels and output "
+        "channels");
+  if (named->second == Algorithm::grouped && find_groups(shape, tiles) == nullptr)
+    throw std::invalid_argument(
+        "convolution: the grouped algorithm needs groups of 2, 4 or 8 channels with as many "
+        "outputs "
+        "each, and kernels for them (portable has none for 8)");
+  return named->second;
+}
+
+/// Bring the inputs of a tile's pixels `first` ... `end` - 1 nearer. For products of matrices
+/// alone, which read much for what they compute.
+void fetch_pixels(const TileArgs& tile, std::int32_t first, std::int32_t end) {
+  constexpr std::int32_t kLine = 16;  // values in a cache line
+  for (std::int32_t i = first; i < end; ++i) {
+    const float* const from = tile.input + (tile.pixels[i].input + tile.runs->input);
+    for (std::int32_t k = 0; k < tile.runs->length; k += kLine) __builtin_prefetch(from + k);
+  }
+}
+
+std::vector<Panel> make_panels(const ConvShape& shape, const TileSet& tiles, Algorithm algorithm) {
+  std::vector<Panel> panels;
+  std::int64_t first = 0;
+  if (algorithm != Algorithm::gemm) {
+    const auto& levels =
+        algorithm == Algorithm::depthwise ? tiles.depthwise : find_groups(shape, tiles)->levels;
+    for (const TileLevel& level : levels) {
+      if (level.lanes != 0)
+        first = add_panels(panels, level, first, shape.outputs - first, /*fill=*/false);
+    }
+  }
+  // All groups, or those that fill no vector of the shortest.
+  TileLevel dense = tiles.dense;
+  const std::int64_t step = shape.channels * shape.stride_width * 4;
+  if (step % kWayBytes == 0) {
+    for (TileColumn& column : dense.columns) column.rows = std::min(column.rows, kRowsInOneSet);
+  }
+  const std::int64_t outputs = shape.group_outputs();
+  for (; first < shape.outputs; first += outputs)
+    add_panels(panels, dense, first, outputs, /*fill=*/true);
+  return panels;
+}
+
+}  // namespace
+
+/// A plan in NCHW order works on copies in NHWC order, one caller at a time.
+struct ConvPlan::Scratch {
+  std::mutex in_use;
+  AlignedFloats inputs;
+  AlignedFloats outputs;
+};
+
+struct ConvPlan::Job {
+  const float* inputs;
+  const float* residual;
+  float* outputs;
+  std::atomic<std::int64_t> next{0};
+};
+
+ConvPlan::ConvPlan(const ConvShape& shape, const float* weights, const float* bias,
+                   const ConvOptions& options)
+    : shape_(shape),
+      threads_(options.threads == 0 ? num_threads() : options.threads),
+      low_(options.low),
+      high_(options.high) {
+  check(shape);
+  if (threads_ > kMaxThreads)
+    throw std::invalid_argument("convolution: at most " + std::to_string(kMaxThreads) +
+                                " threads, not " + std::to_string(threads_));
+  if (!(low_ <= high_))
+    throw std::invalid_argument("convolution: the clamp's low end must not be above its high end");
+  const TileSet& tiles = find_tiles(options.isa);
+  algorithm_ = choose_algorithm(shape, tiles, options.algorithm);
+  isa_ = tiles.name;
+  panels_ = make_panels(shape, tiles, algorithm_);
+  weights_ = pack(panels_, weights, shape.group_channels(),
+                  shape.kernel_height * shape.kernel_width, bias);
+  for (const Panel& panel : panels_)
+    packed_bytes_ += static_cast<std::size_t>(panel.row_length) * sizeof(float) *
+                     static_cast<std::size_t>(shape.weight_size() / shape.outputs + 1);
+  if (shape.batch == 0) return;
+  windows_ = make_windows(shape, algorithm_ != Algorithm::depthwise, choose_cut(panels_.size()));
+  for (const Segment& segment : windows_.segments) {
+    std::int64_t values = 0;
+    for (std::int32_t run = 0; run < segment.runs; ++run)
+      values += windows_.runs[static_cast<std::size_t>(segment.first_run + run)].length;
+    macs_ += values * segment.pixels;
+  }
+  macs_ *= shape.outputs * (shape.batch / windows_.images);
+  if (options.layout == Layout::nchw) {
+    scratch_ = std::make_unique<Scratch>();
+    scratch_->inputs = AlignedFloats(static_cast<std::size_t>(shape.input_size()));
+    scratch_->outputs = AlignedFloats(static_cast<std::size_t>(shape.output_size()));
+  }
+  start_workers(threads_);
+}
+
+ConvPlan::~ConvPlan() = default;
+
+const char* ConvPlan::algorithm() const {
+  return kAlgorithms[static_cast<std::size_t>(algorithm_)].first;
+}
+
+Cut ConvPlan::choose_cut(std::size_t panels) const {
+  const std::int64_t depth =
+      algorithm_ == Algorithm::gemm ? shape_.group_channels() : shape_.channels;
+  const std::int64_t bytes = depth * static_cast<std::int64_t>(sizeof(float)) *
+                             std::min(shape_.stride_height, shape_.kernel_height) *
+                             std::min(shape_.stride_width, shape_.kernel_width);
+  // Its outputs too, where they are the larger part: a line that is written beside another one that
+  // was written a short while ago comes sooner.
+  const std::int64_t both = bytes + shape_.outputs * static_cast<std::int64_t>(sizeof(float));
+  std::int64_t block =
+      std::max(kBlockBytes / both, std::min(kBlockBytes / bytes, kBlockForOutputs));
+  if (threads_ > 1) {
+    const std::int64_t pixels = shape_.batch * shape_.out_height() * shape_.out_width();
+    const auto items = static_cast<std::int64_t>(threads_) * kItemsPerThread;
+    const std::int64_t blocks =
+        (items + static_cast<std::int64_t>(panels) - 1) / static_cast<std::int64_t>(panels);
+    block = std::min(block, (pixels + blocks - 1) / blocks);
+  }
+  return {.block = std::max(block, kLeastBlock), .run = kLongestRun};
+}
+
+void ConvPlan::compute_item(const Job& job, std::int64_t item) const noexcept {
+  const auto panel_count = static_cast<std::int64_t>(panels_.size());
+  const auto block_count = static_cast<std::int64_t>(windows_.blocks.size());
+  const Panel& panel = panels_[static_cast<std::size_t>(item % panel_count)];
+  const Block& block = windows_.blocks[static_cast<std::size_t>(item / panel_count % block_count)];
+  const std::int64_t image = item / panel_count / block_count * windows_.images;
+  const std::int64_t in = image * shape_.height * shape_.width * shape_.channels +
+                          panel.first / shape_.group_outputs() * shape_.group_channels();
+  const std::int64_t out =
+      image * shape_.out_height() * shape_.out_width() * shape_.outputs + panel.first;
+  TileArgs tile{.input = job.inputs + in,
+                .panel = weights_.data() + panel.weights,
+                .output = job.outputs + out,
+                .width = panel.width};
+  const auto rows = static_cast<std::int32_t>(shape_.weight_size() / shape_.outputs);
+  // A residual that is the outputs would be lost under the sums of the first pass.
+  const std::int32_t pass = job.residual == job.outputs ? rows : choose_pass(panel);
+  for (std::int32_t row = 0; row < rows; row += pass) {
+    const bool last = rows - row <= pass;
+    tile.bias = row == 0 ? weights_.data() + panel.bias : nullptr;
+    tile.residual = last && job.residual != nullptr ? job.residual + out : nullptr;
+    tile.low = last ? low_ : -std::numeric_limits<float>::infinity();
+    tile.high = last ? high_ : std::numeric_limits<float>::infinity();
+    compute_block(panel, block, tile, {row, row + pass}, item % panel_count == 0);
+  }
+}
+
+std::int32_t ConvPlan::choose_pass(const Panel& panel) const {
+  const auto rows = static_cast<std::int32_t>(shape_.weight_size() / shape_.outputs);
+  const std::int64_t row_bytes = panel.row_length * static_cast<std::int64_t>(sizeof(float));
+  if (panel.width != panel.row_length || rows * row_bytes <= kOnePassBytes) return rows;
+  // A run is in the pass that its first row is in, so that passes need not fit them; but they had
+  // better.
+  const std::int64_t run =
+      std::clamp(kLongestRun / shape_.group_channels(), std::int64_t{1}, shape_.kernel_width) *
+      shape_.group_channels();
+  return static_cast<std::int32_t>(std::max(kPassBytes / row_bytes / run, std::int64_t{1}) * run);
+}
+
+/// The part of each sum that the panel's rows `rows` give.
+void ConvPlan::compute_block(const Panel& panel, const Block& block, TileArgs tile,
+                             std::pair<std::int32_t, std::int32_t> rows,
+                             bool fetch) const noexcept {
+  for (std::int32_t s = 0; s < block.segments; ++s) {
+    const Segment& segment = windows_.segments[static_cast<std::size_t>(block.first_segment + s)];
+    const Run* const runs = windows_.runs.data() + segment.first_run;
+    const auto before = [](const Run& run, std::int32_t row) { return run.row < row; };
+    tile.runs = std::lower_bound(runs, runs + segment.runs, rows.first, before);
+    tile.run_count = static_cast<std::int32_t>(
+        std::lower_bound(tile.runs, runs + segment.runs, rows.second, before) - tile.runs);
+    tile.pixels = windows_.pixels.data() + segment.first_pixel;
+    const bool ahead = fetch && tile.run_count == 1;
+    // As few tiles as can be, of sizes as equal as can be.
+    std::int32_t left = segment.pixels;
+    for (std::int32_t tiles = (left + panel.kernels.rows - 1) / panel.kernels.rows; tiles > 0;
+         --tiles) {
+      const std::int32_t count = (left + tiles - 1) / tiles;
+      if (ahead) fetch_pixels(tile, count, std::min(left, 2 * count));
+      panel.kernels.tiles[count - 1](tile);
+      tile.pixels += count;
+      left -= count;
+    }
+  }
+}
+
+void ConvPlan::run_nhwc(const float* inputs, const float* residual, float* outputs) const {
+  Job job{.inputs = inputs, .residual = residual, .outputs = outputs};
+  const std::int64_t items = static_cast<std::int64_t>(panels_.size() * windows_.blocks.size()) *
+                             (shape_.batch / windows_.images);
+  const auto threads = static_cast<unsigned>(std::min<std::int64_t>(threads_, items));
+  auto work = [&](unsigned) noexcept {
+    for (std::int64_t item = job.next.fetch_add(1, std::memory_order_relaxed); item < items;
+         item = job.next.fetch_add(1, std::memory_order_relaxed))
+      compute_item(job, item);
+  };
+  run_on_workers(threads, work);
+}
+
+void ConvPlan::run(const float* inputs, const float* residual, float* outputs) const {
+  if (shape_.batch == 0) return;
+  if (!scratch_) return run_nhwc(inputs, residual, outputs);
+  const std::lock_guard lock(scratch_->in_use);
+  const ConvShape& s = shape_;
+  const std::int64_t in_pixels = s.height * s.width;
+  const std::int64_t out_pixels = s.out_height() * s.out_width();
+  float* const in = scratch_->inputs.data();
+  float* const out = scratch_->outputs.data();
+  transpose(inputs, in, {s.batch, s.channels, in_pixels}, threads_);
+  if (residual != nullptr) transpose(residual, out, {s.batch, s.outputs, out_pixels}, threads_);
+  run_nhwc(in, residual == nullptr ? nullptr : out, out);
+  transpose(out, outputs, {s.batch, out_pixels, s.outputs}, threads_);
+}
+
+}  // namespace dnnaccel::kernels

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kernels/conv/shape.hpp"
+#include "kernels/conv/windows.hpp"
+#include "kernels/gemm/pack.hpp"
+
+namespace dnnaccel::kernels {
+
+enum class Layout { nhwc, nchw };
+
+enum class Algorithm {
+  gemm,       // an implicit product of matrices
+  depthwise,  // channel by channel, where each has a kernel of its own
+  grouped,    // several small groups in a vector
+};
+
+struct ConvOptions {
+  unsigned threads = 1;             // 0: as many as num_threads() says when the plan is made
+  Layout layout = Layout::nhwc;     // of inputs, residuals and outputs
+  std::string_view algorithm = {};  // "" for the best, or as `Algorithm` names them
+  std::string_view isa = {};        // "" for the best that the processor can run
+  float low = -__builtin_inff();    // outputs are clamped to low ... high
+  float high = __builtin_inff();
+};
+
+/// A convolution of one shape with weights in the kernels' order: made once, run often.
+class ConvPlan {
+ public:
+  /// `weights` are [output channel][channel of its group][row][column], `bias` is one value for
+  /// each output channel or null. Throws std::invalid_argument for a shape that check() refuses, an
+  /// algorithm that it is not for, or an isa that does not run here.
+  ConvPlan(const ConvShape& shape, const float* weights, const float* bias,
+           const ConvOptions& options);
+
+  ~ConvPlan();
+
+  /// outputs = clamp(convolution + bias + residual); `residual` has the outputs' shape, may be the
+  /// outputs, and may be null. The outputs must not overlap the inputs. Allocates nothing. May be
+  /// called from several threads at once.
+  void run(const float* inputs, const float* residual, float* outputs) const;
+
+  const ConvShape& shape() const { return shape_; }
+  unsigned threads() const { return threads_; }
+  const char* isa() const { return isa_; }
+  const char* algorithm() const;
+  /// Bytes of the weights as they are kept.
+  std::size_t packed_bytes() const { return packed_bytes_; }
+  /// Multiply-accumulates of one run, those with padding left out.
+  std::int64_t macs() const { return macs_; }
+
+ private:
+  struct Scratch;
+  struct Job;
+
+  void run_nhwc(const float* inputs, const float* residual, float* outputs) const;
+  void compute_item(const Job& job, std::int64_t item) const noexcept;
+  void compute_block(const Panel& panel, const Block& block, TileArgs tile,
+                     std::pair<std::int32_t, std::int32_t> rows, bool fetch) const noexcept;
+  std::int32_t choose_pass(const Panel& panel) const;
+  Cut choose_cut(std::size_t panels) const;
+
+  ConvShape shape_;
+  Algorithm algorithm_ = Algorithm::gemm;
+  const char* isa_;
+  unsigned threads_;
+  float low_;
+  float high_;
+  std::vector<Panel> panels_;
+  AlignedFloats weights_;
+  std::size_t packed_bytes_ = 0;
+  std::int64_t macs_ = 0;
+  Windows windows_;
+  std::unique_ptr<Scratch> scratch_;  // for NCHW alone
+};
+
+}  // namespace dnnaccel::kernels

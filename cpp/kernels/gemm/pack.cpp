@@ -1,0 +1,52 @@
+#include "kernels/gemm/pack.hpp"
+
+#include <algorithm>
+
+namespace dnnaccel::kernels {
+
+std::int64_t add_panels(std::vector<Panel>& panels, const TileLevel& level, std::int64_t first,
+                        std::int64_t count, bool fill) {
+  const std::int64_t end = first + count;
+  while (first < end) {
+    const std::int64_t left = end - first;
+    std::int64_t vectors = fill ? (left + level.lanes - 1) / level.lanes : left / level.lanes;
+    vectors = std::min(vectors, std::int64_t{kMaxVectors});
+    while (vectors > 0 && level.columns[vectors - 1].rows == 0) --vectors;
+    if (vectors == 0) break;
+    const std::int64_t length = vectors * level.lanes;
+    panels.push_back({.kernels = level.columns[vectors - 1],
+                      .first = static_cast<std::int32_t>(first),
+                      .width = static_cast<std::int32_t>(std::min(left, length)),
+                      .row_length = static_cast<std::int32_t>(length)});
+    first += panels.back().width;
+  }
+  return first;
+}
+
+AlignedFloats pack(std::vector<Panel>& panels, const float* weights, std::int64_t depth,
+                   std::int64_t taps, const float* bias) {
+  const std::int64_t rows = depth * taps;
+  std::size_t total = 0;
+  for (Panel& panel : panels) {
+    panel.bias = total;
+    panel.weights = total + static_cast<std::size_t>(panel.row_length);
+    // Each panel begins at a cache line.
+    total += (static_cast<std::size_t>(panel.row_length * (rows + 1)) + 15) / 16 * 16;
+  }
+  AlignedFloats values(total);
+  std::fill_n(values.data(), total, 0.0F);
+  for (const Panel& panel : panels) {
+    float* const packed_bias = values.data() + panel.bias;
+    if (bias != nullptr) std::copy_n(bias + panel.first, panel.width, packed_bias);
+    for (std::int64_t c = 0; c < panel.width; ++c) {
+      const float* from = weights + (panel.first + c) * rows;
+      float* const to = values.data() + panel.weights + c;
+      for (std::int64_t d = 0; d < depth; ++d) {
+        for (std::int64_t t = 0; t < taps; ++t) to[(t * depth + d) * panel.row_length] = *from++;
+      }
+    }
+  }
+  return values;
+}
+
+}  // namespace dnnaccel::kernels

@@ -1,0 +1,58 @@
+#include "kernels/variants.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <stdexcept>
+
+#include "base/cpu_features.hpp"
+#include "kernels/gemm/variants.hpp"
+
+namespace dnnaccel::kernels {
+
+namespace {
+
+struct Variant {
+  const TileSet* tiles;
+  bool (*supported)(const base::CpuFeatures& cpu);
+};
+
+// The fastest first: the first that is supported wins. Tests and benchmarks go through all.
+constexpr std::array kVariants = {
+#if defined(DNNACCEL_X86_VARIANTS)
+    Variant{&kAvx512Tiles, [](const base::CpuFeatures& cpu) { return cpu.avx512; }},
+    Variant{&kAvx2Tiles, [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
+#elif defined(DNNACCEL_ARM_VARIANTS)
+    Variant{&kNeonTiles, [](const base::CpuFeatures& cpu) { return cpu.neon; }},
+#endif
+    Variant{&kPortableTiles, [](const base::CpuFeatures&) { return true; }},
+};
+
+}  // namespace
+
+std::vector<std::string> isa_names() {
+  std::vector<std::string> names;
+  for (const Variant& variant : kVariants) {
+    if (variant.supported(base::cpu_features())) names.emplace_back(variant.tiles->name);
+  }
+  return names;
+}
+
+const TileSet& find_tiles(std::string_view isa) {
+  std::string source = "isa";
+  if (isa.empty()) {
+    if (const char* forced = std::getenv("DNNACCEL_ISA")) {
+      isa = forced;
+      source = "DNNACCEL_ISA";
+    }
+  }
+  for (const Variant& variant : kVariants) {
+    if ((isa.empty() || isa == variant.tiles->name) && variant.supported(base::cpu_features()))
+      return *variant.tiles;
+  }
+  std::string valid;
+  for (const std::string& name : isa_names()) valid += (valid.empty() ? "" : ", ") + name;
+  throw std::invalid_argument(source + ": no kernels for '" + std::string(isa) +
+                              "' run on this machine; valid: " + valid);
+}
+
+}  // namespace dnnaccel::kernels

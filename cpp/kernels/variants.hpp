@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernels/tile.hpp"
+
+// Which kernels this build has and this processor can run.
+namespace dnnaccel::kernels {
+
+/// Names of the variants that this processor can run, the fastest first.
+std::vector<std::string> isa_names();
+
+/// The kernels of a variant; "" for what the environment variable DNNACCEL_ISA names or, if that is
+/// not set, the fastest. Throws std::invalid_argument for one that does not run here.
+const TileSet& find_tiles(std::string_view isa);
+
+}  // namespace dnnaccel::kernels

@@ -1,0 +1,295 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/cpu_features.hpp"
+#include "kernels/conv/plan.hpp"
+#include "kernels/conv/transpose.hpp"
+#include "kernels/pool.hpp"
+#include "kernels/variants.hpp"
+
+TEST_SUITE_BEGIN("kernels");
+
+namespace {
+
+using namespace dnnaccel::kernels;
+using Floats = std::vector<float>;
+
+Floats random_floats(std::int64_t count, std::mt19937& random) {
+  std::uniform_real_distribution<float> any(-1, 1);
+  Floats values(static_cast<std::size_t>(count));
+  for (float& value : values) value = any(random);
+  return values;
+}
+
+/// The definition, in double precision: one output.
+double output_of(const ConvShape& s, const Floats& x, const Floats& w, std::int64_t image,
+                 std::int64_t row, std::int64_t column, std::int64_t m) {
+  double sum = 0;
+  const std::int64_t first = m / s.group_outputs() * s.group_channels();
+  for (std::int64_t c = 0; c < s.group_channels(); ++c) {
+    for (std::int64_t i = 0; i < s.kernel_height; ++i) {
+      for (std::int64_t j = 0; j < s.kernel_width; ++j) {
+        const std::int64_t y = row * s.stride_height - s.pad_top + i * s.dilation_height;
+        const std::int64_t z = column * s.stride_width - s.pad_left + j * s.dilation_width;
+        if (y < 0 || y >= s.height || z < 0 || z >= s.width) continue;
+        const auto at = ((image * s.height + y) * s.width + z) * s.channels + first + c;
+        const auto of = ((m * s.group_channels() + c) * s.kernel_height + i) * s.kernel_width + j;
+        sum += static_cast<double>(x[static_cast<std::size_t>(at)]) *
+               static_cast<double>(w[static_cast<std::size_t>(of)]);
+      }
+    }
+  }
+  return sum;
+}
+
+std::vector<double> convolve(const ConvShape& s, const Floats& x, const Floats& w,
+                             const Floats& bias) {
+  std::vector<double> outputs;
+  for (std::int64_t image = 0; image < s.batch; ++image) {
+    for (std::int64_t row = 0; row < s.out_height(); ++row) {
+      for (std::int64_t column = 0; column < s.out_width(); ++column) {
+        for (std::int64_t m = 0; m < s.outputs; ++m)
+          outputs.push_back(output_of(s, x, w, image, row, column, m) +
+                            static_cast<double>(bias[static_cast<std::size_t>(m)]));
+      }
+    }
+  }
+  return outputs;
+}
+
+/// A shape of odd sizes that has an output; half of them in groups.
+ConvShape random_shape(std::mt19937& random) {
+  const auto from = [&](int low, int high) {
+    return std::int64_t{std::uniform_int_distribution<int>(low, high)(random)};
+  };
+  ConvShape s{.batch = from(1, 3), .stride_height = from(1, 3), .stride_width = from(1, 3)};
+  s.groups = from(0, 1) ? 1 : from(2, 40);
+  // In half of those with groups, as many outputs as channels: one (depthwise), or a few.
+  const bool even = s.groups > 1 && from(0, 1);
+  const std::int64_t depth = even ? std::int64_t{1} << from(0, 3) : from(1, 9);
+  s.channels = s.groups * depth;
+  s.outputs = s.groups * (even ? depth : from(1, s.groups == 1 ? 150 : 20));
+  s.kernel_height = from(1, 5);
+  s.kernel_width = from(1, 5);
+  s.dilation_height = from(1, 2);
+  s.dilation_width = from(1, 2);
+  s.pad_top = from(0, 6);
+  s.pad_bottom = from(0, 6);
+  s.pad_left = from(0, 6);
+  s.pad_right = from(0, 6);
+  const auto least = [](std::int64_t span, std::int64_t pads) {
+    return std::max<std::int64_t>(1, span - pads);
+  };
+  s.height =
+      least(s.dilation_height * (s.kernel_height - 1) + 1, s.pad_top + s.pad_bottom) + from(0, 9);
+  s.width =
+      least(s.dilation_width * (s.kernel_width - 1) + 1, s.pad_left + s.pad_right) + from(0, 9);
+  return s;
+}
+
+/// Run a plan with a guard around the outputs, which it must leave alone.
+Floats run_guarded(const ConvPlan& plan, const Floats& x, const Floats* residual) {
+  constexpr float kGuard = 12345.0F;
+  constexpr std::ptrdiff_t kAround = 16;
+  Floats outputs(static_cast<std::size_t>(plan.shape().output_size() + 2 * kAround), kGuard);
+  plan.run(x.data(), residual == nullptr ? nullptr : residual->data(), outputs.data() + kAround);
+  CHECK(std::all_of(outputs.begin(), outputs.begin() + kAround,
+                    [&](float v) { return v == kGuard; }));
+  CHECK(std::all_of(outputs.end() - kAround, outputs.end(), [&](float v) { return v == kGuard; }));
+  return {outputs.begin() + kAround, outputs.end() - kAround};
+}
+
+}  // namespace
+
+TEST_CASE("every variant computes random convolutions as the definition does") {
+  std::mt19937 random(7);
+  for (int round = 0; round < 60; ++round) {
+    const ConvShape shape = random_shape(random);
+    const Floats x = random_floats(shape.input_size(), random);
+    const Floats w = random_floats(shape.weight_size(), random);
+    const Floats bias = random_floats(shape.outputs, random);
+    const Floats residual = random_floats(shape.output_size(), random);
+    std::vector<double> wanted = convolve(shape, x, w, bias);
+    double scale = 1e-30;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      wanted[i] += static_cast<double>(residual[i]);
+      scale = std::max(scale, std::abs(wanted[i]));
+      wanted[i] = std::clamp(wanted[i], -0.5, 3.0);
+    }
+    for (const std::string& isa : isa_names()) {
+      for (const char* algorithm : {"", "gemm"}) {
+        const ConvPlan plan(shape, w.data(), bias.data(),
+                            {.algorithm = algorithm, .isa = isa, .low = -0.5F, .high = 3.0F});
+        CHECK(plan.isa() == isa);
+        const Floats got = run_guarded(plan, x, &residual);
+        double worst = 0;
+        for (std::size_t i = 0; i < got.size(); ++i)
+          worst = std::max(worst, std::abs(static_cast<double>(got[i]) - wanted[i]));
+        CAPTURE(round);
+        CAPTURE(isa);
+        CHECK(worst < 1e-5 * scale);
+      }
+    }
+  }
+}
+
+TEST_CASE("any number of threads, and NCHW, give the same bits") {
+  std::mt19937 random(8);
+  for (int round = 0; round < 20; ++round) {
+    const ConvShape shape = random_shape(random);
+    const Floats x = random_floats(shape.input_size(), random);
+    const Floats w = random_floats(shape.weight_size(), random);
+    const ConvPlan alone(shape, w.data(), nullptr, {});
+    const Floats wanted = run_guarded(alone, x, nullptr);
+    Floats other(x.size());
+    Floats back(wanted.size());
+    for (const unsigned threads : {2U, 3U, 7U}) {
+      CHECK(run_guarded(ConvPlan(shape, w.data(), nullptr, {.threads = threads}), x, nullptr) ==
+            wanted);
+      transpose(x.data(), other.data(), {shape.batch, shape.height * shape.width, shape.channels},
+                threads);
+      const ConvPlan nchw(shape, w.data(), nullptr, {.threads = threads, .layout = Layout::nchw});
+      const Floats turned = run_guarded(nchw, other, nullptr);
+      transpose(turned.data(), back.data(),
+                {shape.batch, shape.outputs, shape.out_height() * shape.out_width()}, 1);
+      CHECK(back == wanted);
+    }
+  }
+}
+
+TEST_CASE("one plan may be run by many threads at once") {
+  std::mt19937 random(9);
+  const ConvShape shape{
+      .height = 9, .width = 9, .channels = 8, .outputs = 40, .kernel_height = 3, .kernel_width = 3};
+  const Floats x = random_floats(shape.input_size(), random);
+  const Floats w = random_floats(shape.weight_size(), random);
+  const ConvPlan plan(shape, w.data(), nullptr, {.threads = 2});
+  const Floats wanted = run_guarded(plan, x, nullptr);
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; ++caller)
+    callers.emplace_back([&] {
+      Floats outputs(wanted.size());
+      for (int i = 0; i < 50; ++i) {
+        plan.run(x.data(), nullptr, outputs.data());
+        if (outputs != wanted) ++wrong;
+      }
+    });
+  for (std::thread& caller : callers) caller.join();
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("a job runs each worker once, and one within a job is run by its caller") {
+  for (const unsigned threads : {1U, 2U, 5U}) {
+    for (int round = 0; round < 200; ++round) {
+      std::vector<std::atomic<int>> runs(threads);
+      std::atomic<int> inner{0};
+      auto nested = [&](unsigned) noexcept { ++inner; };
+      auto work = [&](unsigned worker) noexcept {
+        ++runs[worker];
+        run_on_workers(3, nested);
+      };
+      run_on_workers(threads, work);
+      CHECK(std::all_of(runs.begin(), runs.end(), [](const auto& n) { return n == 1; }));
+      CHECK(inner == static_cast<int>(3 * threads));
+    }
+    // Long enough for the workers to fall asleep.
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+TEST_CASE("not a number and infinities pass, and padding is not multiplied") {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const std::string& isa : isa_names()) {
+    const ConvShape shape{.height = 1,
+                          .width = 3,
+                          .channels = 1,
+                          .outputs = 1,
+                          .kernel_width = 3,
+                          .pad_left = 1,
+                          .pad_right = 1};
+    const Floats x{1, 2, 3};
+    const Floats w{kInfinity, 1, -kInfinity};
+    Floats y(3);
+    ConvPlan(shape, w.data(), nullptr, {.isa = isa}).run(x.data(), nullptr, y.data());
+    CHECK(y[0] == -kInfinity);
+    CHECK(std::isnan(y[1]));
+    CHECK(y[2] == kInfinity);
+    const Floats one{1};
+    const Floats strange{nan, -1, 9};
+    const ConvShape point{.width = 3};
+    ConvPlan(point, one.data(), nullptr, {.isa = isa, .low = 0, .high = 6})
+        .run(strange.data(), nullptr, y.data());
+    CHECK(std::isnan(y[0]));
+    CHECK(y[1] == 0);
+    CHECK(y[2] == 6);
+  }
+}
+
+TEST_CASE("shapes that make no sense are refused") {
+  const auto refused = [](ConvShape shape, const char* why) {
+    CHECK_THROWS_WITH_AS(check(shape), doctest::Contains(why), std::invalid_argument);
+  };
+  refused({.groups = 0}, "groups must be from 1");
+  refused({.batch = -1}, "batch must be from 0");
+  refused({.stride_width = 0}, "stride must be from 1");
+  refused({.channels = 4, .outputs = 3, .groups = 2},
+          "3 output channels do not divide into 2 groups");
+  refused({.channels = 3, .outputs = 4, .groups = 2}, "3 channels do not divide into 2 groups");
+  refused({.height = 2, .width = 9, .kernel_height = 3},
+          "the kernel's height spans 3 values, the image with its padding has 2");
+  refused({.height = 1 << 16, .width = 1 << 16}, "fewer than 2^31 values");
+  refused({.pad_top = std::int64_t{1} << 40}, "padding must be from 0");
+  CHECK_NOTHROW(check({.batch = 0}));
+  const Floats one{1};
+  CHECK_THROWS_AS(ConvPlan({}, one.data(), nullptr, {.isa = "sse9"}), std::invalid_argument);
+  CHECK_THROWS_AS(ConvPlan({}, one.data(), nullptr, {.algorithm = "depthwise"}),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(ConvPlan({}, one.data(), nullptr, {.algorithm = "grouped"}),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(ConvPlan({}, one.data(), nullptr, {.algorithm = "fast"}), std::invalid_argument);
+  CHECK_THROWS_AS(ConvPlan({}, one.data(), nullptr, {.low = 1, .high = 0}), std::invalid_argument);
+  CHECK_THROWS_AS(ConvPlan({}, one.data(), nullptr, {.threads = 5000}), std::invalid_argument);
+  CHECK_THROWS_AS(set_num_threads(0), std::invalid_argument);
+}
+
+TEST_CASE("an empty batch, and windows that lie in the padding") {
+  const Floats w{2, 2, 2};
+  const Floats bias{7};
+  const ConvShape empty{.batch = 0, .width = 3, .kernel_width = 3};
+  ConvPlan(empty, w.data(), bias.data(), {}).run(nullptr, nullptr, nullptr);
+  const ConvShape wide{.width = 1, .kernel_width = 3, .pad_left = 5, .pad_right = 5};
+  const Floats x{3};
+  Floats y(9);
+  ConvPlan(wide, w.data(), bias.data(), {}).run(x.data(), nullptr, y.data());
+  CHECK(y == Floats{7, 7, 7, 13, 13, 13, 7, 7, 7});
+}
+
+TEST_CASE("variants: named, forced, and no better than the processor") {
+  const std::vector<std::string> names = isa_names();
+  REQUIRE(!names.empty());
+  CHECK(names.back() == "portable");
+  for (const std::string& name : names) CHECK(find_tiles(name).name == name);
+  const auto& cpu = dnnaccel::base::cpu_features();
+  const auto has = [&](const char* name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  CHECK(has("avx512") == cpu.avx512);
+  CHECK(has("avx2") == cpu.avx2);
+  CHECK(has("neon") == cpu.neon);
+  CHECK((cpu.avx2 || !cpu.avx512));
+  CHECK((cpu.avx512 || !cpu.avx512_vnni));
+}
+
+TEST_SUITE_END();
