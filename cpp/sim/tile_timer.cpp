@@ -98,12 +98,13 @@ void TileTimer::leave(Tiles& tiles) {
   settle_drain(tiles, Wait::bandwidth);
   tiles.draining = tiles.leaving;
   tiles.draining_words = tiles.leaving_words;
+  tiles.arriving_words = tiles.leaving_arrive;
   tiles.drain_from = now_;
   if (tiles.child >= 0 && tiles_[at(tiles.child)].changed) {
     tiles.drain_from = std::max(now_, tiles_[at(tiles.child)].drained);
   }
   remember(tiles.left, now_);
-  time_outermost(tiles, true, tiles.draining_words, tiles.drain_from, tiles.draining);
+  time_outermost(tiles, true, tiles.arriving_words, tiles.drain_from, tiles.draining);
   Ticks longest = 0;
   for (const Busy& busy : tiles.draining) longest = std::max(longest, busy.ticks);
   tiles.drained = tiles.drain_from + longest;
@@ -165,6 +166,7 @@ void TileTimer::change(int loop) {
     tiles.leaving.clear();
     tiles.stream.load_drain(amounts[at(*i)], tiles.leaving);
     tiles.leaving_words = tiles.stream.received(amounts[at(*i)]);
+    tiles.leaving_arrive = amounts[at(*i)].link[0];
   }
   for (int i : moved) {
     if (tiles_[at(i)].changed) fetch(tiles_[at(i)], amounts[at(i)]);
@@ -236,9 +238,10 @@ void TileTimer::finish() {
     settle_drain(tiles, Wait::drain);
     tiles.draining = tiles.leaving;
     tiles.draining_words = tiles.leaving_words;
+    tiles.arriving_words = tiles.leaving_arrive;
     tiles.drain_from = std::max(from, tiles.drained);
     remember(tiles.left, now_);
-    time_outermost(tiles, true, tiles.draining_words, tiles.drain_from, tiles.draining);
+    time_outermost(tiles, true, tiles.arriving_words, tiles.drain_from, tiles.draining);
     settle_drain(tiles, Wait::drain);
     from = std::max(from, tiles.drained);
   }

@@ -53,11 +53,13 @@ struct Tiles {
   // Outputs: the tile on its way up, and the one that the MACs work on, which leaves next.
   Load draining;
   std::uint64_t draining_words = 0;
+  std::uint64_t arriving_words = 0;  ///< of these at the parent, where some met on the way
   Ticks drain_from = 0;
   Ticks drained = 0;
   Moment left{};
   Load leaving;
   std::uint64_t leaving_words = 0;
+  std::uint64_t leaving_arrive = 0;
   std::uint64_t fresh = 0;  ///< sums here that nobody below has begun
 };
 
