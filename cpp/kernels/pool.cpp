@@ -59,7 +59,7 @@ class Workers {
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
   ~Workers() {
-    announce(0, true);
+    announce(kStop);
     for (std::thread& thread : threads_) thread.join();
   }
 
@@ -75,23 +75,29 @@ class Workers {
   void run(unsigned threads, void (*work)(void*, unsigned), void* context) {
     work_ = work;
     context_ = context;
-    pending_.store(threads - 1, std::memory_order_relaxed);
-    announce(threads, false);
+    const std::uint64_t number = (job_.load(std::memory_order_relaxed) >> kCountBits) + 1;
+    joined_.store(number << kCountBits, std::memory_order_release);
+    announce(number << kCountBits | threads);
     work(context, 0);
-    const auto done = [this] { return pending_.load(std::memory_order_acquire) == 0; };
+    // Who has not joined by now would find nothing left to do: no waiting for a worker that sleeps.
+    joined_.fetch_or(kClosed, std::memory_order_relaxed);
+    const auto done = [this] {
+      return (joined_.load(std::memory_order_acquire) & (kClosed - 1)) == 0;
+    };
     // A worker that the system has put aside comes back sooner if this thread lets it.
     while (!spin_until(done)) std::this_thread::yield();
   }
 
  private:
-  // A job is one word: a number that grows in the upper bits, how many threads take part in the
-  // lower. So a worker that takes no part never reads what the next job may be writing.
-  static constexpr int kThreadBits = 16;
+  // A job is one word: a number that grows in the upper bits, how many threads may take part in the
+  // lower. Who has joined is another: the number of the job, whether it is closed, and how many are
+  // at work. A worker reads what the job is only once it has joined, and the next job is not
+  // written before all have left.
+  static constexpr int kCountBits = 16;
+  static constexpr std::uint64_t kClosed = std::uint64_t{1} << (kCountBits - 1);
 
-  void announce(unsigned threads, bool stop) {
-    stop_.store(stop, std::memory_order_relaxed);
-    const std::uint64_t number = (job_.load(std::memory_order_relaxed) >> kThreadBits) + 1;
-    job_.store(number << kThreadBits | threads);
+  void announce(std::uint64_t job) {
+    job_.store(job);
     // Both this pair and the sleeper's (count up, then look at the job) are in one total order:
     // either the sleeper sees the job or this thread sees the sleeper.
     if (sleepers_.load() == 0) return;
@@ -99,6 +105,15 @@ class Workers {
       const std::lock_guard lock(mutex_);
     }
     wake_.notify_all();
+  }
+
+  bool join(std::uint64_t number) {
+    std::uint64_t joined = joined_.load(std::memory_order_relaxed);
+    do {
+      if (joined >> kCountBits != number || (joined & kClosed) != 0) return false;
+    } while (!joined_.compare_exchange_weak(joined, joined + 1, std::memory_order_acquire,
+                                            std::memory_order_relaxed));
+    return true;
   }
 
   void live(unsigned worker, std::uint64_t seen) {
@@ -110,18 +125,18 @@ class Workers {
         sleepers_.fetch_sub(1);
       }
       seen = job_.load(std::memory_order_acquire);
-      if (stop_.load(std::memory_order_relaxed)) return;
-      const unsigned threads = seen & ((1U << kThreadBits) - 1);
-      if (worker >= threads) continue;
+      if (seen == kStop) return;
+      const std::uint64_t threads = seen & ((std::uint64_t{1} << kCountBits) - 1);
+      if (worker >= threads || !join(seen >> kCountBits)) continue;
       work_(context_, worker);
-      pending_.fetch_sub(1, std::memory_order_release);
+      joined_.fetch_sub(1, std::memory_order_release);
     }
   }
 
+  static constexpr std::uint64_t kStop = ~std::uint64_t{0};
   std::atomic<std::uint64_t> job_{0};
-  std::atomic<unsigned> pending_{0};
+  std::atomic<std::uint64_t> joined_{kClosed};
   std::atomic<unsigned> sleepers_{0};
-  std::atomic<bool> stop_{false};
   void (*work_)(void*, unsigned) = nullptr;
   void* context_ = nullptr;
   std::mutex mutex_;
@@ -213,7 +228,7 @@ void run(unsigned threads, void (*work)(void*, unsigned), void* context) {
       return;
     }
   }
-  for (unsigned worker = 0; worker < threads; ++worker) work(context, worker);
+  work(context, 0);
 }
 
 }  // namespace pool

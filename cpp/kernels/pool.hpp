@@ -22,12 +22,15 @@ void set_num_threads(unsigned threads);
 void start_workers(unsigned threads);
 
 namespace pool {
-/// Run work(context, worker) for worker = 0 ... threads - 1 and return when all have ended. If
-/// another job has the workers, or the call comes from one, the calling thread does all of it.
+/// Run work(context, 0) on the calling thread, and work(context, worker) on those workers of 1 ...
+/// threads - 1 that come before it has ended; return when all have ended. So `work` takes pieces
+/// until none are left. If another job has the workers, or the call comes from one, the calling
+/// thread does all of it.
 void run(unsigned threads, void (*work)(void* context, unsigned worker), void* context);
 }  // namespace pool
 
-/// Run work(worker) for worker = 0 ... threads - 1. `work` must not throw.
+/// Run work(worker), which takes pieces of a job until none are left, on up to `threads` workers.
+/// It must not throw.
 template <class Work>
 void run_on_workers(unsigned threads, Work& work) {
   static_assert(std::is_nothrow_invocable_v<Work&, unsigned>);

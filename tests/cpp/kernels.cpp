@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
@@ -146,7 +147,9 @@ TEST_CASE("every variant computes random convolutions as the definition does") {
 TEST_CASE("any number of threads, and NCHW, give the same bits") {
   std::mt19937 random(8);
   for (int round = 0; round < 20; ++round) {
-    const ConvShape shape = random_shape(random);
+    ConvShape shape = random_shape(random);
+    // Enough work that it is shared out.
+    if (round % 2 == 0) shape.outputs *= 8, shape.height += 24;
     const Floats x = random_floats(shape.input_size(), random);
     const Floats w = random_floats(shape.weight_size(), random);
     const ConvPlan alone(shape, w.data(), nullptr, {});
@@ -169,8 +172,12 @@ TEST_CASE("any number of threads, and NCHW, give the same bits") {
 
 TEST_CASE("one plan may be run by many threads at once") {
   std::mt19937 random(9);
-  const ConvShape shape{
-      .height = 9, .width = 9, .channels = 8, .outputs = 40, .kernel_height = 3, .kernel_width = 3};
+  const ConvShape shape{.height = 20,
+                        .width = 20,
+                        .channels = 8,
+                        .outputs = 40,
+                        .kernel_height = 3,
+                        .kernel_width = 3};
   const Floats x = random_floats(shape.input_size(), random);
   const Floats w = random_floats(shape.weight_size(), random);
   const ConvPlan plan(shape, w.data(), nullptr, {.threads = 2});
@@ -189,22 +196,45 @@ TEST_CASE("one plan may be run by many threads at once") {
   CHECK(wrong == 0);
 }
 
-TEST_CASE("a job runs each worker once, and one within a job is run by its caller") {
+TEST_CASE("every piece of a job is done once, whoever comes, and one within a job by its caller") {
+  constexpr std::size_t kPieces = 50;
   for (const unsigned threads : {1U, 2U, 5U}) {
     for (int round = 0; round < 200; ++round) {
+      std::vector<std::atomic<int>> done(kPieces);
       std::vector<std::atomic<int>> runs(threads);
+      std::atomic<std::size_t> next{0};
       std::atomic<int> inner{0};
-      auto nested = [&](unsigned) noexcept { ++inner; };
+      std::atomic<int> inner_others{0};
+      auto nested = [&](unsigned worker) noexcept { ++(worker == 0 ? inner : inner_others); };
       auto work = [&](unsigned worker) noexcept {
         ++runs[worker];
         run_on_workers(3, nested);
+        for (std::size_t piece = next++; piece < kPieces; piece = next++) ++done[piece];
       };
       run_on_workers(threads, work);
-      CHECK(std::all_of(runs.begin(), runs.end(), [](const auto& n) { return n == 1; }));
-      CHECK(inner == static_cast<int>(3 * threads));
+      const auto once = [](const auto& n) { return n == 1; };
+      CHECK(std::all_of(done.begin(), done.end(), once));
+      CHECK(runs[0] == 1);
+      CHECK(std::all_of(runs.begin(), runs.end(), [](const auto& n) { return n <= 1; }));
+      CHECK(inner == static_cast<int>(std::count_if(runs.begin(), runs.end(), once)));
+      if (threads > 1) CHECK(inner_others == 0);
     }
     // Long enough for the workers to fall asleep.
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+TEST_CASE("workers do come, awake or asleep") {
+  for (int round = 0; round < 5; ++round) {
+    std::atomic<unsigned> there{0};
+    auto work = [&](unsigned) noexcept {
+      ++there;
+      const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      while (there < 3 && std::chrono::steady_clock::now() < patience) std::this_thread::yield();
+    };
+    run_on_workers(3, work);
+    CHECK(there == 3);
+    if (round % 2 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
 }
 

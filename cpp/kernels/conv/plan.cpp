@@ -28,6 +28,8 @@ constexpr std::int64_t kPassBytes = 512 * 1024;
 /// for so many of them beside the weights.
 constexpr std::int64_t kWayBytes = 4096;
 constexpr int kRowsInOneSet = 6;
+/// A thread is worth its waking for some microseconds of work.
+constexpr std::int64_t kMacsPerThread = 250'000;
 /// Values in a run, so that passes can be cut between runs.
 constexpr std::int64_t kLongestRun = 2048;
 /// Pieces of work for each thread, so that one that is held up can leave some to the others.
@@ -65,8 +67,7 @@ Algorithm choose_algorithm(const ConvShape& shape, const TileSet& tiles, std::st
   if (named->second == Algorithm::grouped && find_groups(shape, tiles) == nullptr)
     throw std::invalid_argument(
         "convolution: the grouped algorithm needs groups of 2, 4 or 8 channels with as many "
-        "outputs "
-        "each, and kernels for them (portable has none for 8)");
+        "outputs each, and kernels for them (portable has none for 8)");
   return named->second;
 }
 
@@ -253,7 +254,8 @@ void ConvPlan::run_nhwc(const float* inputs, const float* residual, float* outpu
   Job job{.inputs = inputs, .residual = residual, .outputs = outputs};
   const std::int64_t items = static_cast<std::int64_t>(panels_.size() * windows_.blocks.size()) *
                              (shape_.batch / windows_.images);
-  const auto threads = static_cast<unsigned>(std::min<std::int64_t>(threads_, items));
+  const auto threads = static_cast<unsigned>(
+      std::clamp<std::int64_t>(macs_ / kMacsPerThread, 1, std::min<std::int64_t>(threads_, items)));
   auto work = [&](unsigned) noexcept {
     for (std::int64_t item = job.next.fetch_add(1, std::memory_order_relaxed); item < items;
          item = job.next.fetch_add(1, std::memory_order_relaxed))
