@@ -2,6 +2,8 @@
 
 #include <array>
 #include <bit>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace dnnaccel::sim::stepping {
@@ -82,6 +84,7 @@ class AxisBuilder {
       const NestLoop& loop = nest_.loops[at(temporal_[i])];
       const auto trips = static_cast<std::size_t>(base::ceil_div(loop.extent, loop.tile));
       positions *= trips;
+      check_tiles(positions);
       if (temporal_[i] < question_.stepped) {
         table.places.push_back({.loop = temporal_[i], .stride = outer});
         outer *= trips;
@@ -331,6 +334,13 @@ class AxisBuilder {
 };
 
 }  // namespace
+
+void check_tiles(std::size_t tiles) {
+  if (tiles <= kMaxTiles) return;
+  throw std::invalid_argument("a simulation steps through at most " + std::to_string(kMaxTiles) +
+                              " tiles of a dim, and of a window's dims together; larger tiles, or "
+                              "the closed form, will do");
+}
 
 bool advance(const std::vector<int>& loops, const mapping::Nest& nest, Digits& digits) {
   for (std::size_t i = loops.size(); i-- > 0;) {

@@ -81,6 +81,13 @@ class Chain {
   std::vector<int> loops_;
 };
 
+/// Tiles that a dim, or a window's two dims together, may be cut into where they are stepped
+/// through.
+inline constexpr std::size_t kMaxTiles = std::size_t{1} << 22;
+
+/// Throws std::invalid_argument for more: tables and time would be without bound.
+void check_tiles(std::size_t tiles);
+
 /// Step through the digits of some loops, the last one fastest; false at the end, back at 0.
 bool advance(const std::vector<int>& loops, const mapping::Nest& nest, Digits& digits);
 

@@ -84,6 +84,7 @@ BlockWork::BlockWork(const problem::Problem& problem, const mapping::Nest& nest,
       } else {
         inner *= trips;
       }
+      stepping::check_tiles(outer * inner);
     }
     table.steps.assign(outer, 0);
     table.macs.assign(outer, 0);

@@ -45,7 +45,7 @@ struct Busy {
   int server;
   Ticks ticks;
 };
-using Load = base::SmallVector<Busy, 24>;
+using Load = base::SmallVector<Busy, arch::kMaxLevels * kResourcesPerLevel>;
 
 /// Words of one step: by link (StepWords), then these.
 struct Amounts {

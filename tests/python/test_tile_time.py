@@ -293,6 +293,24 @@ def test_a_mapping_that_does_not_fit_is_refused_as_in_closed_form() -> None:
         simulate_tiles(layer, chip, mapping)
 
 
+def test_a_dim_of_too_many_tiles_is_refused_and_takes_no_memory() -> None:
+    layer = da.layers.Linear(name="fc", input_shapes=((1, 8),), out_features=50_000_000)
+    chip = arch.load("example")
+    nest = "\n".join(
+        [
+            "dram [inputs, weights, outputs]",
+            "for M in 0..50000000 step 1",
+            "glb [inputs, weights, outputs]",
+            "for C in 0..8 step 1",
+            "pe_array.rows",
+            "pe_array.columns",
+            "rf [inputs, weights, outputs]",
+        ]
+    )
+    with pytest.raises(da.MappingError, match="steps through at most 4194304 tiles of a dim"):
+        simulate_tiles(layer, chip, nest)
+
+
 def test_an_unknown_fidelity_is_told_the_nearest() -> None:
     with pytest.raises(da.UnknownNameError, match="did you mean 'tile'"):
         da.simulate("lenet5", "eyeriss", fidelity="tiles")
