@@ -90,9 +90,12 @@ std::pair<ProductRun, py::array> run_product(const problem::Problem& problem,
                                              const Progress& progress) {
   Values<T> values(problem, inputs, weights);
   const sim::Tensors<Word<T>> tensors = values.tensors();
-  const py::gil_scoped_release release;
-  return {sim::simulate_product(problem, options, tensors, waiting, watch(progress)),
-          values.outputs};
+  ProductRun run;
+  {
+    const py::gil_scoped_release release;
+    run = sim::simulate_product(problem, options, tensors, waiting, watch(progress));
+  }
+  return {std::move(run), values.outputs};
 }
 
 std::pair<ProductRun, py::array> simulate_product(const problem::Problem& problem,
