@@ -57,6 +57,23 @@ inline arch::Architecture two_levels(std::int64_t rows, std::int64_t columns,
           .mac_energy = 1};
 }
 
+/// counting.md section 6: ram: loops `outer`/1, P/3 (3 then 1); P/1 over 3 PEs; rf: loop R/1.
+inline mapping::Mapping example_nest(int outer = kM) {
+  return {.levels = {{.loops = {{.dim = outer, .tile = 1}, {.dim = kP, .tile = 3}}, .keeps = 7},
+                     {.loops = {{.dim = kP, .tile = 1}}, .keeps = 0},
+                     {.loops = {{.dim = kR, .tile = 1}}, .keeps = 7}}};
+}
+
+/// Three PEs below a network that multicasts over P and adds nothing up.
+inline arch::Architecture example_chip(std::uint32_t forwards = 0) {
+  arch::Architecture chip = two_levels(3, 1, 8);
+  auto& pes = std::get<arch::Array>(chip.levels[1]);
+  pes.multicast = {.all = false, .names = {"P"}};
+  pes.reduce = {.all = false, .names = {}};
+  pes.forwards = forwards;
+  return chip;
+}
+
 /// What an invalid_argument says, or "" if nothing is thrown.
 template <typename Call>
 std::string refusal(Call call) {

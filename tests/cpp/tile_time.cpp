@@ -14,21 +14,6 @@ using problem::Role;
 
 namespace {
 
-/// counting.md section 6: ram: loops M/1, P/3 (3 then 1); P/1 over 3 PEs; rf: loop R/1.
-mapping::Mapping example_nest() {
-  return {.levels = {{.loops = {{.dim = kM, .tile = 1}, {.dim = kP, .tile = 3}}, .keeps = 7},
-                     {.loops = {{.dim = kP, .tile = 1}}, .keeps = 0},
-                     {.loops = {{.dim = kR, .tile = 1}}, .keeps = 7}}};
-}
-
-arch::Architecture example_chip() {
-  arch::Architecture chip = two_levels(3, 1, 8);
-  auto& pes = std::get<arch::Array>(chip.levels[1]);
-  pes.multicast = {.all = false, .names = {"P"}};
-  pes.reduce = {.all = false, .names = {}};
-  return chip;
-}
-
 /// Writes down what it sees.
 struct Diary final : sim::TileObserver {
   std::vector<std::string> lines;

@@ -21,22 +21,6 @@ constexpr std::size_t kInputs = 0;
 constexpr std::size_t kWeights = 1;
 constexpr std::size_t kOutputs = 2;
 
-/// counting.md section 6: ram: loops `outer`/1, P/3 (3 then 1); P/1 over 3 PEs; rf: loop R/1.
-mapping::Mapping example_nest(int outer) {
-  return {.levels = {{.loops = {{.dim = outer, .tile = 1}, {.dim = kP, .tile = 3}}, .keeps = 7},
-                     {.loops = {{.dim = kP, .tile = 1}}, .keeps = 0},
-                     {.loops = {{.dim = kR, .tile = 1}}, .keeps = 7}}};
-}
-
-arch::Architecture example_chip(std::uint32_t forwards = 0) {
-  arch::Architecture chip = two_levels(3, 1, 8);
-  auto& pes = std::get<arch::Array>(chip.levels[1]);
-  pes.multicast = {.all = false, .names = {"P"}};
-  pes.reduce = {.all = false, .names = {}};
-  pes.forwards = forwards;
-  return chip;
-}
-
 template <typename T>
 struct Work {
   std::vector<T> inputs;
