@@ -8,14 +8,13 @@
 #include <string>
 
 #include "bindings/bindings.hpp"
+#include "bindings/sim_activity.hpp"
 
 namespace py = pybind11;
 
 namespace dnnaccel::bindings {
 
 namespace {
-
-using Progress = std::optional<std::function<py::object(std::uint64_t, std::uint64_t)>>;
 
 std::vector<py::ssize_t> shape_of(const problem::Tensor& tensor) {
   std::vector<py::ssize_t> shape;
@@ -41,7 +40,7 @@ const T* checked(const Array<T>& array, const problem::Tensor& tensor) {
 template <typename T>
 py::tuple run(const problem::Problem& problem, const arch::Architecture& architecture,
               const mapping::Mapping& mapping, const py::array& inputs, const py::array& weights,
-              const Progress& progress) {
+              const RunProgress& progress) {
   const Array<T> in(inputs);
   const Array<T> by(weights);
   py::array_t<T> outputs(shape_of(problem.tensor(problem::Role::outputs)));
@@ -51,19 +50,14 @@ py::tuple run(const problem::Problem& problem, const arch::Architecture& archite
   sim::ValuesRun done;
   {
     const py::gil_scoped_release release;
-    done = sim::simulate_values<T>(
-        problem, architecture, mapping, tensors, [&](std::uint64_t macs, std::uint64_t total) {
-          const py::gil_scoped_acquire acquire;
-          if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-          return !progress || !(*progress)(macs, total).is(py::bool_(false));
-        });
+    done = sim::simulate_values<T>(problem, architecture, mapping, tensors, make_poll(progress));
   }
   return py::make_tuple(outputs, done.counts, done.finished);
 }
 
 py::tuple simulate_values(const problem::Problem& problem, const arch::Architecture& architecture,
                           const mapping::Mapping& mapping, const py::array& inputs,
-                          const py::array& weights, const Progress& progress) {
+                          const py::array& weights, const RunProgress& progress) {
   const auto both = [&](const char* type) {
     return inputs.dtype().equal(py::dtype(type)) && weights.dtype().equal(py::dtype(type));
   };
