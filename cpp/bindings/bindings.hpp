@@ -22,6 +22,7 @@ void register_trace(pybind11::module_& module);
 void register_tile_values(pybind11::module_& module);
 void register_tile_time(pybind11::module_& module);
 void register_dram(pybind11::module_& module);
+void register_operators(pybind11::module_& module);
 void register_kernels(pybind11::module_& module);
 
 }  // namespace dnnaccel::bindings

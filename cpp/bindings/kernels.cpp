@@ -7,14 +7,14 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/cpu_features.hpp"
 #include "bindings/bindings.hpp"
-#include "kernels/conv/plan.hpp"
+#include "bindings/operators.hpp"
+#include "kernels/conv/operator.hpp"
 #include "kernels/pool.hpp"
 #include "kernels/variants.hpp"
 
@@ -24,89 +24,31 @@ namespace dnnaccel::bindings {
 
 namespace {
 
-using kernels::ConvPlan;
+using kernels::ConvOperator;
 using kernels::ConvShape;
+using kernels::Shape;
 using Four = std::array<std::int64_t, 4>;
 using Two = std::array<std::int64_t, 2>;
-using Shape = std::vector<std::int64_t>;
 
-/// Below this many multiply-accumulates others would wait for the interpreter's lock about as long
-/// as it takes to give it back.
-constexpr std::int64_t kMacsWithLock = 500'000;
-
-/// Shapes as Python has them: of inputs and outputs in the plan's own layout.
-struct Plan {
-  Shape input;
-  Shape output;
-  ConvPlan plan;
-};
-
-std::string text(const Shape& shape) {
-  return py::str(py::tuple(py::cast(shape))).cast<std::string>();
-}
-
-[[noreturn]] void refuse(const char* name, const std::string& why) {
-  throw std::invalid_argument(std::string(name) + " must be " + why);
-}
-
-const float* checked(const py::array& array, const char* name, const Shape& shape) {
-  constexpr int kFloat32 = 11;  // NumPy's number of the type in this machine's byte order
-  constexpr int kAligned = 0x100;
-  const py::dtype type = array.dtype();
-  if (type.num() != kFloat32 || type.byteorder() != '=')
-    refuse(name, "of float32, not " + py::str(array.dtype()).cast<std::string>());
-  if (!std::equal(shape.begin(), shape.end(), array.shape(), array.shape() + array.ndim()))
-    refuse(name, "of shape " + text(shape) + ", not " +
-                     py::str(py::tuple(array.attr("shape"))).cast<std::string>());
-  if ((array.flags() & py::array::c_style) == 0)
-    refuse(name, "contiguous: numpy.ascontiguousarray makes it so");
-  if ((array.flags() & kAligned) == 0) refuse(name, "aligned to its values: a copy of it is");
-  return static_cast<const float*>(array.data());
-}
-
-bool overlap(const float* a, py::ssize_t a_size, const float* b, py::ssize_t b_size) {
-  return a < b + b_size && b < a + a_size;
-}
-
-void run(const Plan& plan, const py::array& inputs, const std::optional<py::array>& residual,
-         const py::array& outputs) {
-  const float* const in = checked(inputs, "the input", plan.input);
-  const float* const out = checked(outputs, "out", plan.output);
-  if (!outputs.writeable()) refuse("out", "writeable");
-  if (overlap(in, inputs.size(), out, outputs.size()))
-    refuse("out", "apart from the input: they share memory");
-  const float* added = nullptr;
-  if (residual) {
-    added = checked(*residual, "the residual", plan.output);
-    if (added != out && overlap(added, residual->size(), out, outputs.size()))
-      refuse("the residual", "out itself or apart from it: they share some of their memory");
-  }
-  float* const to = const_cast<float*>(out);
-  if (plan.plan.macs() < kMacsWithLock) return plan.plan.run(in, added, to);
-  const py::gil_scoped_release release;
-  plan.plan.run(in, added, to);
-}
-
-using Weights = py::array_t<float, py::array::c_style | py::array::forcecast>;
-
-std::unique_ptr<Plan> make_plan(Shape input, Shape output, const ConvShape& shape,
-                                const Weights& weights, const std::optional<Weights>& bias,
-                                const kernels::ConvOptions& options) {
+using Weights = FloatArray;
+std::unique_ptr<PyOperator> make_plan(Shape input, Shape output, const ConvShape& shape,
+                                      const Weights& weights, const std::optional<Weights>& bias,
+                                      const kernels::ConvOptions& options) {
   if (bias && (bias->ndim() != 1 || bias->shape(0) != weights.shape(0)))
     refuse("the bias",
            "one value for each of the " + std::to_string(weights.shape(0)) + " outputs");
   const float* const from = weights.data();
   const float* const biases = bias ? bias->data() : nullptr;
   const py::gil_scoped_release release;
-  return std::unique_ptr<Plan>(new Plan{
-      .input = std::move(input), .output = std::move(output), .plan{shape, from, biases, options}});
+  return std::make_unique<PyOperator>(std::make_shared<ConvOperator>(
+      std::move(input), std::move(output), shape, from, biases, options));
 }
 
-std::unique_ptr<Plan> make_conv(const Four& input, const Weights& weights,
-                                const std::optional<Weights>& bias, Two stride, Four padding,
-                                Two dilation, std::int64_t groups, bool nchw,
-                                const std::string& algorithm, unsigned threads,
-                                const std::string& isa, std::pair<float, float> clamp) {
+std::unique_ptr<PyOperator> make_conv(const Four& input, const Weights& weights,
+                                      const std::optional<Weights>& bias, Two stride, Four padding,
+                                      Two dilation, std::int64_t groups, bool nchw,
+                                      const std::string& algorithm, unsigned threads,
+                                      const std::string& isa, std::pair<float, float> clamp) {
   if (weights.ndim() != 4)
     refuse("the weights", "of four axes: outputs, channels of a group, rows, columns; not " +
                               std::to_string(weights.ndim()));
@@ -145,18 +87,18 @@ std::unique_ptr<Plan> make_conv(const Four& input, const Weights& weights,
 }
 
 /// A product with a matrix is a convolution of an image one row high.
-std::unique_ptr<Plan> make_linear(const Shape& input, const Weights& weights,
-                                  const std::optional<Weights>& bias, unsigned threads,
-                                  const std::string& isa, std::pair<float, float> clamp) {
+std::unique_ptr<PyOperator> make_linear(const Shape& input, const Weights& weights,
+                                        const std::optional<Weights>& bias, unsigned threads,
+                                        const std::string& isa, std::pair<float, float> clamp) {
   if (weights.ndim() != 2)
     refuse("the weights", "of two axes: outputs, inputs; not " + std::to_string(weights.ndim()));
   if (input.empty() || input.back() != weights.shape(1))
     refuse("the input", "of as many values as the weights have columns: (..., " +
-                            std::to_string(weights.shape(1)) + "), not " + text(input));
+                            std::to_string(weights.shape(1)) + "), not " + shape_text(input));
   std::int64_t vectors = 1;
   for (std::size_t axis = 0; axis + 1 < input.size(); ++axis) {
     if (input[axis] < 0 || __builtin_mul_overflow(vectors, input[axis], &vectors))
-      refuse("the input", "of a shape that an array can have, not " + text(input));
+      refuse("the input", "of a shape that an array can have, not " + shape_text(input));
   }
   const ConvShape shape{.batch = vectors == 0 ? 0 : 1,
                         .width = std::max(vectors, std::int64_t{1}),
@@ -176,23 +118,13 @@ std::unique_ptr<Plan> make_linear(const Shape& input, const Weights& weights,
 }  // namespace
 
 void register_kernels(py::module_& module) {
-  py::class_<Plan>(module, "KernelPlan", "An operator of one shape, with its weights packed.")
-      .def(py::init(&make_conv), py::kw_only(), py::arg("input"), py::arg("weights"),
-           py::arg("bias"), py::arg("stride"), py::arg("padding"), py::arg("dilation"),
-           py::arg("groups"), py::arg("nchw"), py::arg("algorithm"), py::arg("threads"),
-           py::arg("isa"), py::arg("clamp"))
-      .def_property_readonly("output", [](const Plan& plan) { return plan.output; })
-      .def_property_readonly("macs", [](const Plan& plan) { return plan.plan.macs(); })
-      .def_property_readonly("threads", [](const Plan& plan) { return plan.plan.threads(); })
-      .def_property_readonly("isa", [](const Plan& plan) { return plan.plan.isa(); })
-      .def_property_readonly("algorithm", [](const Plan& plan) { return plan.plan.algorithm(); })
-      .def_property_readonly("packed_bytes",
-                             [](const Plan& plan) { return plan.plan.packed_bytes(); })
-      .def("run", &run, py::arg("x"), py::arg("residual"), py::arg("out"),
-           "Write the outputs for `x` into `out`. ValueError for an array that does not fit.");
-  module.def("linear_plan", &make_linear, py::kw_only(), py::arg("input"), py::arg("weights"),
+  module.def("conv_operator", &make_conv, py::kw_only(), py::arg("input"), py::arg("weights"),
+             py::arg("bias"), py::arg("stride"), py::arg("padding"), py::arg("dilation"),
+             py::arg("groups"), py::arg("nchw"), py::arg("algorithm"), py::arg("threads"),
+             py::arg("isa"), py::arg("clamp"), "A convolution.");
+  module.def("linear_operator", &make_linear, py::kw_only(), py::arg("input"), py::arg("weights"),
              py::arg("bias"), py::arg("threads"), py::arg("isa"), py::arg("clamp"),
-             "The plan of a product with a matrix.");
+             "A product with a matrix.");
   module.def("kernel_isas", &kernels::isa_names,
              "Names of the kernels that this processor can run, the fastest first.");
   module.def("kernel_threads", &kernels::num_threads,

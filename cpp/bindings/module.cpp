@@ -32,6 +32,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   register_adder_tree(module);
   register_row_stationary(module);
   register_dram(module);
+  register_operators(module);  // before what makes them
   register_kernels(module);
   register_tile_values(module);
   register_tile_time(module);

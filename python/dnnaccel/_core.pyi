@@ -28,27 +28,19 @@ def measure_host(
     working_sets: Sequence[tuple[int, int]], seconds: float, variant: str = ""
 ) -> HostFigures: ...
 
-class KernelPlan:
-    def __init__(
-        self,
-        *,
-        input: Sequence[int],
-        weights: ArrayLike,
-        bias: ArrayLike | None,
-        stride: Sequence[int],
-        padding: Sequence[int],
-        dilation: Sequence[int],
-        groups: int,
-        nchw: bool,
-        algorithm: str,
-        threads: int,
-        isa: str,
-        clamp: tuple[float, float],
-    ) -> None: ...
+class Operator:
     @property
-    def output(self) -> list[int]: ...
+    def inputs(self) -> list[list[int]]: ...
+    @property
+    def outputs(self) -> list[list[int]]: ...
+    @property
+    def input_types(self) -> list[str]: ...
+    @property
+    def output_types(self) -> list[str]: ...
     @property
     def macs(self) -> int: ...
+    @property
+    def operations(self) -> int: ...
     @property
     def threads(self) -> int: ...
     @property
@@ -57,9 +49,28 @@ class KernelPlan:
     def algorithm(self) -> str: ...
     @property
     def packed_bytes(self) -> int: ...
-    def run(self, x: NDArray[Any], residual: NDArray[Any] | None, out: NDArray[Any]) -> None: ...
+    @property
+    def scratch_bytes(self) -> int: ...
+    def run(
+        self, inputs: tuple[NDArray[Any] | None, ...], outputs: tuple[NDArray[Any] | None, ...]
+    ) -> None: ...
 
-def linear_plan(
+def conv_operator(
+    *,
+    input: Sequence[int],
+    weights: ArrayLike,
+    bias: ArrayLike | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    nchw: bool,
+    algorithm: str,
+    threads: int,
+    isa: str,
+    clamp: tuple[float, float],
+) -> Operator: ...
+def linear_operator(
     *,
     input: Sequence[int],
     weights: ArrayLike,
@@ -67,7 +78,7 @@ def linear_plan(
     threads: int,
     isa: str,
     clamp: tuple[float, float],
-) -> KernelPlan: ...
+) -> Operator: ...
 def kernel_isas() -> list[str]: ...
 def kernel_threads() -> int: ...
 def set_kernel_threads(threads: int) -> None: ...

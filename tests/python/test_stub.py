@@ -21,7 +21,7 @@ ARGUMENTS: dict[tuple[str, str], tuple[Any, ...]] = {
     ("DramGates", "earliest"): ("read", 0),
     ("DramGates", "issue"): (0, "activate", 0, 1),
     ("DramMemory", "transfer"): (0, [(0, 64)], False),
-    ("KernelPlan", "run"): (np.ones((1, 2), "f4"), None, np.ones((1, 2), "f4")),
+    ("Operator", "run"): ((np.ones((1, 2), "f4"), None), (np.ones((1, 2), "f4"),)),
 }
 """What to call methods with that do not take a number of levels."""
 OF_ANY_CLASS = {"__doc__", "__module__", "_pybind11_conduit_v1_"}
@@ -174,7 +174,7 @@ def examples() -> list[Any]:
     found.append(_core.sample(problem, roomy, space, mappings=2, seed=1))
     found += dram_examples()
     found.append(
-        _core.linear_plan(input=[1, 2], weights=np.eye(2), bias=None, threads=1, isa="", clamp=(0, 1))
+        _core.linear_operator(input=[1, 2], weights=np.eye(2), bias=None, threads=1, isa="", clamp=(0, 1))
     )
     found += [_core.Buffering.single, _core.Charge.hop, _core.Objective.edp, _core.Wait.fill]
     found.append(_core.ArrayKind.systolic)

@@ -6,7 +6,8 @@ A plan is made once for a shape, with its weights packed for the processor, and 
 from __future__ import annotations
 
 from dnnaccel.errors import KernelError
-from dnnaccel.kernels.plans import Conv2d, Linear, conv2d, empty, linear
+from dnnaccel.kernels._plan import empty
+from dnnaccel.kernels.plans import Conv2d, Linear, conv2d, linear
 from dnnaccel.kernels.settings import cpu_features, isa_names, num_threads, set_num_threads
 
 __all__ = [

@@ -1,0 +1,25 @@
+#include "kernels/conv/operator.hpp"
+
+#include <utility>
+
+namespace dnnaccel::kernels {
+
+ConvOperator::ConvOperator(Shape input, Shape output, const ConvShape& shape, const float* weights,
+                           const float* bias, const ConvOptions& options)
+    : Operator({{.shape = std::move(input)}, {.shape = output, .optional = true, .in_place = true}},
+               {{.shape = output}}),
+      plan_(shape, weights, bias, options) {
+  info_ = {.isa = plan_.isa(),
+           .algorithm = plan_.algorithm(),
+           .threads = plan_.threads(),
+           .macs = plan_.macs(),
+           .packed_bytes = plan_.packed_bytes()};
+}
+
+void ConvOperator::run(const void* const* inputs, void* const* outputs,
+                       void* /*scratch*/) const noexcept {
+  plan_.run(static_cast<const float*>(inputs[0]), static_cast<const float*>(inputs[1]),
+            static_cast<float*>(outputs[0]));
+}
+
+}  // namespace dnnaccel::kernels
