@@ -70,7 +70,6 @@ struct GroupLevels {
 
 /// All tile kernels of one instruction set.
 struct TileSet {
-  const char* name;
   /// x(i, k) is one value, multiplied with every channel: products of matrices.
   TileLevel dense;
   /// x(i, k) is a value of each channel: depthwise. Every channel that they read is one to be

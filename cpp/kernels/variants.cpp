@@ -12,19 +12,23 @@ namespace dnnaccel::kernels {
 namespace {
 
 struct Variant {
-  const TileSet* tiles;
+  KernelSet kernels;
   bool (*supported)(const base::CpuFeatures& cpu);
 };
 
 // The fastest first: the first that is supported wins. Tests and benchmarks go through all.
 constexpr std::array kVariants = {
 #if defined(DNNACCEL_X86_VARIANTS)
-    Variant{&kAvx512Tiles, [](const base::CpuFeatures& cpu) { return cpu.avx512; }},
-    Variant{&kAvx2Tiles, [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
+    Variant{{.name = "avx512", .tiles = &kAvx512Tiles},
+            [](const base::CpuFeatures& cpu) { return cpu.avx512; }},
+    Variant{{.name = "avx2", .tiles = &kAvx2Tiles},
+            [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
 #elif defined(DNNACCEL_ARM_VARIANTS)
-    Variant{&kNeonTiles, [](const base::CpuFeatures& cpu) { return cpu.neon; }},
+    Variant{{.name = "neon", .tiles = &kNeonTiles},
+            [](const base::CpuFeatures& cpu) { return cpu.neon; }},
 #endif
-    Variant{&kPortableTiles, [](const base::CpuFeatures&) { return true; }},
+    Variant{{.name = "portable", .tiles = &kPortableTiles},
+            [](const base::CpuFeatures&) { return true; }},
 };
 
 }  // namespace
@@ -32,12 +36,12 @@ constexpr std::array kVariants = {
 std::vector<std::string> isa_names() {
   std::vector<std::string> names;
   for (const Variant& variant : kVariants) {
-    if (variant.supported(base::cpu_features())) names.emplace_back(variant.tiles->name);
+    if (variant.supported(base::cpu_features())) names.emplace_back(variant.kernels.name);
   }
   return names;
 }
 
-const TileSet& find_tiles(std::string_view isa) {
+const KernelSet& find_kernels(std::string_view isa) {
   std::string source = "isa";
   if (isa.empty()) {
     if (const char* forced = std::getenv("DNNACCEL_ISA")) {
@@ -46,8 +50,8 @@ const TileSet& find_tiles(std::string_view isa) {
     }
   }
   for (const Variant& variant : kVariants) {
-    if ((isa.empty() || isa == variant.tiles->name) && variant.supported(base::cpu_features()))
-      return *variant.tiles;
+    if ((isa.empty() || isa == variant.kernels.name) && variant.supported(base::cpu_features()))
+      return variant.kernels;
   }
   std::string valid;
   for (const std::string& name : isa_names()) valid += (valid.empty() ? "" : ", ") + name;

@@ -12,8 +12,14 @@ namespace dnnaccel::kernels {
 /// Names of the variants that this processor can run, the fastest first.
 std::vector<std::string> isa_names();
 
+/// All kernels of one instruction set: a table for each family, in files compiled for it.
+struct KernelSet {
+  const char* name;
+  const TileSet* tiles;
+};
+
 /// The kernels of a variant; "" for what the environment variable DNNACCEL_ISA names or, if that is
 /// not set, the fastest. Throws std::invalid_argument for one that does not run here.
-const TileSet& find_tiles(std::string_view isa);
+const KernelSet& find_kernels(std::string_view isa);
 
 }  // namespace dnnaccel::kernels

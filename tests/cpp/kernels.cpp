@@ -310,7 +310,7 @@ TEST_CASE("variants: named, forced, and no better than the processor") {
   const std::vector<std::string> names = isa_names();
   REQUIRE(!names.empty());
   CHECK(names.back() == "portable");
-  for (const std::string& name : names) CHECK(find_tiles(name).name == name);
+  for (const std::string& name : names) CHECK(find_kernels(name).name == name);
   const auto& cpu = dnnaccel::base::cpu_features();
   const auto has = [&](const char* name) {
     return std::find(names.begin(), names.end(), name) != names.end();

@@ -132,9 +132,10 @@ ConvPlan::ConvPlan(const ConvShape& shape, const float* weights, const float* bi
                                 " threads, not " + std::to_string(threads_));
   if (!(low_ <= high_))
     throw std::invalid_argument("convolution: the clamp's low end must not be above its high end");
-  const TileSet& tiles = find_tiles(options.isa);
+  const KernelSet& kernels = find_kernels(options.isa);
+  const TileSet& tiles = *kernels.tiles;
   algorithm_ = choose_algorithm(shape, tiles, options.algorithm);
-  isa_ = tiles.name;
+  isa_ = kernels.name;
   panels_ = make_panels(shape, tiles, algorithm_);
   weights_ = pack(panels_, weights, shape.group_channels(),
                   shape.kernel_height * shape.kernel_width, bias);

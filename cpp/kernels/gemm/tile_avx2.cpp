@@ -6,7 +6,6 @@ namespace dnnaccel::kernels {
 // 16 registers of 8 values: of a tile of 4 pixels by 3 vectors, 12 hold sums, 3 a row of weights
 // and one an input. With 6 pixels by 2 vectors the compiler runs out of them.
 const TileSet kAvx2Tiles = {
-    "avx2",
     dense_level<8, Rows{8, 5, 4, 0}>(),
     {lane_level<8, Rows{8, 5, 4, 0}>(), lane_level<4, Rows{8, 0, 0, 0}>(),
      lane_level<1, Rows{8, 5, 4, 0}>()},

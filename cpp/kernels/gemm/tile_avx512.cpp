@@ -7,7 +7,6 @@ namespace dnnaccel::kernels {
 // and one an input. With 7 pixels every input is loaded once for each vector, and the loads, not
 // the multiplications, set the pace where those are 512 bits wide.
 const TileSet kAvx512Tiles = {
-    "avx512",
     dense_level<16, Rows{14, 12, 8, 6}>(),
     {lane_level<16, Rows{14, 12, 8, 6}>(), lane_level<8, Rows{14, 0, 0, 0}>(),
      lane_level<4, Rows{14, 0, 0, 0}>(), lane_level<1, Rows{14, 12, 8, 0}>()},
