@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         MissingExtraError,
         NetworkError,
         SearchInterrupted,
+        SweepError,
         UnknownNameError,
     )
     from dnnaccel.importers import from_onnx, from_scalesim, from_torch
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from dnnaccel.problem import Problem
     from dnnaccel.report import Report
     from dnnaccel.simulate import simulate
+    from dnnaccel.sweep import Sweep, sweep
     from dnnaccel.trace import TraceSummary, trace
 
 __all__ = [
@@ -82,6 +84,8 @@ __all__ = [
     "Report",
     "SearchInterrupted",
     "SearchResult",
+    "Sweep",
+    "SweepError",
     "TraceSummary",
     "UnknownNameError",
     "__version__",
@@ -105,6 +109,7 @@ __all__ = [
     "search",
     "simulate",
     "sparsity",
+    "sweep",
     "systolic",
     "trace",
     "zoo",
@@ -128,6 +133,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "problem": ("Problem",),
     "report": ("Report",),
     "simulate": ("simulate",),
+    "sweep": ("Sweep", "sweep"),
     "trace": ("TraceSummary", "trace"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

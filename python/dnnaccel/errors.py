@@ -25,6 +25,7 @@ __all__ = [
     "MissingExtraError",
     "NetworkError",
     "SearchInterrupted",
+    "SweepError",
     "UnknownNameError",
 ]
 
@@ -82,6 +83,10 @@ class ImportedFileError(DnnAccelError, ValueError):
 
 class KernelError(DnnAccelError, ValueError):
     """A kernel asked for a shape that makes no sense, or given an array that does not fit its plan."""
+
+
+class SweepError(DnnAccelError, ValueError):
+    """A sweep that makes no sense, or a store of results that cannot be used."""
 
 
 class MissingExtraError(DnnAccelError, ImportError):
