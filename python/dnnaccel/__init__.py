@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         kernels,
         layers,
         reproduce,
+        runtime,
         sparsity,
         systolic,
         zoo,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         NetworkError,
         SearchInterrupted,
         UnknownNameError,
+        WeightsError,
     )
     from dnnaccel.importers import from_onnx, from_scalesim, from_torch
     from dnnaccel.mapper import SearchResult, search
@@ -83,6 +85,7 @@ __all__ = [
     "SearchResult",
     "TraceSummary",
     "UnknownNameError",
+    "WeightsError",
     "__version__",
     "adder_tree",
     "arch",
@@ -100,6 +103,7 @@ __all__ = [
     "kernels",
     "layers",
     "reproduce",
+    "runtime",
     "search",
     "simulate",
     "sparsity",

@@ -26,6 +26,7 @@ __all__ = [
     "NetworkError",
     "SearchInterrupted",
     "UnknownNameError",
+    "WeightsError",
 ]
 
 
@@ -82,6 +83,10 @@ class ImportedFileError(DnnAccelError, ValueError):
 
 class KernelError(DnnAccelError, ValueError):
     """A kernel asked for a shape that makes no sense, or given an array that does not fit its plan."""
+
+
+class WeightsError(DnnAccelError, ValueError):
+    """Weights that are missing, have another shape than their layer, or cannot be told apart."""
 
 
 class MissingExtraError(DnnAccelError, ImportError):
