@@ -208,8 +208,8 @@ def _put(name: str, value: object) -> Any:
     [
         (_without("conv2.bias"), r"has no 'conv2.bias' of shape \(16,\) for lenet5; did you mean"),
         (
-            _put("conv2.bais", np.ones(16)),
-            r"'conv2.bais' of shape \(16,\) is no parameter of lenet5; did you",
+            _put("conv2.bia", np.ones(16)),
+            r"'conv2.bia' of shape \(16,\) is no parameter of lenet5; did you",
         ),
         (_put("fc4.bias", np.ones(3)), r"'fc4.bias' has shape \(3,\); 'fc4.bias' of lenet5 has \(84,\)"),
         (_put("fc4.bias", np.ones(84, complex)), r"'fc4.bias': holds complex128 and no real numbers"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from dnnaccel.errors import WeightsError, did_you_mean
 from dnnaccel.layers import PositionEmbedding
 from dnnaccel.network import Network
 from dnnaccel.runtime.matching import match
-from dnnaccel.runtime.parameters import parameter_shapes
+from dnnaccel.runtime.parameters import parameter_shapes, parameters_of
 from dnnaccel.runtime.random import sinusoids
 from dnnaccel.runtime.sources import Entry, as_floats, mapping_entries, npz_entries, safetensors_entries
 
@@ -121,7 +122,22 @@ def _safetensors(file: str, net: Network) -> dict[str, Floats]:
     return _checked(safetensors_entries(file), net, file)
 
 
+def _onnx(file: str, net: Network) -> dict[str, Floats]:
+    from dnnaccel.importers.onnx.parameters import read_parameters
+
+    found = read_parameters(file, like=net.inputs)
+    entries = [
+        Entry(f"{layer.name}.{word}", shape, partial(found.read, layer.name, word, shape))
+        for layer in found.net
+        if layer.weights_from is None
+        for word, shape in parameters_of(layer, optional=True).items()
+        if found.has(layer.name, word) or word in parameters_of(layer)
+    ]
+    return _checked(entries, net, file)
+
+
 _READERS: dict[str, Callable[[str, Network], dict[str, Floats]]] = {
     ".npz": _npz,
+    ".onnx": _onnx,
     ".safetensors": _safetensors,
 }
