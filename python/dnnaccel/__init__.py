@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         kernels,
         layers,
         reproduce,
+        runtime,
         sparsity,
         systolic,
         zoo,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         SearchInterrupted,
         SweepError,
         UnknownNameError,
+        WeightsError,
     )
     from dnnaccel.importers import from_onnx, from_scalesim, from_torch
     from dnnaccel.mapper import SearchResult, search
@@ -88,6 +90,7 @@ __all__ = [
     "SweepError",
     "TraceSummary",
     "UnknownNameError",
+    "WeightsError",
     "__version__",
     "adder_tree",
     "arch",
@@ -106,6 +109,7 @@ __all__ = [
     "kernels",
     "layers",
     "reproduce",
+    "runtime",
     "search",
     "simulate",
     "sparsity",
