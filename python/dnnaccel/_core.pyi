@@ -69,6 +69,9 @@ def conv_operator(
     threads: int,
     isa: str,
     clamp: tuple[float, float],
+    activation: str = ...,
+    x_pitch: int = ...,
+    out_pitch: int = ...,
 ) -> Operator: ...
 def linear_operator(
     *,
@@ -78,6 +81,9 @@ def linear_operator(
     threads: int,
     isa: str,
     clamp: tuple[float, float],
+    activation: str = ...,
+    x_pitch: int = ...,
+    out_pitch: int = ...,
 ) -> Operator: ...
 def pool_operator(
     *,
