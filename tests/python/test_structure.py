@@ -29,8 +29,9 @@ CPP_MAY_INCLUDE = {
     "mapper": COST_AND_BELOW,
     "sim": COST_AND_BELOW,
     "kernels": {"base"},
+    "runtime": {"base", "kernels"},
     "sparsity": {"base", "problem"},
-    "bindings": COST_AND_BELOW | {"mapper", "sim", "kernels", "sparsity"},
+    "bindings": COST_AND_BELOW | {"mapper", "sim", "kernels", "runtime", "sparsity"},
 }
 
 # What a module of the package may import, left before right; modules in one group may not import each other.
@@ -43,7 +44,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("layers", "arch"),
     ("_graph", "_summary", "_drawing", "_netfile"),
     ("network", "mapping", "dataflow_files"),
-    ("builder", "datasets"),
+    ("builder", "datasets", "runtime"),
     ("zoo", "dataflow", "importers"),
     ("_narrow",),
     ("mapspace",),
