@@ -185,7 +185,8 @@ void register_operators(py::module_& module) {
                              [](const PyOperator& p) { return elements(p.op->inputs()); })
       .def_property_readonly("output_types",
                              [](const PyOperator& p) { return elements(p.op->outputs()); })
-      .def_property_readonly("in_place", [](const PyOperator& p) { return in_place(p.op->inputs()); })
+      .def_property_readonly("in_place",
+                             [](const PyOperator& p) { return in_place(p.op->inputs()); })
       .def_property_readonly("macs", [](const PyOperator& p) { return p.op->info().macs; })
       .def_property_readonly("operations",
                              [](const PyOperator& p) { return p.op->info().operations; })

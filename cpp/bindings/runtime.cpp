@@ -85,8 +85,10 @@ std::unique_ptr<PyProgram> make_program(const std::vector<StepTuple>& given,
   std::vector<TensorSpec> in = specs_of(inputs);
   std::vector<TensorSpec> out = specs_of(outputs);
   Program program(std::move(steps), bytes_of(in), bytes_of(out), arena_bytes);
-  return std::unique_ptr<PyProgram>(new PyProgram{
-      .inputs = std::move(in), .outputs = std::move(out), .program = std::move(program), .in_use{}});
+  return std::unique_ptr<PyProgram>(new PyProgram{.inputs = std::move(in),
+                                                  .outputs = std::move(out),
+                                                  .program = std::move(program),
+                                                  .in_use{}});
 }
 
 /// Pointers to the arrays, each checked.
@@ -94,8 +96,8 @@ template <class Pointer>
 std::vector<Pointer> pointers(const py::tuple& arrays, const std::vector<TensorSpec>& specs,
                               const char* what) {
   if (arrays.size() != specs.size())
-    refuse("the arrays", std::to_string(specs.size()) + " " + what + "s, not " +
-                             std::to_string(arrays.size()));
+    refuse("the arrays",
+           std::to_string(specs.size()) + " " + what + "s, not " + std::to_string(arrays.size()));
   std::vector<Pointer> found;
   for (std::size_t i = 0; i < specs.size(); ++i) {
     if (!py::isinstance<py::array>(arrays[i])) throw py::type_error("not an array");

@@ -19,7 +19,9 @@ constexpr int kDraws = 60;
 /// Placing is quadratic: large programs get fewer draws, so that planning never takes seconds.
 constexpr std::size_t kPairsInAll = 200'000'000;
 
-std::int64_t filled_up(std::int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+std::int64_t filled_up(std::int64_t bytes) {
+  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+}
 
 void check(const std::vector<Lifetime>& tensors) {
   for (std::size_t i = 0; i < tensors.size(); ++i) {
@@ -113,9 +115,8 @@ MemoryPlan plan_memory(const std::vector<Lifetime>& given) {
   const auto sorted = [&](auto before) {
     Order tried(tensors.size());
     std::iota(tried.begin(), tried.end(), std::size_t{0});
-    std::stable_sort(tried.begin(), tried.end(), [&](std::size_t a, std::size_t b) {
-      return before(tensors[a], tensors[b]);
-    });
+    std::stable_sort(tried.begin(), tried.end(),
+                     [&](std::size_t a, std::size_t b) { return before(tensors[a], tensors[b]); });
     return tried;
   };
   const auto area = [](const Lifetime& t) {

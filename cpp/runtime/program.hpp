@@ -34,8 +34,8 @@ struct Step {
 
 /// What a run notes about each step, if asked: arrays of as many entries as there are steps.
 struct Notes {
-  double* seconds = nullptr;        // added to
-  std::int64_t* zeros = nullptr;    // values of the first output that are zero
+  double* seconds = nullptr;      // added to
+  std::int64_t* zeros = nullptr;  // values of the first output that are zero
 };
 
 class Program {

@@ -48,7 +48,9 @@ runtime::Step step(const std::shared_ptr<const kernels::Operator>& op, Place fro
 }
 
 std::vector<Lifetime> random_lifetimes(std::mt19937& random) {
-  const auto below = [&](int end) { return std::uniform_int_distribution<int>(0, end - 1)(random); };
+  const auto below = [&](int end) {
+    return std::uniform_int_distribution<int>(0, end - 1)(random);
+  };
   std::vector<Lifetime> tensors(static_cast<std::size_t>(below(40)));
   for (Lifetime& t : tensors) {
     t.bytes = below(4) == 0 ? 0 : below(5000);
@@ -83,7 +85,8 @@ TEST_CASE("tensors that are needed at one step do not overlap, and the bound is 
       CHECK(plan.offsets[a] % runtime::kAlignment == 0);
       CHECK(plan.offsets[a] + tensors[a].bytes <= plan.bytes);
       for (std::size_t b = 0; b < a; ++b) {
-        const bool together = tensors[a].first <= tensors[b].last && tensors[b].first <= tensors[a].last;
+        const bool together =
+            tensors[a].first <= tensors[b].last && tensors[b].first <= tensors[a].last;
         const bool share = plan.offsets[a] < plan.offsets[b] + tensors[b].bytes &&
                            plan.offsets[b] < plan.offsets[a] + tensors[a].bytes &&
                            tensors[a].bytes > 0 && tensors[b].bytes > 0;
@@ -95,9 +98,12 @@ TEST_CASE("tensors that are needed at one step do not overlap, and the bound is 
 }
 
 TEST_CASE("a lifetime that makes no sense is refused") {
-  CHECK_THROWS_AS(runtime::plan_memory({{.bytes = -1, .first = 0, .last = 0}}), std::invalid_argument);
-  CHECK_THROWS_AS(runtime::plan_memory({{.bytes = 1, .first = 2, .last = 1}}), std::invalid_argument);
-  CHECK_THROWS_AS(runtime::plan_memory({{.bytes = 1, .first = -1, .last = 1}}), std::invalid_argument);
+  CHECK_THROWS_AS(runtime::plan_memory({{.bytes = -1, .first = 0, .last = 0}}),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(runtime::plan_memory({{.bytes = 1, .first = 2, .last = 1}}),
+                  std::invalid_argument);
+  CHECK_THROWS_AS(runtime::plan_memory({{.bytes = 1, .first = -1, .last = 1}}),
+                  std::invalid_argument);
   CHECK(runtime::plan_memory({}).bytes == 0);
 }
 
@@ -127,7 +133,8 @@ TEST_CASE("slices of one tensor may lie between each other, in no other way may 
   const auto pitched = std::make_shared<Increment>(3, false, 8);
   const std::int64_t bytes = (8 + 7) * 4;
   const auto made = [&](std::int64_t from, std::int64_t to) {
-    return Program({step(pitched, {Kind::arena, 0, from}, {Kind::arena, 0, to})}, {}, {}, bytes + 4);
+    return Program({step(pitched, {Kind::arena, 0, from}, {Kind::arena, 0, to})}, {}, {},
+                   bytes + 4);
   };
   CHECK_NOTHROW(made(0, 12));
   CHECK_NOTHROW(made(16, 0));
@@ -151,7 +158,8 @@ TEST_CASE("places outside their memory are refused") {
   refused({Kind::arena, 0, 44}, {Kind::output, 0, 0});
   refused({Kind::arena, 0, 2}, {Kind::output, 0, 0});
   CHECK_THROWS(Program({step(op, {Kind::input, 1, 0}, {Kind::output, 0, 0})}, {24}, {24}, 64));
-  CHECK_THROWS_AS(Program({{.op = op, .inputs = {}, .outputs = {}}}, {}, {}, 64), std::invalid_argument);
+  CHECK_THROWS_AS(Program({{.op = op, .inputs = {}, .outputs = {}}}, {}, {}, 64),
+                  std::invalid_argument);
 }
 
 TEST_SUITE_END();

@@ -115,7 +115,9 @@ def _vectors(state: Lowering, x: Tensor) -> tuple[Tensor, Layout, Any]:
         # The vectors may lie in any order.
         last = layout.shape[-1]
         others = tuple(size for axis, size in enumerate(layout.stored) if axis != layout.order[-1])
-        places = {axis: i for i, axis in enumerate(a for a in range(len(layout.stored)) if a != layout.order[-1])}
+        places = {
+            axis: i for i, axis in enumerate(a for a in range(len(layout.stored)) if a != layout.order[-1])
+        }
         order = (*(places[axis] for axis in layout.order[:-1]), len(others))
         wanted = Layout(layout.shape, (*others, last), order)
         return state.in_layout(x, wanted), wanted, None

@@ -40,9 +40,7 @@ def _positions(state: Lowering, node: Node) -> Tensor:
     # A table of constants has the rows of these positions alone.
     first = layer.first if len(table) >= layer.first + x.layout.shape[1] else 0
     table = table[first : first + x.layout.shape[1]]
-    return state.step(
-        node, (x,), x.layout, _core.add_table_operator, input=x.layout.shape, table=table
-    )
+    return state.step(node, (x,), x.layout, _core.add_table_operator, input=x.layout.shape, table=table)
 
 
 @lowers("class_token")
@@ -112,7 +110,9 @@ def _matmul(state: Lowering, node: Node) -> Tensor:
     left, right = state.inputs(node)
     left = _plain(state, left)
     rank = len(right.layout.shape)
-    turned = right.layout if right.layout.folded else right.layout.permuted((*range(rank - 2), rank - 1, rank - 2))
+    turned = (
+        right.layout if right.layout.folded else right.layout.permuted((*range(rank - 2), rank - 1, rank - 2))
+    )
     transposed = not right.layout.folded and turned.plain and not right.layout.plain
     right = state.view(right, row_major(turned.shape)) if transposed else _plain(state, right)
     return state.step(

@@ -149,9 +149,7 @@ class Model:
         for name in keep:
             self.net[name]  # raises for a name that is not there
         outputs = tuple(dict.fromkeys((*self.net.outputs, *keep)))
-        state = lower(
-            self.net, fuse(self.net, outputs), self._weights, threads=self._threads, isa=self._isa
-        )
+        state = lower(self.net, fuse(self.net, outputs), self._weights, threads=self._threads, isa=self._isa)
         return assemble(state, outputs)
 
     def __call__(self, *inputs: ArrayLike, **named: ArrayLike) -> Any:
@@ -159,9 +157,7 @@ class Model:
         results = self._run(self._main, self._bound(inputs, named))
         return next(iter(results.values())) if len(results) == 1 else results
 
-    def run(
-        self, *inputs: ArrayLike, keep: Sequence[str] = (), **named: ArrayLike
-    ) -> dict[str, Values]:
+    def run(self, *inputs: ArrayLike, keep: Sequence[str] = (), **named: ArrayLike) -> dict[str, Values]:
         """Return the network's outputs and those of the layers in `keep`, by layer.
 
         Layers that `compile` was not told to keep may be computed together with others: the first call for them
