@@ -71,6 +71,9 @@ def conv_operator(
     threads: int,
     isa: str,
     clamp: tuple[float, float],
+    activation: str = ...,
+    x_pitch: int = ...,
+    out_pitch: int = ...,
 ) -> Operator: ...
 def linear_operator(
     *,
@@ -80,6 +83,9 @@ def linear_operator(
     threads: int,
     isa: str,
     clamp: tuple[float, float],
+    activation: str = ...,
+    x_pitch: int = ...,
+    out_pitch: int = ...,
 ) -> Operator: ...
 class Program:
     def __init__(

@@ -17,6 +17,7 @@ __all__ = [
     "Activation",
     "Floats",
     "Plan",
+    "as_activation",
     "as_clamp",
     "as_floats",
     "as_threads",
@@ -33,6 +34,7 @@ INFINITY = float("inf")
 _LINE = 64
 """Bytes in a cache line."""
 _ACTIVATIONS = {"relu": (0.0, INFINITY), "relu6": (0.0, 6.0)}
+_FUNCTIONS = ("sigmoid", "tanh")
 
 
 def empty(shape: Sequence[int]) -> Floats:
@@ -164,6 +166,15 @@ def as_clamp(activation: Activation) -> tuple[float, float]:
     except (TypeError, ValueError):
         raise KernelError(f"activation must be a name or (low, high), not {activation!r}") from None
     return low, high
+
+
+def as_activation(activation: Activation) -> tuple[tuple[float, float], str]:
+    """Return what to clamp to, and the function that follows, "" for none."""
+    if isinstance(activation, str) and activation not in _ACTIVATIONS:
+        if activation not in _FUNCTIONS:
+            raise unknown_name("activation", activation, (*_ACTIVATIONS, *_FUNCTIONS))
+        return as_clamp(None), activation
+    return as_clamp(activation), ""
 
 
 def shown(activation: Activation) -> str:
