@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         RuntimeModelError,
         SearchInterrupted,
         UnknownNameError,
+        WeightsError,
     )
     from dnnaccel.importers import from_onnx, from_scalesim, from_torch
     from dnnaccel.mapper import SearchResult, search
@@ -87,6 +88,7 @@ __all__ = [
     "SearchResult",
     "TraceSummary",
     "UnknownNameError",
+    "WeightsError",
     "__version__",
     "adder_tree",
     "arch",

@@ -27,6 +27,7 @@ __all__ = [
     "RuntimeModelError",
     "SearchInterrupted",
     "UnknownNameError",
+    "WeightsError",
 ]
 
 
@@ -87,6 +88,10 @@ class KernelError(DnnAccelError, ValueError):
 
 class RuntimeModelError(DnnAccelError, ValueError):
     """A network that the runtime cannot run, weights that are not its own, or an input that it cannot take."""
+
+
+class WeightsError(DnnAccelError, ValueError):
+    """Weights that are missing, have another shape than their layer, or cannot be told apart."""
 
 
 class MissingExtraError(DnnAccelError, ImportError):

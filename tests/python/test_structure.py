@@ -46,7 +46,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("network", "mapping", "dataflow_files"),
     ("builder", "datasets", "runtime"),
     ("zoo", "dataflow", "importers"),
-    ("_narrow",),
+    ("_narrow", "runtime"),
     ("mapspace",),
     ("_lower",),
     ("sparsity",),
