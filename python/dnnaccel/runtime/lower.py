@@ -15,6 +15,7 @@ from dnnaccel.layers import Layer
 from dnnaccel.network import Network
 from dnnaccel.runtime.fusion import Node
 from dnnaccel.runtime.layouts import Layout, conversion, row_major, same_memory
+from dnnaccel.runtime.parameters import owner_of
 from dnnaccel.runtime.steps import Pitches, Step, Tensor
 
 __all__ = ["Lowering", "lower", "lowers"]
@@ -56,14 +57,10 @@ class Lowering:
 
     def parameter(self, layer: Layer, name: str, *, optional: bool = False) -> Floats | None:
         """Return a layer's learned numbers, or those of the layer that it shares them with."""
-        owner = layer
-        while owner.weights_from is not None:
-            owner = self.net[owner.weights_from]
-        found = self.weights.get(f"{owner.name}.{name}")
+        full_name = f"{owner_of(self.net, layer)}.{name}"
+        found = self.weights.get(full_name)
         if found is None and not optional:
-            raise RuntimeModelError(
-                f"{layer.kind} {layer.name!r}: there are no weights '{owner.name}.{name}'"
-            )
+            raise RuntimeModelError(f"{layer.kind} {layer.name!r}: there are no weights {full_name!r}")
         return found
 
     def parameters(self, layer: Layer, name: str) -> Floats:

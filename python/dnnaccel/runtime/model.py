@@ -13,10 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 from dnnaccel._rows import Row
 from dnnaccel.errors import RuntimeModelError, unknown_name
 from dnnaccel.kernels import empty, isa_names
+from dnnaccel.kernels._plan import as_threads
 from dnnaccel.network import Network
 from dnnaccel.runtime.assemble import Assembled, assemble
+from dnnaccel.runtime.batches import with_batch
 from dnnaccel.runtime.fusion import fuse
 from dnnaccel.runtime.lower import Floats, lower
+from dnnaccel.runtime.random import random_weights
+from dnnaccel.runtime.weights import load_weights
+from dnnaccel.runtime.zeros import ZeroCounter
+from dnnaccel.sparsity import Density
 
 __all__ = ["Memory", "Model", "compile"]
 
@@ -61,6 +67,7 @@ def compile(
     *,
     dtype: str = "float32",
     threads: int | None = 1,
+    batch: int | None = None,
     keep: Sequence[str] = (),
     isa: str | None = None,
 ) -> Model:
@@ -69,7 +76,7 @@ def compile(
     Parameters
     ----------
     net
-        Its batch is what a call takes: ``zoo.load(name, batch=8)`` takes eight samples at a time.
+        The network; a call takes as many samples as its batch is, or as `batch` says.
     weights
         Arrays by ``"layer.parameter"``, in PyTorch's names and layouts; a file that `load_weights` reads; or
         "random".
@@ -77,6 +84,8 @@ def compile(
         "float32": what it computes in.
     threads
         How many threads a call may use; None: what `kernels.num_threads` says. Results are the same bits.
+    batch
+        How many samples a call takes; None: as many as the network says.
     keep
         Layers whose outputs a call returns beside those of the network.
     isa
@@ -85,7 +94,9 @@ def compile(
     Raises
     ------
     RuntimeModelError
-        For a layer that cannot be computed, and weights that are missing or of another shape; names the layer.
+        For a layer that cannot be computed; names it.
+    WeightsError
+        For weights that are missing or of another shape, and a file that cannot be read.
 
     Examples
     --------
@@ -103,15 +114,15 @@ def compile(
         raise unknown_name("type of numbers", dtype, _TYPES)
     if isa is not None and isa not in isa_names():
         raise unknown_name("instruction set", isa, isa_names())
-    from dnnaccel.kernels._plan import as_threads
-
+    if batch is not None:
+        net = with_batch(net, batch)
     return Model(net, _resolved(weights, net), threads=as_threads(threads), isa=isa or "", keep=tuple(keep))
 
 
 def _resolved(weights: WeightsLike, net: Network) -> Mapping[str, Floats]:
-    if isinstance(weights, Mapping):
-        return {name: np.ascontiguousarray(array, np.float32) for name, array in weights.items()}
-    raise RuntimeModelError(f"weights must be a dict of arrays, not {weights!r}")
+    if isinstance(weights, str) and weights == "random":
+        return random_weights(net)
+    return load_weights(weights, net)
 
 
 class Model:
@@ -136,6 +147,7 @@ class Model:
         self._threads = threads
         self._isa = isa
         self._others: dict[tuple[str, ...], Assembled] = {}
+        self._counter: ZeroCounter | None = None
         self._main = self._assemble(keep)
         self._limits = {
             name: min(
@@ -173,6 +185,17 @@ class Model:
                 del self._others[next(iter(self._others))]
             self._others[wanted] = self._assemble(wanted)
         return self._run(self._others[wanted], bound)
+
+    def zeros(self, *inputs: ArrayLike, **named: ArrayLike) -> dict[str, Density]:
+        """Return the densities of the tensors of every layer with MACs, counted while it runs on these inputs.
+
+        ``simulate(net, chip, density=model.zeros(x))`` takes them. Outputs are counted behind the activation that
+        follows. The first call makes a program of its own, with weights of its own.
+        """
+        bound = self._bound(inputs, named)
+        if self._counter is None:
+            self._counter = ZeroCounter(self.net, self._weights, threads=self._threads, isa=self._isa)
+        return self._counter.count(bound)
 
     def profile(self, *inputs: ArrayLike, repeats: int = 5, **named: ArrayLike) -> list[Row]:
         """Return what each step takes, as rows of a table: the shortest time of `repeats` runs.
