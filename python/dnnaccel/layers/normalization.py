@@ -18,7 +18,8 @@ class LRN(Layer):
 
     Vector operations per element: 1 square (shared by the windows that see it), size - 1 additions, 1
     multiplication and 1 addition for alpha and k, 1 power, 1 division; size + 4 in all. The first and last
-    channels see fewer neighbours and are counted alike. `alpha`, `beta` and `k` change values, not work.
+    channels see fewer neighbours and are counted alike. An even size has one more before than after, as in
+    PyTorch. `alpha`, `beta` and `k` change values, not work.
     """
 
     kind: ClassVar[str] = "lrn"

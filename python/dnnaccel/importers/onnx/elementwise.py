@@ -209,11 +209,14 @@ def _softmax(graph: Graph, node: Node) -> Results:
 
 def _lrn(graph: Graph, node: Node) -> Results:
     x = graph.activation(node, 0)
+    size = node.integer("size", 0)
+    if size % 2 == 0:
+        graph.inexact.append(f"LRN {short(node.name)} of even size {size} looks at other neighbours")
     layer = LRN(
         name=node.name,
         inputs=(x.layer,),
         input_shapes=(x.layer_shape,),
-        size=node.integer("size", 0),
+        size=size,
         alpha=node.number("alpha", 1e-4),
         beta=node.number("beta", 0.75),
         k=node.number("bias", 1.0),
