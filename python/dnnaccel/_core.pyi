@@ -87,6 +87,7 @@ def linear_operator(
     x_pitch: int = ...,
     out_pitch: int = ...,
 ) -> Operator: ...
+
 class Program:
     def __init__(
         self,

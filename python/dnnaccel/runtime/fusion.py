@@ -195,7 +195,7 @@ class _Fusion:
 def _scales_channels(layer: Layer, node: Node) -> bool:
     if isinstance(layer, Scale):
         return True
-    # A product with a matrix has its outputs along the last axis, a normalisation its channels along the second.
+    # A matrix gives outputs along the last axis; a normalisation has its channels along the second.
     return isinstance(layer, BatchNorm) and (
         not isinstance(node.layer, Linear) or len(layer.output_shape) == 2
     )

@@ -44,7 +44,7 @@ class Layout:
 
     @property
     def folded(self) -> bool:
-        """Whether axes were folded together that do not lie in that order, so that only a copy has `shape`."""
+        """Whether axes were folded together that lie in another order, so that only a copy has `shape`."""
         return self.shape != self.axes
 
     @property
@@ -93,7 +93,7 @@ class Layout:
 
 
 def _groups(old: Shape, new: Shape) -> list[tuple[list[int], list[int]]]:
-    """Return the shortest groups of neighbouring axes of both that have as many values; those of 1 are left out."""
+    """Return the shortest groups of neighbouring axes of equal size; axes of size 1 are left out."""
     left = [axis for axis, size in enumerate(old) if size != 1]
     right = [axis for axis, size in enumerate(new) if size != 1]
     groups = []

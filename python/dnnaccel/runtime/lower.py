@@ -75,6 +75,7 @@ class Lowering:
         inputs: tuple[Tensor | None, ...],
         layout: Layout,
         factory: Callable[..., _core.Operator],
+        /,
         *,
         pitched: bool = False,
         out_pitched: bool = False,
@@ -132,7 +133,7 @@ class Lowering:
         return self.view(tensor, Layout(layout.axes, layout.stored, layout.order))
 
     def view(self, tensor: Tensor, layout: Layout, name: str = "") -> Tensor:
-        """Return the same values under another layout; a copy of them if they have gaps that do not allow it."""
+        """Return the same values under another layout; a copy of them if their gaps do not allow it."""
         if layout.stored[-1] != tensor.layout.stored[-1]:
             tensor = self.dense(tensor)
         return tensor.view(layout, name)

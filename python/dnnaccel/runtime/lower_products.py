@@ -98,39 +98,43 @@ def _linear(state: Lowering, node: Node) -> Tensor:
     layer: Any = node.layer
     (x,) = state.inputs(node)
     weights, bias = _weights_and_bias(state, node)
-    x, layout, columns = _vectors(state, x)
-    if columns is not None:
-        weights = np.ascontiguousarray(weights[:, columns])
-    layout = Layout(layer.output_shape, (*layout.stored[:-1], layer.out_features), layout.order)
-    given = {"input": x.layout.stored, "weights": weights, "bias": bias}
+    inner = _folded_vectors(x.layout)
+    if inner is None:
+        x = state.in_layout(x, _vectors_last(x.layout))
+    else:
+        # The weights follow the order in which the values lie, rather than the other way round.
+        axes, memory_order = inner
+        by_axis = weights.reshape(len(weights), *axes)
+        order = (0, *(1 + axis for axis in memory_order))
+        weights = np.ascontiguousarray(by_axis.transpose(order)).reshape(weights.shape)
+        x = state.view(x, row_major(x.layout.shape))
+    stored = x.layout.stored
+    layout = Layout(layer.output_shape, (*stored[:-1], layer.out_features), x.layout.order)
+    given = {"input": stored, "weights": weights, "bias": bias}
     return _finish(state, node, x, layout, _core.linear_operator, given)
 
 
-def _vectors(state: Lowering, x: Tensor) -> tuple[Tensor, Layout, Any]:
-    """Return `x` with its last axis as the vectors in memory, and in which order their values lie there."""
-    layout = x.layout
+def _vectors_last(layout: Layout) -> Layout:
+    """Return the layout whose last axis is the last one in memory, the others as they are."""
+    if layout.folded:
+        return row_major(layout.shape)
+    inner = layout.order[-1]
+    outer = [axis for axis in range(len(layout.stored)) if axis != inner]
+    return Layout(
+        layout.shape,
+        (*(layout.stored[axis] for axis in outer), layout.stored[inner]),
+        (*(outer.index(axis) for axis in layout.order[:-1]), len(outer)),
+    )
+
+
+def _folded_vectors(layout: Layout) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Return the axes that are folded into the last one, and the order in which they lie, if it is so."""
     if not layout.folded:
-        if layout.order[-1] == len(layout.stored) - 1:
-            return x, layout, None
-        # The vectors may lie in any order.
-        last = layout.shape[-1]
-        others = tuple(size for axis, size in enumerate(layout.stored) if axis != layout.order[-1])
-        places = {
-            axis: i for i, axis in enumerate(a for a in range(len(layout.stored)) if a != layout.order[-1])
-        }
-        order = (*(places[axis] for axis in layout.order[:-1]), len(others))
-        wanted = Layout(layout.shape, (*others, last), order)
-        return state.in_layout(x, wanted), wanted, None
-    for split in range(len(layout.axes)):
-        tail = layout.axes[split:]
-        if math.prod(tail) == layout.shape[-1] and sorted(layout.order[split:]) == list(
-            range(split, len(layout.order))
-        ):
-            head = layout.order[:split]
-            if head == tuple(sorted(head)):
-                wanted = row_major(layout.shape)
-                numbers = np.arange(layout.shape[-1]).reshape(tail)
-                in_memory = np.argsort(layout.order[split:])
-                return state.view(x, wanted), wanted, numbers.transpose(in_memory).ravel()
-    wanted = row_major(layout.shape)
-    return state.in_layout(x, wanted), wanted, None
+        return None
+    rank = len(layout.order)
+    for split in range(rank):
+        head, tail = layout.order[:split], layout.order[split:]
+        sizes = layout.axes[split:]
+        if math.prod(sizes) == layout.shape[-1] and head == tuple(range(split)):
+            return sizes, tuple(tail.index(axis) for axis in range(split, rank))
+    return None

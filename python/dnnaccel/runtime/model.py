@@ -129,8 +129,8 @@ class Model:
     """A network that runs: `compile` makes it.
 
     A call takes the network's inputs, in its order or by name, and returns its output, or a dict of them by
-    layer if there are several. Inputs and outputs are of the network's shapes, in its order of axes (images are
-    (N, C, H, W)); numbers of tokens may be of any integer type. One call runs at a time.
+    layer if there are several. Inputs and outputs are of the network's shapes, in its order of axes (images
+    are (N, C, H, W)); numbers of tokens may be of any integer type. One call runs at a time.
     """
 
     def __init__(
@@ -172,8 +172,8 @@ class Model:
     def run(self, *inputs: ArrayLike, keep: Sequence[str] = (), **named: ArrayLike) -> dict[str, Values]:
         """Return the network's outputs and those of the layers in `keep`, by layer.
 
-        Layers that `compile` was not told to keep may be computed together with others: the first call for them
-        makes a program of its own, with weights of its own.
+        Layers that `compile` was not told to keep may be computed together with others: the first call for
+        them makes a program of its own, with weights of its own.
         """
         bound = self._bound(inputs, named)
         made = {name for name, _ in self._main.outputs}
@@ -187,10 +187,10 @@ class Model:
         return self._run(self._others[wanted], bound)
 
     def zeros(self, *inputs: ArrayLike, **named: ArrayLike) -> dict[str, Density]:
-        """Return the densities of the tensors of every layer with MACs, counted while it runs on these inputs.
+        """Return the densities of the tensors of every layer with MACs, counted in a run on these inputs.
 
-        ``simulate(net, chip, density=model.zeros(x))`` takes them. Outputs are counted behind the activation that
-        follows. The first call makes a program of its own, with weights of its own.
+        ``simulate(net, chip, density=model.zeros(x))`` takes them. Outputs are counted behind the activation
+        that follows. The first call makes a program of its own, with weights of its own.
         """
         bound = self._bound(inputs, named)
         if self._counter is None:
@@ -268,7 +268,7 @@ class Model:
             raise RuntimeModelError(f"{self.net.name}: input {name!r} must be of {what}, not {array.dtype}")
         shape = tuple(self.net.inputs[name])
         if array.shape != shape:
-            hint = "; compile the network for that batch" if array.shape[1:] == shape[1:] else ""
+            hint = f"; compile it with batch={len(array)}" if array.shape[1:] == shape[1:] else ""
             raise RuntimeModelError(
                 f"{self.net.name}: input {name!r} must be of shape {shape}, not {array.shape}{hint}"
             )

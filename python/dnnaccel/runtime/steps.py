@@ -63,7 +63,7 @@ class Tensor:
 
     @property
     def pitch(self) -> int:
-        """Values from one vector along the last stored axis to the next; 0 if there is nothing between them."""
+        """Values from one vector along the last stored axis to the next; 0 if there are no gaps."""
         if self.base is None or self.vectors == 1:
             return 0
         return self.base.pitch or (self.base.layout.stored[-1] if self.part else 0)

@@ -93,7 +93,7 @@ def _nonzeros(net: Network, layer: Layer, weights: Mapping[str, Floats]) -> tupl
 
 
 def _counted(state: Lowering, tensor: Tensor) -> Tensor | None:
-    """Return the tensor whose writing steps write the values of this one and no others; None: there is none."""
+    """Return the tensor whose writing steps write the values of this one and no others, if there is one."""
     while tensor not in state.writers:
         if tensor.base is None or tensor.values != tensor.base.values:
             return None
