@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         NetworkError,
         RuntimeModelError,
         SearchInterrupted,
+        SweepError,
         UnknownNameError,
         WeightsError,
     )
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from dnnaccel.problem import Problem
     from dnnaccel.report import Report
     from dnnaccel.simulate import simulate
+    from dnnaccel.sweep import Sweep, sweep
     from dnnaccel.trace import TraceSummary, trace
 
 __all__ = [
@@ -86,6 +88,8 @@ __all__ = [
     "RuntimeModelError",
     "SearchInterrupted",
     "SearchResult",
+    "Sweep",
+    "SweepError",
     "TraceSummary",
     "UnknownNameError",
     "WeightsError",
@@ -111,6 +115,7 @@ __all__ = [
     "search",
     "simulate",
     "sparsity",
+    "sweep",
     "systolic",
     "trace",
     "zoo",
@@ -134,6 +139,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "problem": ("Problem",),
     "report": ("Report",),
     "simulate": ("simulate",),
+    "sweep": ("Sweep", "sweep"),
     "trace": ("TraceSummary", "trace"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

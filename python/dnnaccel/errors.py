@@ -26,6 +26,7 @@ __all__ = [
     "NetworkError",
     "RuntimeModelError",
     "SearchInterrupted",
+    "SweepError",
     "UnknownNameError",
     "WeightsError",
 ]
@@ -88,6 +89,10 @@ class KernelError(DnnAccelError, ValueError):
 
 class RuntimeModelError(DnnAccelError, ValueError):
     """A network that the runtime cannot run, weights that are not its own, or an input that it cannot take."""
+
+
+class SweepError(DnnAccelError, ValueError):
+    """A sweep that makes no sense, or a store of results that cannot be used."""
 
 
 class WeightsError(DnnAccelError, ValueError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
 
 from numpy.typing import ArrayLike
 
@@ -12,9 +11,13 @@ from dnnaccel.errors import KernelError, unknown_name
 from dnnaccel.kernels._plan import (
     Activation,
     Floats,
+    Padding,
+    Pair,
     Plan,
     as_activation,
     as_floats,
+    as_four,
+    as_pair,
     as_threads,
     as_whole,
     shown,
@@ -22,9 +25,6 @@ from dnnaccel.kernels._plan import (
 )
 
 __all__ = ["Conv2d", "Linear", "conv2d", "linear"]
-
-Pair: TypeAlias = int | tuple[int, int]
-Padding: TypeAlias = int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
 
 _ALGORITHMS = {"auto": "", "gemm": "gemm", "depthwise": "depthwise", "grouped": "grouped"}
 _LAYOUTS = ("NHWC", "NCHW")
@@ -122,9 +122,9 @@ class Conv2d(_Product):
                 input=shape,
                 weights=weights,
                 bias=None if b is None else as_floats("b", b),
-                stride=_pair("stride", stride),
-                padding=_four("padding", padding),
-                dilation=_pair("dilation", dilation),
+                stride=as_pair("stride", stride),
+                padding=as_four("padding", padding),
+                dilation=as_pair("dilation", dilation),
                 groups=as_whole("groups", (groups,))[0],
                 nchw=layout == "NCHW",
                 algorithm=_ALGORITHMS[algorithm],
@@ -257,19 +257,3 @@ def linear(
     values = usable("x", x)
     plan = Linear(values.shape, w, b, activation=activation, threads=threads, isa=isa)
     return plan(values, residual=None if residual is None else usable("residual", residual))
-
-
-def _pair(name: str, value: Any) -> tuple[int, int]:
-    both = as_whole(name, value if isinstance(value, (tuple, list)) else (value, value))
-    if len(both) != 2:
-        raise KernelError(f"{name} must be one number or one for each of height and width, not {value!r}")
-    return both[0], both[1]
-
-
-def _four(name: str, value: Any) -> tuple[int, int, int, int]:
-    if isinstance(value, (tuple, list)) and value and isinstance(value[0], (tuple, list)):
-        if len(value) != 2:
-            raise KernelError(f"{name} must be ((top, bottom), (left, right)), not {value!r}")
-        return (*_pair(name, value[0]), *_pair(name, value[1]))
-    height, width = _pair(name, value)
-    return height, height, width, width
