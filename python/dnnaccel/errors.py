@@ -88,7 +88,7 @@ class KernelError(DnnAccelError, ValueError):
 
 
 class RuntimeModelError(DnnAccelError, ValueError):
-    """A network that the runtime cannot run, weights that are not its own, or an input that it cannot take."""
+    """A network that the runtime cannot run, or an input that it cannot take."""
 
 
 class SweepError(DnnAccelError, ValueError):
