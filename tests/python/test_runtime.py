@@ -125,7 +125,7 @@ def test_named_layers_come_out(residual: tuple[Network, Model]) -> None:
     assert list(kept(inputs["input"])) == ["fc", "relu1"]
     assert_close(kept(inputs["input"]), expected)
     with pytest.raises(da.UnknownNameError, match="did you mean 'conv1'"):
-        model.run(**inputs, keep=["conv"])
+        model.run(**inputs, keep=["conw1"])
 
 
 def test_zeros_are_those_of_the_tensors(residual: tuple[Network, Model]) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnnaccel import _core
-from dnnaccel.errors import KernelError, RuntimeModelError
+from dnnaccel.errors import DnnAccelError, RuntimeModelError
 from dnnaccel.layers import Layer
 from dnnaccel.network import Network
 from dnnaccel.runtime.fusion import Node
@@ -189,9 +189,9 @@ def lower(
             )
         try:
             state.tensors[node.name] = function(state, node)
-        except (ValueError, KernelError) as error:
-            if isinstance(error, RuntimeModelError):
-                raise
+        except DnnAccelError:
+            raise
+        except ValueError as error:
             raise RuntimeModelError(f"{node.layer.kind} {node.layer.name!r}: {error}") from None
     return state
 

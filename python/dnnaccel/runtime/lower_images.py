@@ -71,9 +71,9 @@ def _lrn(state: Lowering, node: Node) -> Tensor:
         _core.lrn_operator,
         input=x.layout.stored,
         size=layer.size,
-        alpha=getattr(layer, "alpha", 1e-4),
-        beta=getattr(layer, "beta", 0.75),
-        k=getattr(layer, "k", 1.0),
+        alpha=layer.alpha,
+        beta=layer.beta,
+        k=layer.k,
     )
 
 

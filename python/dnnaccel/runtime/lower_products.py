@@ -27,7 +27,7 @@ def scale_and_shift(state: Lowering, layer: Layer) -> tuple[Any, Any]:
     mean = state.parameter(layer, "running_mean", optional=True)
     variance = state.parameter(layer, "running_var", optional=True)
     if variance is not None:
-        scale = scale / np.sqrt(variance.astype(np.float64) + getattr(layer, "epsilon", 1e-5))
+        scale = scale / np.sqrt(variance.astype(np.float64) + layer.epsilon)
     if mean is not None:
         shift = shift - mean * scale
     return scale, shift

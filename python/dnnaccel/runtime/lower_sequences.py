@@ -38,7 +38,7 @@ def _positions(state: Lowering, node: Node) -> Tensor:
     x = _plain(state, state.inputs(node)[0])
     table = state.parameters(layer, "weight")
     # A table of constants has the rows of these positions alone.
-    first = layer.first if len(table) >= layer.first + x.layout.shape[1] else 0
+    first = layer.first if layer.learned else 0
     table = table[first : first + x.layout.shape[1]]
     return state.step(node, (x,), x.layout, _core.add_table_operator, input=x.layout.shape, table=table)
 
@@ -69,7 +69,7 @@ def add_layer_norm(state: Lowering, node: Node, layer: LayerNorm, inputs: list[T
         input=layout.stored,
         scale=state.parameters(layer, "weight"),
         shift=state.parameters(layer, "bias"),
-        epsilon=getattr(layer, "epsilon", 1e-5),
+        epsilon=layer.epsilon,
         residual=len(inputs) == 2,
     )
 

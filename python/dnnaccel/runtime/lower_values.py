@@ -48,7 +48,8 @@ def _function(state: Lowering, node: Node) -> Tensor:
 
 @lowers("gelu")
 def _gelu(state: Lowering, node: Node) -> Tensor:
-    approximate = getattr(node.layer, "approximate", "none") == "tanh"
+    layer: Any = node.layer
+    approximate = layer.approximate == "tanh"
     return _unary(state, node, "gelu_tanh" if approximate else "gelu")
 
 
