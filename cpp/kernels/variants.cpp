@@ -19,15 +19,15 @@ struct Variant {
 // The fastest first: the first that is supported wins. Tests and benchmarks go through all.
 constexpr std::array kVariants = {
 #if defined(DNNACCEL_X86_VARIANTS)
-    Variant{{.name = "avx512", .tiles = &kAvx512Tiles},
+    Variant{{.name = "avx512", .tiles = &kAvx512Tiles, .cells = &kAvx512Cells},
             [](const base::CpuFeatures& cpu) { return cpu.avx512; }},
-    Variant{{.name = "avx2", .tiles = &kAvx2Tiles},
+    Variant{{.name = "avx2", .tiles = &kAvx2Tiles, .cells = &kAvx2Cells},
             [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
 #elif defined(DNNACCEL_ARM_VARIANTS)
-    Variant{{.name = "neon", .tiles = &kNeonTiles},
+    Variant{{.name = "neon", .tiles = &kNeonTiles, .cells = &kNeonCells},
             [](const base::CpuFeatures& cpu) { return cpu.neon; }},
 #endif
-    Variant{{.name = "portable", .tiles = &kPortableTiles},
+    Variant{{.name = "portable", .tiles = &kPortableTiles, .cells = &kPortableCells},
             [](const base::CpuFeatures&) { return true; }},
 };
 

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/recurrent/cell.hpp"
 #include "kernels/tile.hpp"
 
 // Which kernels this build has and this processor can run.
@@ -16,6 +17,7 @@ std::vector<std::string> isa_names();
 struct KernelSet {
   const char* name;
   const TileSet* tiles;
+  const CellKernels* cells;
 };
 
 /// The kernels of a variant; "" for what the environment variable DNNACCEL_ISA names or, if that is

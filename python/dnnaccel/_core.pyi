@@ -79,6 +79,18 @@ def linear_operator(
     isa: str,
     clamp: tuple[float, float],
 ) -> Operator: ...
+def recurrent_operator(
+    *,
+    kind: str,
+    input: Sequence[int],
+    weight_ih: ArrayLike,
+    weight_hh: ArrayLike,
+    bias_ih: ArrayLike | None = None,
+    bias_hh: ArrayLike | None = None,
+    reverse: bool = False,
+    threads: int = 1,
+    isa: str = "",
+) -> Operator: ...
 def kernel_isas() -> list[str]: ...
 def kernel_threads() -> int: ...
 def set_kernel_threads(threads: int) -> None: ...

@@ -8,9 +8,13 @@ from __future__ import annotations
 from dnnaccel.errors import KernelError
 from dnnaccel.kernels._plan import empty
 from dnnaccel.kernels.plans import Conv2d, Linear, conv2d, linear
+from dnnaccel.kernels.recurrent import GRU, LSTM, RNN
 from dnnaccel.kernels.settings import cpu_features, isa_names, num_threads, set_num_threads
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "Conv2d",
     "KernelError",
     "Linear",
