@@ -5,7 +5,12 @@
 #include <stdexcept>
 
 #include "base/cpu_features.hpp"
+#include "kernels/elementwise/kernels.hpp"
+#include "kernels/gemm/gemv.hpp"
 #include "kernels/gemm/variants.hpp"
+#include "kernels/normalization/kernels.hpp"
+#include "kernels/pooling/kernels.hpp"
+#include "kernels/recurrent/cell.hpp"
 
 namespace dnnaccel::kernels {
 
@@ -19,15 +24,39 @@ struct Variant {
 // The fastest first: the first that is supported wins. Tests and benchmarks go through all.
 constexpr std::array kVariants = {
 #if defined(DNNACCEL_X86_VARIANTS)
-    Variant{{.name = "avx512", .tiles = &kAvx512Tiles, .cells = &kAvx512Cells},
+    Variant{{.name = "avx512",
+             .tiles = &kAvx512Tiles,
+             .elementwise = &kAvx512Elementwise,
+             .normalization = &kAvx512Normalization,
+             .pooling = &kAvx512Pooling,
+             .cells = &kAvx512Cells,
+             .gemv = &kAvx512Gemv},
             [](const base::CpuFeatures& cpu) { return cpu.avx512; }},
-    Variant{{.name = "avx2", .tiles = &kAvx2Tiles, .cells = &kAvx2Cells},
+    Variant{{.name = "avx2",
+             .tiles = &kAvx2Tiles,
+             .elementwise = &kAvx2Elementwise,
+             .normalization = &kAvx2Normalization,
+             .pooling = &kAvx2Pooling,
+             .cells = &kAvx2Cells,
+             .gemv = &kAvx2Gemv},
             [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
 #elif defined(DNNACCEL_ARM_VARIANTS)
-    Variant{{.name = "neon", .tiles = &kNeonTiles, .cells = &kNeonCells},
+    Variant{{.name = "neon",
+             .tiles = &kNeonTiles,
+             .elementwise = &kNeonElementwise,
+             .normalization = &kNeonNormalization,
+             .pooling = &kNeonPooling,
+             .cells = &kNeonCells,
+             .gemv = &kNeonGemv},
             [](const base::CpuFeatures& cpu) { return cpu.neon; }},
 #endif
-    Variant{{.name = "portable", .tiles = &kPortableTiles, .cells = &kPortableCells},
+    Variant{{.name = "portable",
+             .tiles = &kPortableTiles,
+             .elementwise = &kPortableElementwise,
+             .normalization = &kPortableNormalization,
+             .pooling = &kPortablePooling,
+             .cells = &kPortableCells,
+             .gemv = &kPortableGemv},
             [](const base::CpuFeatures&) { return true; }},
 };
 

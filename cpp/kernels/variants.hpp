@@ -4,11 +4,16 @@
 #include <string_view>
 #include <vector>
 
-#include "kernels/recurrent/cell.hpp"
 #include "kernels/tile.hpp"
 
 // Which kernels this build has and this processor can run.
 namespace dnnaccel::kernels {
+
+struct ElementwiseKernels;
+struct NormalizationKernels;
+struct PoolingKernels;
+struct CellKernels;
+struct GemvKernels;
 
 /// Names of the variants that this processor can run, the fastest first.
 std::vector<std::string> isa_names();
@@ -17,7 +22,11 @@ std::vector<std::string> isa_names();
 struct KernelSet {
   const char* name;
   const TileSet* tiles;
+  const ElementwiseKernels* elementwise;
+  const NormalizationKernels* normalization;
+  const PoolingKernels* pooling;
   const CellKernels* cells;
+  const GemvKernels* gemv;
 };
 
 /// The kernels of a variant; "" for what the environment variable DNNACCEL_ISA names or, if that is

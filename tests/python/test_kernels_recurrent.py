@@ -150,8 +150,7 @@ def test_threads_that_share_a_long_layer_give_the_same_bits(cell: str) -> None:
     same: list[bool] = []
 
     def call() -> None:
-        for _ in range(5):
-            same.append(np.array_equal(plan(x), wanted))
+        same.extend(np.array_equal(plan(x), wanted) for _ in range(5))
 
     callers = [threading.Thread(target=call) for _ in range(4)]
     for caller in callers:
@@ -227,6 +226,6 @@ def test_what_does_not_fit_is_refused() -> None:
     ):
         with pytest.raises(KernelError, match=re.escape(why)):
             plan(given, **states)
+    both = np.zeros(2 * 3 * 6 + 24, np.float32)
     with pytest.raises(KernelError, match="share memory"):
-        both = np.zeros(2 * 3 * 6 + 24, np.float32)
         plan(both[:24].reshape(2, 3, 4), both[12:48].reshape(2, 3, 6))

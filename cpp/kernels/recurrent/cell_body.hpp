@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/gemm/products.hpp"
 #include "kernels/recurrent/cell.hpp"
 #include "kernels/vector_math.hpp"
 #include "kernels/vectors.hpp"
@@ -80,7 +81,6 @@ void compute_step(const CellArgs& args) noexcept {
   using Floats = typename V::Floats;
   constexpr int kGates = gates_of(kCell);
   constexpr int kCount = kVectors * kGates;
-  // Every loop over the sums is unrolled: one that an index finds at run time would be in memory.
   Floats sums[kRows][kCount];
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
@@ -92,20 +92,10 @@ void compute_step(const CellArgs& args) noexcept {
     }
   }
   if (args.hidden != nullptr) {
-    const float* weights = args.weights;
     const float* hidden[kRows];
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) hidden[i] = args.hidden + i * args.hidden_step;
-    for (std::int64_t k = 0; k < args.depth; ++k, weights += kCount * kLanes) {
-      Floats row[kCount];
-#pragma GCC unroll 16
-      for (int j = 0; j < kCount; ++j) row[j] = V::load(weights + j * kLanes);
-#pragma GCC unroll 16
-      for (int i = 0; i < kRows; ++i) {
-#pragma GCC unroll 16
-        for (int j = 0; j < kCount; ++j) sums[i][j] += row[j] * hidden[i][k];
-      }
-    }
+    add_products<kLanes, kCount, kRows>(args.weights, hidden, args.depth, sums);
   }
   float kept[kRows * kCount * kLanes];
 #pragma GCC unroll 16

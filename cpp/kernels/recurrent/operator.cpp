@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "kernels/pool.hpp"
-#include "kernels/recurrent/steps.hpp"
+#include "kernels/steps.hpp"
 #include "kernels/variants.hpp"
 
 namespace dnnaccel::kernels {
@@ -140,6 +140,7 @@ RecurrentOperator::RecurrentOperator(Cell cell, const RecurrentShape& shape,
   if (cell == Cell::lstm)
     info_.scratch_bytes += lines(shape.batch * panels_.count() * panels_.width());
   threads_ = choose_threads(panels_, shape, threads_);
+  start_workers(threads_);
 }
 
 void RecurrentOperator::compute_panel(const Job& job, std::int64_t step,
@@ -211,13 +212,9 @@ void RecurrentOperator::run(const void* const* inputs, void* const* outputs,
                 .outputs = static_cast<float*>(outputs[0])};
   products_.run(static_cast<const float*>(inputs[0]), nullptr, products);
   if (lstm) load_cells(static_cast<const float*>(inputs[2]), job.cells);
-  Steps steps(shape_.steps, panels_.count(), threads_);
-  auto work = [&](unsigned worker) noexcept {
-    steps.work(worker, [&](std::int64_t step, std::int32_t panel) noexcept {
-      compute_panel(job, step, panel);
-    });
-  };
-  run_on_workers(threads_, work);
+  run_steps(
+      shape_.steps, panels_.count(), threads_,
+      [&](std::int64_t step, std::int32_t panel) noexcept { compute_panel(job, step, panel); });
   store_last(job, static_cast<float*>(outputs[1]),
              lstm ? static_cast<float*>(outputs[2]) : nullptr);
 }

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "kernels/pool.hpp"
+
 // How threads go through a job of many short steps, of which each needs all of the one before.
 namespace dnnaccel::kernels {
 
@@ -70,5 +72,19 @@ class Steps {
   alignas(64) std::atomic<std::int64_t> done_{0};  // pieces of all steps together
   Share shares_[kMaxShares];
 };
+
+/// compute(step, piece) for all pieces of all steps, on up to `threads` threads: see Steps.
+template <class Compute>
+void run_steps(std::int64_t steps, std::int32_t pieces, unsigned threads, const Compute& compute) {
+  if (threads <= 1) {
+    for (std::int64_t step = 0; step < steps; ++step) {
+      for (std::int32_t i = 0; i < pieces; ++i) compute(step, step % 2 == 0 ? i : pieces - 1 - i);
+    }
+    return;
+  }
+  Steps job(steps, pieces, threads);
+  auto work = [&](unsigned worker) noexcept { job.work(worker, compute); };
+  run_on_workers(threads, work);
+}
 
 }  // namespace dnnaccel::kernels

@@ -1,4 +1,4 @@
-#include "kernels/recurrent/steps.hpp"
+#include "kernels/steps.hpp"
 
 #include <thread>
 
