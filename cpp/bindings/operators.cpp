@@ -66,7 +66,7 @@ bool strides_fit(const py::array& array, const TensorSpec& spec) {
 
 std::string operand_name(const Operator& op, std::size_t index) {
   if (index == 0) return "the input";
-  if (op.inputs().size() == 2 && op.inputs()[1].optional) return "the residual";
+  if (op.inputs().size() == 2 && op.inputs()[1].in_place) return "the residual";
   return "input " + std::to_string(index + 1);
 }
 

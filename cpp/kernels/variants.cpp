@@ -6,9 +6,11 @@
 
 #include "base/cpu_features.hpp"
 #include "kernels/elementwise/kernels.hpp"
+#include "kernels/gemm/gemv.hpp"
 #include "kernels/gemm/variants.hpp"
 #include "kernels/normalization/kernels.hpp"
 #include "kernels/pooling/kernels.hpp"
+#include "kernels/recurrent/cell.hpp"
 
 namespace dnnaccel::kernels {
 
@@ -26,27 +28,35 @@ constexpr std::array kVariants = {
              .tiles = &kAvx512Tiles,
              .elementwise = &kAvx512Elementwise,
              .normalization = &kAvx512Normalization,
-             .pooling = &kAvx512Pooling},
+             .pooling = &kAvx512Pooling,
+             .cells = &kAvx512Cells,
+             .gemv = &kAvx512Gemv},
             [](const base::CpuFeatures& cpu) { return cpu.avx512; }},
     Variant{{.name = "avx2",
              .tiles = &kAvx2Tiles,
              .elementwise = &kAvx2Elementwise,
              .normalization = &kAvx2Normalization,
-             .pooling = &kAvx2Pooling},
+             .pooling = &kAvx2Pooling,
+             .cells = &kAvx2Cells,
+             .gemv = &kAvx2Gemv},
             [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
 #elif defined(DNNACCEL_ARM_VARIANTS)
     Variant{{.name = "neon",
              .tiles = &kNeonTiles,
              .elementwise = &kNeonElementwise,
              .normalization = &kNeonNormalization,
-             .pooling = &kNeonPooling},
+             .pooling = &kNeonPooling,
+             .cells = &kNeonCells,
+             .gemv = &kNeonGemv},
             [](const base::CpuFeatures& cpu) { return cpu.neon; }},
 #endif
     Variant{{.name = "portable",
              .tiles = &kPortableTiles,
              .elementwise = &kPortableElementwise,
              .normalization = &kPortableNormalization,
-             .pooling = &kPortablePooling},
+             .pooling = &kPortablePooling,
+             .cells = &kPortableCells,
+             .gemv = &kPortableGemv},
             [](const base::CpuFeatures&) { return true; }},
 };
 

@@ -12,6 +12,8 @@ namespace dnnaccel::kernels {
 struct ElementwiseKernels;
 struct NormalizationKernels;
 struct PoolingKernels;
+struct CellKernels;
+struct GemvKernels;
 
 /// Names of the variants that this processor can run, the fastest first.
 std::vector<std::string> isa_names();
@@ -23,6 +25,8 @@ struct KernelSet {
   const ElementwiseKernels* elementwise;
   const NormalizationKernels* normalization;
   const PoolingKernels* pooling;
+  const CellKernels* cells;
+  const GemvKernels* gemv;
 };
 
 /// The kernels of a variant; "" for what the environment variable DNNACCEL_ISA names or, if that is

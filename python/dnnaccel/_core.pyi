@@ -87,41 +87,18 @@ def linear_operator(
     x_pitch: int = ...,
     out_pitch: int = ...,
 ) -> Operator: ...
-
-class Program:
-    def __init__(
-        self,
-        *,
-        steps: Sequence[
-            tuple[Operator | None, Sequence[tuple[str, int, int]], Sequence[tuple[str, int, int]]]
-        ],
-        inputs: Sequence[tuple[str, Sequence[int]]],
-        outputs: Sequence[tuple[str, Sequence[int]]],
-        arena_bytes: int,
-    ) -> None: ...
-    @property
-    def arena_bytes(self) -> int: ...
-    @property
-    def scratch_bytes(self) -> int: ...
-    @property
-    def packed_bytes(self) -> int: ...
-    def run(
-        self,
-        inputs: tuple[NDArray[Any], ...],
-        outputs: tuple[NDArray[Any], ...],
-        seconds: NDArray[Any] | None = None,
-        zeros: NDArray[Any] | None = None,
-    ) -> None: ...
-
-class MemoryPlan:
-    @property
-    def offsets(self) -> list[int]: ...
-    @property
-    def bytes(self) -> int: ...
-    @property
-    def lower_bound(self) -> int: ...
-
-def plan_memory(tensors: Sequence[tuple[int, int, int]]) -> MemoryPlan: ...
+def recurrent_operator(
+    *,
+    kind: str,
+    input: Sequence[int],
+    weight_ih: ArrayLike,
+    weight_hh: ArrayLike,
+    bias_ih: ArrayLike | None = ...,
+    bias_hh: ArrayLike | None = ...,
+    reverse: bool = ...,
+    threads: int = ...,
+    isa: str = ...,
+) -> Operator: ...
 def pool_operator(
     *,
     kind: str,
@@ -975,3 +952,38 @@ def simulate_values(
     weights: ArrayLike,
     progress: Callable[[int, int], bool | None] | None = None,
 ) -> tuple[NDArray[Any], Counts, bool]: ...
+
+class Program:
+    def __init__(
+        self,
+        *,
+        steps: Sequence[
+            tuple[Operator | None, Sequence[tuple[str, int, int]], Sequence[tuple[str, int, int]]]
+        ],
+        inputs: Sequence[tuple[str, Sequence[int]]],
+        outputs: Sequence[tuple[str, Sequence[int]]],
+        arena_bytes: int,
+    ) -> None: ...
+    @property
+    def arena_bytes(self) -> int: ...
+    @property
+    def scratch_bytes(self) -> int: ...
+    @property
+    def packed_bytes(self) -> int: ...
+    def run(
+        self,
+        inputs: tuple[NDArray[Any], ...],
+        outputs: tuple[NDArray[Any], ...],
+        seconds: NDArray[Any] | None = None,
+        zeros: NDArray[Any] | None = None,
+    ) -> None: ...
+
+class MemoryPlan:
+    @property
+    def offsets(self) -> list[int]: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def lower_bound(self) -> int: ...
+
+def plan_memory(tensors: Sequence[tuple[int, int, int]]) -> MemoryPlan: ...

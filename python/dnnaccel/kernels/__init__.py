@@ -38,11 +38,15 @@ from dnnaccel.kernels.pooling import (
     avg_pool2d,
     max_pool2d,
 )
+from dnnaccel.kernels.recurrent import GRU, LSTM, RNN
 from dnnaccel.kernels.settings import cpu_features, isa_names, num_threads, set_num_threads
 
 __all__ = [
     "GELU",
+    "GRU",
     "LRN",
+    "LSTM",
+    "RNN",
     "Add",
     "AddTable",
     "AvgPool2d",
