@@ -957,9 +957,7 @@ class Program:
     def __init__(
         self,
         *,
-        steps: Sequence[
-            tuple[Operator | None, Sequence[tuple[str, int, int]], Sequence[tuple[str, int, int]]]
-        ],
+        steps: Sequence[tuple[Operator, Sequence[tuple[str, int, int]], Sequence[tuple[str, int, int]]]],
         inputs: Sequence[tuple[str, Sequence[int]]],
         outputs: Sequence[tuple[str, Sequence[int]]],
         arena_bytes: int,

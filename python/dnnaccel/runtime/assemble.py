@@ -9,7 +9,7 @@ from dnnaccel import _core
 from dnnaccel.layers import Shape
 from dnnaccel.runtime.layouts import row_major
 from dnnaccel.runtime.lower import Lowering, copy_step
-from dnnaccel.runtime.steps import WORD_BYTES, Pitches, Step, Tensor
+from dnnaccel.runtime.steps import WORD_BYTES, Step, Tensor
 
 __all__ = ["Assembled", "assemble"]
 
@@ -31,8 +31,7 @@ def assemble(state: Lowering, outputs: Sequence[str]) -> Assembled:
         _write_out(state, state.tensors[name], number)
     steps = _spaced(state, _needed(state.steps))
     for step in steps:
-        pitches = tuple(0 if x is None else x.pitch for x in step.inputs)
-        step.operator = step.make(Pitches(pitches, step.output.pitch))
+        step.make_operator()
     _reuse(steps)
     plan, offsets = _place(steps)
     inputs = tuple((name, state.tensors[name].element, shape) for name, shape in state.net.inputs.items())
@@ -40,9 +39,10 @@ def assemble(state: Lowering, outputs: Sequence[str]) -> Assembled:
     program = _core.Program(
         steps=[
             (
-                step.operator,
+                step.made,
                 [_where(x, offsets) for x in step.inputs],
-                [_where(step.output, offsets), *[("none", 0, 0)] * (len(_operator(step).outputs) - 1)],
+                # An operator may have further outputs, as the last states of a recurrent layer.
+                [_where(step.output, offsets), *[("none", 0, 0)] * (len(step.made.outputs) - 1)],
             )
             for step in steps
         ],
@@ -57,11 +57,6 @@ def assemble(state: Lowering, outputs: Sequence[str]) -> Assembled:
         outputs=shapes,
         lower_bound=plan.lower_bound,
     )
-
-
-def _operator(step: Step) -> _core.Operator:
-    assert step.operator is not None
-    return step.operator
 
 
 def _write_out(state: Lowering, tensor: Tensor, number: int) -> None:
@@ -121,7 +116,7 @@ def _reuse(steps: Sequence[Step]) -> None:
         if out.base is not None or out.where[0] != "arena":
             continue
         roots = [x.root for x in step.inputs if x is not None]
-        for x, allowed in zip(step.inputs, _operator(step).in_place, strict=True):
+        for x, allowed in zip(step.inputs, step.made.in_place, strict=True):
             if x is None or not allowed or x.pitch or x.start or not x.values == out.values == x.root.values:
                 continue
             root = x.root

@@ -20,6 +20,7 @@ from dnnaccel.runtime.batches import with_batch
 from dnnaccel.runtime.fusion import fuse
 from dnnaccel.runtime.lower import Floats, lower
 from dnnaccel.runtime.random import random_weights
+from dnnaccel.runtime.steps import Step
 from dnnaccel.runtime.weights import load_weights
 from dnnaccel.runtime.zeros import ZeroCounter
 from dnnaccel.sparsity import Density
@@ -116,7 +117,7 @@ def compile(
         raise unknown_name("instruction set", isa, isa_names())
     if batch is not None:
         net = with_batch(net, batch)
-    return Model(net, _resolved(weights, net), threads=as_threads(threads), isa=isa or "", keep=tuple(keep))
+    return Model(net, weights, threads=as_threads(threads), isa=isa or "", keep=tuple(keep))
 
 
 def _resolved(weights: WeightsLike, net: Network) -> Mapping[str, Floats]:
@@ -136,14 +137,15 @@ class Model:
     def __init__(
         self,
         net: Network,
-        weights: Mapping[str, Floats],
+        weights: WeightsLike,
         *,
         threads: int,
         isa: str,
         keep: tuple[str, ...],
     ) -> None:
         self.net = net
-        self._weights = weights
+        # Not the weights themselves, which the kernels have packed: few models ever need them again.
+        self._source = weights
         self._threads = threads
         self._isa = isa
         self._others: dict[tuple[str, ...], Assembled] = {}
@@ -161,7 +163,8 @@ class Model:
         for name in keep:
             self.net[name]  # raises for a name that is not there
         outputs = tuple(dict.fromkeys((*self.net.outputs, *keep)))
-        state = lower(self.net, fuse(self.net, outputs), self._weights, threads=self._threads, isa=self._isa)
+        weights = _resolved(self._source, self.net)
+        state = lower(self.net, fuse(self.net, outputs), weights, threads=self._threads, isa=self._isa)
         return assemble(state, outputs)
 
     def __call__(self, *inputs: ArrayLike, **named: ArrayLike) -> Any:
@@ -194,7 +197,8 @@ class Model:
         """
         bound = self._bound(inputs, named)
         if self._counter is None:
-            self._counter = ZeroCounter(self.net, self._weights, threads=self._threads, isa=self._isa)
+            weights = _resolved(self._source, self.net)
+            self._counter = ZeroCounter(self.net, weights, threads=self._threads, isa=self._isa)
         return self._counter.count(bound)
 
     def profile(self, *inputs: ArrayLike, repeats: int = 5, **named: ArrayLike) -> list[Row]:
@@ -224,12 +228,12 @@ class Model:
     @property
     def macs(self) -> int:
         """Multiply-accumulates of one call; those with padding are left out."""
-        return sum(step.operator.macs for step in self._main.steps if step.operator is not None)
+        return sum(step.made.macs for step in self._main.steps)
 
     @property
     def threads(self) -> int:
         """How many threads a call may use."""
-        return max(step.operator.threads for step in self._main.steps if step.operator is not None)
+        return max(step.made.threads for step in self._main.steps)
 
     def __len__(self) -> int:
         """Return the number of steps."""
@@ -285,8 +289,8 @@ class Model:
         return results
 
 
-def _row(net: Network, step: Any, seconds: float) -> Row:
-    op = step.operator
+def _row(net: Network, step: Step, seconds: float) -> Row:
+    op = step.made
     work = 2 * op.macs + op.operations
     return {
         "layer": step.name,

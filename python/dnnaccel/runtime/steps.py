@@ -118,7 +118,7 @@ class Step:
     inputs, output
         What it reads, None for an operand that is left out, and what it writes.
     make
-        Makes the operator for given pitches.
+        Makes the operator for given pitches; None once it has, because it holds the weights.
     pitched
         Which of its inputs need not be dense: "none", "shared" (all of one pitch) or "each".
     out_pitched
@@ -130,7 +130,7 @@ class Step:
     layers: tuple[str, ...]
     inputs: tuple[Tensor | None, ...]
     output: Tensor
-    make: Callable[[Pitches], _core.Operator]
+    make: Callable[[Pitches], _core.Operator] | None
     pitched: str = "none"
     out_pitched: bool = False
     residual: int | None = None
@@ -140,3 +140,18 @@ class Step:
     def name(self) -> str:
         """The layer whose output it writes."""
         return self.layers[-1]
+
+    @property
+    def made(self) -> _core.Operator:
+        """Its operator."""
+        assert self.operator is not None
+        return self.operator
+
+    def make_operator(self) -> None:
+        """Make the operator; the pitches of what it reads and writes change no more from now on."""
+        assert self.make is not None
+        pitches = tuple(0 if x is None else x.pitch for x in self.inputs)
+        self.operator = self.make(Pitches(pitches, self.output.pitch))
+        self.make = None
+        # It may take more than the step has for it, as the first states of a recurrent layer.
+        self.inputs += (None,) * (len(self.operator.inputs) - len(self.inputs))
