@@ -19,15 +19,23 @@ struct Variant {
 // The fastest first: the first that is supported wins. Tests and benchmarks go through all.
 constexpr std::array kVariants = {
 #if defined(DNNACCEL_X86_VARIANTS)
-    Variant{{.name = "avx512", .tiles = &kAvx512Tiles},
+    Variant{{.name = "avx512",
+             .tiles = &kAvx512Tiles,
+             .matmul = &kAvx512Matmul,
+             .softmax = &kAvx512Softmax},
             [](const base::CpuFeatures& cpu) { return cpu.avx512; }},
-    Variant{{.name = "avx2", .tiles = &kAvx2Tiles},
-            [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
+    Variant{
+        {.name = "avx2", .tiles = &kAvx2Tiles, .matmul = &kAvx2Matmul, .softmax = &kAvx2Softmax},
+        [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
 #elif defined(DNNACCEL_ARM_VARIANTS)
-    Variant{{.name = "neon", .tiles = &kNeonTiles},
-            [](const base::CpuFeatures& cpu) { return cpu.neon; }},
+    Variant{
+        {.name = "neon", .tiles = &kNeonTiles, .matmul = &kNeonMatmul, .softmax = &kNeonSoftmax},
+        [](const base::CpuFeatures& cpu) { return cpu.neon; }},
 #endif
-    Variant{{.name = "portable", .tiles = &kPortableTiles},
+    Variant{{.name = "portable",
+             .tiles = &kPortableTiles,
+             .matmul = &kPortableMatmul,
+             .softmax = &kPortableSoftmax},
             [](const base::CpuFeatures&) { return true; }},
 };
 

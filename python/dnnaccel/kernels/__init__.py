@@ -7,18 +7,25 @@ from __future__ import annotations
 
 from dnnaccel.errors import KernelError
 from dnnaccel.kernels._plan import empty
+from dnnaccel.kernels.attention import Attention, KVCache, attention
+from dnnaccel.kernels.matmul import MatMul, matmul
 from dnnaccel.kernels.plans import Conv2d, Linear, conv2d, linear
 from dnnaccel.kernels.settings import cpu_features, isa_names, num_threads, set_num_threads
 
 __all__ = [
+    "Attention",
     "Conv2d",
+    "KVCache",
     "KernelError",
     "Linear",
+    "MatMul",
+    "attention",
     "conv2d",
     "cpu_features",
     "empty",
     "isa_names",
     "linear",
+    "matmul",
     "num_threads",
     "set_num_threads",
 ]

@@ -18,6 +18,7 @@ __all__ = [
     "Floats",
     "Plan",
     "as_clamp",
+    "as_factor",
     "as_floats",
     "as_threads",
     "as_whole",
@@ -150,6 +151,13 @@ def as_threads(threads: int | None) -> int:
     if not 1 <= count <= 1024:
         raise KernelError(f"threads must be from 1 to 1024 or None, not {threads}")
     return count
+
+
+def as_factor(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise KernelError(f"{name} must be a number, not {value!r}") from None
 
 
 def as_clamp(activation: Activation) -> tuple[float, float]:
