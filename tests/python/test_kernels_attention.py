@@ -36,9 +36,12 @@ def reference(
     lengths: Array | None = None,
 ) -> Array:
     """Attention in float64, with all scores at once; a query that sees nothing gives zeros."""
-    parts = [x.astype(np.float64).reshape(*x.shape[:2], heads, -1).transpose(0, 2, 1, 3) for x in (q, k, v)]
+    parts = [
+        x.astype(np.float64).reshape(*x.shape[:2], heads, x.shape[2] // heads).transpose(0, 2, 1, 3)
+        for x in (q, k, v)
+    ]
     batch, queries, keys = q.shape[0], q.shape[1], k.shape[1]
-    scores = parts[0] @ parts[1].swapaxes(2, 3) * (scale or q.shape[2] // heads) ** (1 if scale else -0.5)
+    scores = parts[0] @ parts[1].swapaxes(2, 3) * (scale or max(q.shape[2] // heads, 1) ** -0.5)
     if mask is not None:
         shaped = mask if mask.ndim == 2 else mask[:, None]
         scores = scores + shaped.astype(np.float64)

@@ -10,6 +10,8 @@
 namespace dnnaccel::kernels {
 
 inline constexpr std::int64_t kQueryBlock = 48;
+/// So few queries are multiplied with keys and values as they lie: packing would take longer.
+inline constexpr std::int64_t kFewQueries = 3;
 inline constexpr std::int64_t kLine = 16;  // values in a cache line
 /// The peak of scores before any is seen.
 inline constexpr float kNothingSeen = -std::numeric_limits<float>::infinity();

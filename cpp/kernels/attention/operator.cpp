@@ -14,8 +14,6 @@ namespace dnnaccel::kernels {
 
 namespace {
 
-/// So few queries are multiplied with keys and values as they lie: packing would take longer.
-constexpr std::int64_t kFewQueries = 3;
 /// Keys whose scores, for a block of queries, stay in the second cache beside their values.
 constexpr std::int64_t kKeyBlock = 1024;
 /// A thread is worth its waking for some microseconds of work.
@@ -76,7 +74,8 @@ void AttentionOperator::check_pitches() const {
 
 void AttentionOperator::plan_blocks() {
   const AttentionShape& s = shape_;
-  key_block_ = std::min(fill(kKeyBlock, key_columns_.widest()), key_columns_.filled());
+  key_block_ = std::clamp(key_columns_.filled(), std::int64_t{1},
+                          fill(kKeyBlock, key_columns_.widest()));
   // Rows that are a power of two apart would fall into few sets of the first cache.
   score_pitch_ = key_block_ + kLine;
   // No block is cut, so that where its masked keys end does not depend on the threads.
@@ -218,21 +217,23 @@ void AttentionOperator::compute_block(const Block& block, const Workspace& work)
   const std::int64_t out_step = outputs_[0].step();
   const std::int64_t filled = value_columns_.filled();
   std::array<SoftmaxRow, kQueryBlock> rows;
-  for (SoftmaxRow& row : rows) row = {.peak = kNothingSeen};
+  rows.fill({.peak = kNothingSeen});
   for (std::int64_t first = 0; first == 0 || first < end; first += key_block_) {
     const std::int64_t count = std::min(key_block_, end - first);
     score(block, first, count, work);
-    for (std::int64_t r = 0; r < block.rows; ++r) {
-      SoftmaxRow& row = rows[static_cast<std::size_t>(r)];
-      row.scores = work.scores + r * score_pitch_;
-      if (block.mask != nullptr)
-        row.mask = block.mask + (shape_.mask == Mask::keys ? 0 : r * shape_.keys) + first;
-      row.count =
+    for (std::int64_t r = 0; r < block.rows; ++r)
+      rows[static_cast<std::size_t>(r)].count =
           std::clamp<std::int64_t>(seen_keys(block.first + r, block.used) - first, 0, count);
-      row.filled = count;
-      softmax_->exponentials(row);
-      if (first != 0)
-        softmax_->scale(work.sums + r * filled, work.sums + r * filled, filled, row.kept);
+    softmax_->exponentials({.scores = work.scores,
+                            .pitch = score_pitch_,
+                            .mask = block.mask == nullptr ? nullptr : block.mask + first,
+                            .mask_pitch = shape_.mask == Mask::keys ? 0 : shape_.keys,
+                            .filled = count,
+                            .rows = rows.data(),
+                            .row_count = block.rows});
+    for (std::int64_t r = 0; first != 0 && r < block.rows; ++r) {
+      float* const sums = work.sums + r * filled;
+      softmax_->scale(sums, sums, filled, rows[static_cast<std::size_t>(r)].kept);
     }
     add_values(block, first, count, first + count >= end, work);
   }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "kernels/attention/job.hpp"
 #include "kernels/attention/operator.hpp"
@@ -56,17 +57,19 @@ void AttentionOperator::compute_rows(const Job& job, std::int64_t item,
   }
   // What a row of scores sums up to is kept behind it.
   for (std::int64_t head = 0; head < heads; ++head) {
-    for (std::int64_t query = 0; query < s.queries; ++query) {
-      SoftmaxRow row{.scores = scores(head, query),
-                     .mask = block.mask == nullptr || s.mask == Mask::keys
-                                 ? block.mask
-                                 : block.mask + query * s.keys,
-                     .count = seen_keys(query, block.used),
-                     .filled = end,
-                     .peak = kNothingSeen};
-      softmax_->exponentials(row);
-      scores(head, query)[score_pitch_ - 1] = row.sum;
-    }
+    std::array<SoftmaxRow, kFewQueries> rows{};
+    for (std::int64_t query = 0; query < s.queries; ++query)
+      rows[static_cast<std::size_t>(query)] = {.count = seen_keys(query, block.used),
+                                               .peak = kNothingSeen};
+    softmax_->exponentials({.scores = scores(head, 0),
+                            .pitch = score_pitch_,
+                            .mask = block.mask,
+                            .mask_pitch = s.mask == Mask::keys ? 0 : s.keys,
+                            .filled = end,
+                            .rows = rows.data(),
+                            .row_count = s.queries});
+    for (std::int64_t query = 0; query < s.queries; ++query)
+      scores(head, query)[score_pitch_ - 1] = rows[static_cast<std::size_t>(query)].sum;
   }
   for (std::int64_t first = 0; first < end; first += kTokens) {
     for (std::int64_t head = 0; head < heads; ++head) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/attention/softmax.hpp"
+#include "kernels/lane_moves.hpp"
 #include "kernels/vector_math.hpp"
 #include "kernels/vector_parts.hpp"
 #include "kernels/vectors.hpp"
@@ -32,76 +33,110 @@ inline FloatsOf<kLanes> larger(FloatsOf<kLanes> a, FloatsOf<kLanes> b) {
   return a > b ? a : b;
 }
 
-/// Add the mask if there is one; return the largest score, or -infinity.
-template <int kLanes>
-inline float find_peak(const SoftmaxRow& row) {
-  using V = Vectors<kLanes>;
-  constexpr int kChains = 4;
-  FloatsOf<kLanes> peaks[kChains];
-#pragma GCC unroll 16
-  for (int j = 0; j < kChains; ++j) peaks[j] = kNothing - FloatsOf<kLanes>{};
-  std::int64_t i = 0;
-  for (; row.mask == nullptr && row.count - i >= kChains * kLanes; i += kChains * kLanes) {
-#pragma GCC unroll 16
-    for (int j = 0; j < kChains; ++j)
-      peaks[j] = larger<kLanes>(V::load(row.scores + i + j * kLanes), peaks[j]);
+/// Lane i is the largest of peaks[i]'s lanes.
+template <int kLanes, int kFirst = 0, int kCount = kLanes>
+inline FloatsOf<kLanes> largest_lanes(const FloatsOf<kLanes> (&peaks)[kLanes]) {
+  if constexpr (kCount == 1) {
+    return peaks[kFirst];
+  } else {
+    const auto a = largest_lanes<kLanes, kFirst, kCount / 2>(peaks);
+    const auto b = largest_lanes<kLanes, kFirst + kCount / 2, kCount / 2>(peaks);
+    return larger<kLanes>(LaneMoves<kLanes>::evens(a, b), LaneMoves<kLanes>::odds(a, b));
   }
-  for (; row.count - i >= kLanes; i += kLanes) {
-    FloatsOf<kLanes> values = V::load(row.scores + i);
-    if (row.mask != nullptr) {
-      values += V::load(row.mask + i);
-      V::store(row.scores + i, values);
-    }
-    peaks[0] = larger<kLanes>(values, peaks[0]);
-  }
-  if (const std::int64_t rest = row.count - i; rest > 0) {
-    FloatsOf<kLanes> values = V::load(row.scores + i);
-    if (row.mask != nullptr) {
-      values += load_part<kLanes>(row.mask + i, rest);
-      V::store(row.scores + i, values);
-    }
-    peaks[0] = larger<kLanes>(only_first<kLanes>(values, rest), peaks[0]);
-  }
-  peaks[0] = larger<kLanes>(larger<kLanes>(peaks[0], peaks[1]), larger<kLanes>(peaks[2], peaks[3]));
-  float peak = kNothing;
-#pragma GCC unroll 16
-  for (int l = 0; l < kLanes; ++l) peak = peaks[0][l] > peak ? peaks[0][l] : peak;
-  return peak;
 }
 
+/// Add the mask if there is one; return the largest scores, lane by lane.
 template <int kLanes>
-void exponentials(SoftmaxRow& row) noexcept {
+inline FloatsOf<kLanes> find_peaks(float* scores, const float* mask, std::int64_t count) {
+  using V = Vectors<kLanes>;
+  FloatsOf<kLanes> peaks = kNothing - FloatsOf<kLanes>{};
+  FloatsOf<kLanes> others = peaks;
+  std::int64_t i = 0;
+  if (mask == nullptr) {
+    for (; count - i >= 2 * kLanes; i += 2 * kLanes) {
+      peaks = larger<kLanes>(V::load(scores + i), peaks);
+      others = larger<kLanes>(V::load(scores + i + kLanes), others);
+    }
+  }
+  for (; count - i >= kLanes; i += kLanes) {
+    FloatsOf<kLanes> values = V::load(scores + i);
+    if (mask != nullptr) {
+      values += V::load(mask + i);
+      V::store(scores + i, values);
+    }
+    peaks = larger<kLanes>(values, peaks);
+  }
+  if (const std::int64_t rest = count - i; rest > 0) {
+    FloatsOf<kLanes> values = V::load(scores + i);
+    if (mask != nullptr) {
+      values += load_part<kLanes>(mask + i, rest);
+      V::store(scores + i, values);
+    }
+    peaks = larger<kLanes>(only_first<kLanes>(values, rest), peaks);
+  }
+  return larger<kLanes>(peaks, others);
+}
+
+/// Make weights of a row's scores; return their sums, lane by lane.
+template <int kLanes>
+inline FloatsOf<kLanes> make_weights(float* scores, std::int64_t count, std::int64_t filled,
+                                     float base) {
   using V = Vectors<kLanes>;
   using Math = VectorMath<kLanes>;
-  const float found = find_peak<kLanes>(row);
-  const float peak = found > row.peak ? found : row.peak;
-  // With nothing but -infinity so far: exp(-infinity - 0) is 0.
-  const float base = peak == kNothing ? 0.0F : peak;
   FloatsOf<kLanes> sums[2] = {};
   std::int64_t i = 0;
-  for (; row.count - i >= 2 * kLanes; i += 2 * kLanes) {
+  for (; count - i >= 2 * kLanes; i += 2 * kLanes) {
 #pragma GCC unroll 16
     for (int j = 0; j < 2; ++j) {
-      float* const at = row.scores + i + j * kLanes;
-      const FloatsOf<kLanes> weights = Math::exp(V::load(at) - base);
+      float* const at = scores + i + j * kLanes;
+      const FloatsOf<kLanes> weights = Math::exp_negative(V::load(at) - base);
       sums[j] += weights;
       V::store(at, weights);
     }
   }
-  for (; i < row.count; i += kLanes) {
-    const FloatsOf<kLanes> scores = only_first<kLanes>(V::load(row.scores + i), row.count - i);
-    const FloatsOf<kLanes> weights = Math::exp(scores - base);
+  for (; i < count; i += kLanes) {
+    const FloatsOf<kLanes> values = only_first<kLanes>(V::load(scores + i), count - i);
+    const FloatsOf<kLanes> weights = Math::exp_negative(values - base);
     sums[0] += weights;
-    V::store(row.scores + i, weights);
+    V::store(scores + i, weights);
   }
-  for (; i < row.filled; i += kLanes) V::store(row.scores + i, FloatsOf<kLanes>{});
-  sums[0] += sums[1];
-  float sum = 0;
-#pragma GCC unroll 16
-  for (int l = 0; l < kLanes; ++l) sum += sums[0][l];
-  row.kept = Math::exp(row.peak - base - FloatsOf<kLanes>{})[0];
-  row.sum = row.sum * row.kept + sum;
-  row.peak = peak;
+  for (; i < filled; i += kLanes) V::store(scores + i, FloatsOf<kLanes>{});
+  return sums[0] + sums[1];
+}
+
+/// As many rows at a time as a vector has lanes: what is known of each is a lane.
+template <int kLanes>
+void exponentials(const SoftmaxPart& part) noexcept {
+  using V = Vectors<kLanes>;
+  for (std::int64_t first = 0; first < part.row_count; first += kLanes) {
+    const std::int64_t left = part.row_count - first;
+    const int rows = left < kLanes ? static_cast<int>(left) : kLanes;
+    SoftmaxRow* const states = part.rows + first;
+    float* const scores = part.scores + first * part.pitch;
+    FloatsOf<kLanes> found[kLanes] = {};
+    float before[kLanes] = {};
+    for (int r = 0; r < rows; ++r) {
+      const float* const mask =
+          part.mask == nullptr ? nullptr : part.mask + (first + r) * part.mask_pitch;
+      found[r] = find_peaks<kLanes>(scores + r * part.pitch, mask, states[r].count);
+      before[r] = states[r].peak;
+    }
+    const FloatsOf<kLanes> old = V::load(before);
+    const FloatsOf<kLanes> peaks = larger<kLanes>(largest_lanes<kLanes>(found), old);
+    // With nothing but -infinity so far: exp(-infinity - 0) is 0.
+    const FloatsOf<kLanes> bases =
+        peaks == kNothing - FloatsOf<kLanes>{} ? FloatsOf<kLanes>{} : peaks;
+    const FloatsOf<kLanes> kept = VectorMath<kLanes>::exp_negative(old - bases);
+    for (int r = 0; r < rows; ++r)
+      found[r] =
+          make_weights<kLanes>(scores + r * part.pitch, states[r].count, part.filled, bases[r]);
+    const FloatsOf<kLanes> sums = LaneMoves<kLanes>::add_lanes(found);
+    for (int r = 0; r < rows; ++r) {
+      states[r].peak = peaks[r];
+      states[r].kept = kept[r];
+      states[r].sum = states[r].sum * kept[r] + sums[r];
+    }
+  }
 }
 
 template <int kLanes>

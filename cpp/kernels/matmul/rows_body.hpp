@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/lane_moves.hpp"
 #include "kernels/matmul/rows.hpp"
 #include "kernels/vector_parts.hpp"
 #include "kernels/vectors.hpp"
@@ -9,33 +10,6 @@
 namespace dnnaccel::kernels {
 
 namespace {
-
-/// Moves of lanes between vectors.
-template <int kCount, int... kIndices>
-struct LaneMoves : LaneMoves<kCount - 1, kCount - 1, kIndices...> {};
-template <int... kIndices>
-struct LaneMoves<0, kIndices...> {
-  static constexpr int kLanes = sizeof...(kIndices);
-  using Floats = typename Vectors<kLanes>::Floats;
-
-  /// Sums of neighbours: the first half of a's, the second of b's.
-  static inline Floats add_neighbours(Floats a, Floats b) {
-    return __builtin_shufflevector(a, b, (2 * kIndices)...) +
-           __builtin_shufflevector(a, b, (2 * kIndices + 1)...);
-  }
-  /// Of each two stretches of kStep lanes: a's first, then b's first.
-  template <int kStep>
-  static inline Floats firsts(Floats a, Floats b) {
-    return __builtin_shufflevector(
-        a, b, ((kIndices & kStep) == 0 ? kIndices : kLanes + kIndices - kStep)...);
-  }
-  /// a's second, then b's second.
-  template <int kStep>
-  static inline Floats seconds(Floats a, Floats b) {
-    return __builtin_shufflevector(
-        a, b, ((kIndices & kStep) == 0 ? kIndices + kStep : kLanes + kIndices)...);
-  }
-};
 
 template <int kLanes>
 void pack_rows(const PackArgs& args) noexcept {
@@ -100,19 +74,6 @@ void pack_columns(const PackArgs& args) noexcept {
   }
 }
 
-/// Lane i is the sum of sums[i]'s lanes.
-template <int kLanes, int kFirst = 0, int kCount = kLanes>
-inline typename Vectors<kLanes>::Floats add_lanes(
-    const typename Vectors<kLanes>::Floats (&sums)[kLanes]) {
-  if constexpr (kCount == 1) {
-    return sums[kFirst];
-  } else {
-    return LaneMoves<kLanes>::add_neighbours(
-        add_lanes<kLanes, kFirst, kCount / 2>(sums),
-        add_lanes<kLanes, kFirst + kCount / 2, kCount / 2>(sums));
-  }
-}
-
 template <int kLanes>
 void dots(const DotArgs& args) noexcept {
   using V = Vectors<kLanes>;
@@ -135,7 +96,7 @@ void dots(const DotArgs& args) noexcept {
 #pragma GCC unroll 16
       for (int j = 0; j < kLanes; ++j) sums[j] += x * load_part<kLanes>(rows[j] + whole, rest);
     }
-    const typename V::Floats result = add_lanes<kLanes>(sums) * args.factor;
+    const typename V::Floats result = LaneMoves<kLanes>::add_lanes(sums) * args.factor;
     if (left >= kLanes)
       V::store(args.out + i, result);
     else
