@@ -55,7 +55,7 @@ def reference(
     weights = np.exp(scores - np.where(np.isneginf(peak), 0, peak))
     total = weights.sum(axis=3, keepdims=True)
     out = np.where(total == 0, 0, weights @ parts[2] / np.where(total == 0, 1, total))
-    return out.transpose(0, 2, 1, 3).reshape(batch, queries, -1)
+    return out.transpose(0, 2, 1, 3).reshape(batch, queries, v.shape[2])
 
 
 MATMULS = [

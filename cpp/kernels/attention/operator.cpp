@@ -74,8 +74,8 @@ void AttentionOperator::check_pitches() const {
 
 void AttentionOperator::plan_blocks() {
   const AttentionShape& s = shape_;
-  key_block_ = std::clamp(key_columns_.filled(), std::int64_t{1},
-                          fill(kKeyBlock, key_columns_.widest()));
+  key_block_ =
+      std::clamp(key_columns_.filled(), std::int64_t{1}, fill(kKeyBlock, key_columns_.widest()));
   // Rows that are a power of two apart would fall into few sets of the first cache.
   score_pitch_ = key_block_ + kLine;
   // No block is cut, so that where its masked keys end does not depend on the threads.
