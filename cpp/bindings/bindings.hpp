@@ -30,5 +30,6 @@ void register_kernels_elementwise(pybind11::module_& module);
 void register_kernels_normalization(pybind11::module_& module);
 void register_kernels_layout(pybind11::module_& module);
 void register_kernels_recurrent(pybind11::module_& module);
+void register_kernels_attention(pybind11::module_& module);
 
 }  // namespace dnnaccel::bindings

@@ -40,6 +40,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   register_kernels_normalization(module);
   register_kernels_layout(module);
   register_kernels_recurrent(module);
+  register_kernels_attention(module);
   register_tile_values(module);
   register_tile_time(module);
 }

@@ -30,7 +30,9 @@ constexpr std::array kVariants = {
              .normalization = &kAvx512Normalization,
              .pooling = &kAvx512Pooling,
              .cells = &kAvx512Cells,
-             .gemv = &kAvx512Gemv},
+             .gemv = &kAvx512Gemv,
+             .matmul = &kAvx512Matmul,
+             .softmax = &kAvx512Softmax},
             [](const base::CpuFeatures& cpu) { return cpu.avx512; }},
     Variant{{.name = "avx2",
              .tiles = &kAvx2Tiles,
@@ -38,7 +40,9 @@ constexpr std::array kVariants = {
              .normalization = &kAvx2Normalization,
              .pooling = &kAvx2Pooling,
              .cells = &kAvx2Cells,
-             .gemv = &kAvx2Gemv},
+             .gemv = &kAvx2Gemv,
+             .matmul = &kAvx2Matmul,
+             .softmax = &kAvx2Softmax},
             [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
 #elif defined(DNNACCEL_ARM_VARIANTS)
     Variant{{.name = "neon",
@@ -47,7 +51,9 @@ constexpr std::array kVariants = {
              .normalization = &kNeonNormalization,
              .pooling = &kNeonPooling,
              .cells = &kNeonCells,
-             .gemv = &kNeonGemv},
+             .gemv = &kNeonGemv,
+             .matmul = &kNeonMatmul,
+             .softmax = &kNeonSoftmax},
             [](const base::CpuFeatures& cpu) { return cpu.neon; }},
 #endif
     Variant{{.name = "portable",
@@ -56,7 +62,9 @@ constexpr std::array kVariants = {
              .normalization = &kPortableNormalization,
              .pooling = &kPortablePooling,
              .cells = &kPortableCells,
-             .gemv = &kPortableGemv},
+             .gemv = &kPortableGemv,
+             .matmul = &kPortableMatmul,
+             .softmax = &kPortableSoftmax},
             [](const base::CpuFeatures&) { return true; }},
 };
 

@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/attention/softmax.hpp"
+#include "kernels/matmul/rows.hpp"
 #include "kernels/tile.hpp"
 
 // Which kernels this build has and this processor can run.
@@ -27,6 +29,8 @@ struct KernelSet {
   const PoolingKernels* pooling;
   const CellKernels* cells;
   const GemvKernels* gemv;
+  const MatmulKernels* matmul;
+  const SoftmaxKernels* softmax;
 };
 
 /// The kernels of a variant; "" for what the environment variable DNNACCEL_ISA names or, if that is

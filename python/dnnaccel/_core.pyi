@@ -184,6 +184,35 @@ def pad_operator(
 def shuffle_operator(*, input: Sequence[int], groups: int, threads: int, isa: str) -> Operator: ...
 def prepend_operator(*, input: Sequence[int], vector: ArrayLike, threads: int, isa: str) -> Operator: ...
 def embedding_operator(*, tokens: Sequence[int], table: ArrayLike, threads: int, isa: str) -> Operator: ...
+def attention_operator(
+    *,
+    queries: Sequence[int],
+    keys: Sequence[int],
+    values: Sequence[int],
+    heads: int,
+    scale: float,
+    causal: bool = False,
+    mask: str = "none",
+    lengths: bool = False,
+    q_pitch: int = 0,
+    k_pitch: int = 0,
+    v_pitch: int = 0,
+    out_pitch: int = 0,
+    threads: int = 1,
+    isa: str = "",
+) -> Operator: ...
+def matmul_operator(
+    *,
+    left: Sequence[int],
+    right: Sequence[int],
+    transpose_right: bool = False,
+    factor: float = 1.0,
+    left_pitch: int = 0,
+    right_pitch: int = 0,
+    out_pitch: int = 0,
+    threads: int = 1,
+    isa: str = "",
+) -> Operator: ...
 def kernel_isas() -> list[str]: ...
 def kernel_threads() -> int: ...
 def set_kernel_threads(threads: int) -> None: ...
