@@ -15,6 +15,7 @@
 #include "bindings/bindings.hpp"
 #include "bindings/operators.hpp"
 #include "kernels/conv/operator.hpp"
+#include "kernels/linear/operator.hpp"
 #include "kernels/pool.hpp"
 #include "kernels/variants.hpp"
 
@@ -33,13 +34,16 @@ using Two = std::array<std::int64_t, 2>;
 using Weights = FloatArray;
 std::unique_ptr<PyOperator> make_plan(Shape input, Shape output, const ConvShape& shape,
                                       const Weights& weights, const std::optional<Weights>& bias,
-                                      const kernels::ConvOptions& options) {
+                                      const kernels::ConvOptions& options, bool few = false) {
   if (bias && (bias->ndim() != 1 || bias->shape(0) != weights.shape(0)))
     refuse("the bias",
            "one value for each of the " + std::to_string(weights.shape(0)) + " outputs");
   const float* const from = weights.data();
   const float* const biases = bias ? bias->data() : nullptr;
   const py::gil_scoped_release release;
+  if (few)
+    return std::make_unique<PyOperator>(std::make_shared<kernels::LinearOperator>(
+        std::move(input), std::move(output), shape, from, biases, options));
   return std::make_unique<PyOperator>(std::make_shared<ConvOperator>(
       std::move(input), std::move(output), shape, from, biases, options));
 }
@@ -91,7 +95,7 @@ std::unique_ptr<PyOperator> make_conv(const Four& input, const Weights& weights,
                     .high = clamp.second});
 }
 
-/// A product with a matrix is a convolution of an image one row high.
+/// A product with a matrix is a convolution of an image one row high, if it has more than a few.
 std::unique_ptr<PyOperator> make_linear(const Shape& input, const Weights& weights,
                                         const std::optional<Weights>& bias, unsigned threads,
                                         const std::string& isa, std::pair<float, float> clamp,
@@ -116,13 +120,14 @@ std::unique_ptr<PyOperator> make_linear(const Shape& input, const Weights& weigh
   kernels::check(shape);
   Shape output = input;
   output.back() = shape.outputs;
-  return make_plan(input, std::move(output), shape, weights, bias,
-                   {.threads = threads,
-                    .algorithm = "gemm",
-                    .isa = isa,
-                    .activation = activation,
-                    .low = clamp.first,
-                    .high = clamp.second});
+  const kernels::ConvOptions options{.threads = threads,
+                                     .algorithm = "gemm",
+                                     .isa = isa,
+                                     .activation = activation,
+                                     .low = clamp.first,
+                                     .high = clamp.second};
+  return make_plan(input, std::move(output), shape, weights, bias, options,
+                   kernels::LinearOperator::takes(vectors, options));
 }
 
 }  // namespace

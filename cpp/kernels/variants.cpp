@@ -6,9 +6,11 @@
 
 #include "base/cpu_features.hpp"
 #include "kernels/elementwise/kernels.hpp"
+#include "kernels/gemm/gemv.hpp"
 #include "kernels/gemm/variants.hpp"
 #include "kernels/normalization/kernels.hpp"
 #include "kernels/pooling/kernels.hpp"
+#include "kernels/recurrent/cell.hpp"
 
 namespace dnnaccel::kernels {
 
@@ -26,27 +28,43 @@ constexpr std::array kVariants = {
              .tiles = &kAvx512Tiles,
              .elementwise = &kAvx512Elementwise,
              .normalization = &kAvx512Normalization,
-             .pooling = &kAvx512Pooling},
+             .pooling = &kAvx512Pooling,
+             .cells = &kAvx512Cells,
+             .gemv = &kAvx512Gemv,
+             .matmul = &kAvx512Matmul,
+             .softmax = &kAvx512Softmax},
             [](const base::CpuFeatures& cpu) { return cpu.avx512; }},
     Variant{{.name = "avx2",
              .tiles = &kAvx2Tiles,
              .elementwise = &kAvx2Elementwise,
              .normalization = &kAvx2Normalization,
-             .pooling = &kAvx2Pooling},
+             .pooling = &kAvx2Pooling,
+             .cells = &kAvx2Cells,
+             .gemv = &kAvx2Gemv,
+             .matmul = &kAvx2Matmul,
+             .softmax = &kAvx2Softmax},
             [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
 #elif defined(DNNACCEL_ARM_VARIANTS)
     Variant{{.name = "neon",
              .tiles = &kNeonTiles,
              .elementwise = &kNeonElementwise,
              .normalization = &kNeonNormalization,
-             .pooling = &kNeonPooling},
+             .pooling = &kNeonPooling,
+             .cells = &kNeonCells,
+             .gemv = &kNeonGemv,
+             .matmul = &kNeonMatmul,
+             .softmax = &kNeonSoftmax},
             [](const base::CpuFeatures& cpu) { return cpu.neon; }},
 #endif
     Variant{{.name = "portable",
              .tiles = &kPortableTiles,
              .elementwise = &kPortableElementwise,
              .normalization = &kPortableNormalization,
-             .pooling = &kPortablePooling},
+             .pooling = &kPortablePooling,
+             .cells = &kPortableCells,
+             .gemv = &kPortableGemv,
+             .matmul = &kPortableMatmul,
+             .softmax = &kPortableSoftmax},
             [](const base::CpuFeatures&) { return true; }},
 };
 

@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/attention/softmax.hpp"
+#include "kernels/matmul/rows.hpp"
 #include "kernels/tile.hpp"
 
 // Which kernels this build has and this processor can run.
@@ -12,6 +14,8 @@ namespace dnnaccel::kernels {
 struct ElementwiseKernels;
 struct NormalizationKernels;
 struct PoolingKernels;
+struct CellKernels;
+struct GemvKernels;
 
 /// Names of the variants that this processor can run, the fastest first.
 std::vector<std::string> isa_names();
@@ -23,6 +27,10 @@ struct KernelSet {
   const ElementwiseKernels* elementwise;
   const NormalizationKernels* normalization;
   const PoolingKernels* pooling;
+  const CellKernels* cells;
+  const GemvKernels* gemv;
+  const MatmulKernels* matmul;
+  const SoftmaxKernels* softmax;
 };
 
 /// The kernels of a variant; "" for what the environment variable DNNACCEL_ISA names or, if that is

@@ -29,8 +29,9 @@ CPP_MAY_INCLUDE = {
     "mapper": COST_AND_BELOW,
     "sim": COST_AND_BELOW,
     "kernels": {"base"},
+    "runtime": {"base", "kernels"},
     "sparsity": {"base", "problem"},
-    "bindings": COST_AND_BELOW | {"mapper", "sim", "kernels", "sparsity"},
+    "bindings": COST_AND_BELOW | {"mapper", "sim", "kernels", "runtime", "sparsity"},
 }
 
 # What a module of the package may import, left before right; modules in one group may not import each other.
@@ -45,10 +46,11 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("network", "mapping", "dataflow_files"),
     ("builder", "datasets"),
     ("zoo", "dataflow", "importers"),
-    ("_narrow", "runtime"),
+    ("_narrow",),
     ("mapspace",),
     ("_lower",),
     ("sparsity",),
+    ("runtime",),
     ("_zeros", "provenance", "_nest"),
     ("cost", "conventions", "_search_cache"),
     ("_search_run",),

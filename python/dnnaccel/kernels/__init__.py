@@ -29,6 +29,8 @@ from dnnaccel.kernels.layout import (
     Slice,
 )
 from dnnaccel.kernels.normalization import LRN, LayerNorm, Softmax, layer_norm, softmax
+from dnnaccel.kernels.attention import Attention, KVCache, attention
+from dnnaccel.kernels.matmul import MatMul, matmul
 from dnnaccel.kernels.plans import Conv2d, Linear, conv2d, linear
 from dnnaccel.kernels.pooling import (
     AvgPool2d,
@@ -38,11 +40,15 @@ from dnnaccel.kernels.pooling import (
     avg_pool2d,
     max_pool2d,
 )
+from dnnaccel.kernels.recurrent import GRU, LSTM, RNN
 from dnnaccel.kernels.settings import cpu_features, isa_names, num_threads, set_num_threads
 
 __all__ = [
     "GELU",
+    "GRU",
     "LRN",
+    "LSTM",
+    "RNN",
     "Add",
     "AddTable",
     "AvgPool2d",
@@ -54,6 +60,9 @@ __all__ = [
     "Embedding",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
+    "Attention",
+    "Conv2d",
+    "KVCache",
     "KernelError",
     "LayerNorm",
     "Linear",
@@ -68,6 +77,8 @@ __all__ = [
     "Softmax",
     "Tanh",
     "avg_pool2d",
+    "MatMul",
+    "attention",
     "conv2d",
     "cpu_features",
     "empty",
@@ -76,6 +87,7 @@ __all__ = [
     "layer_norm",
     "linear",
     "max_pool2d",
+    "matmul",
     "num_threads",
     "set_num_threads",
     "softmax",
