@@ -5,7 +5,10 @@
 #include <stdexcept>
 
 #include "base/cpu_features.hpp"
+#include "kernels/elementwise/kernels.hpp"
 #include "kernels/gemm/variants.hpp"
+#include "kernels/normalization/kernels.hpp"
+#include "kernels/pooling/kernels.hpp"
 
 namespace dnnaccel::kernels {
 
@@ -19,15 +22,31 @@ struct Variant {
 // The fastest first: the first that is supported wins. Tests and benchmarks go through all.
 constexpr std::array kVariants = {
 #if defined(DNNACCEL_X86_VARIANTS)
-    Variant{{.name = "avx512", .tiles = &kAvx512Tiles},
+    Variant{{.name = "avx512",
+             .tiles = &kAvx512Tiles,
+             .elementwise = &kAvx512Elementwise,
+             .normalization = &kAvx512Normalization,
+             .pooling = &kAvx512Pooling},
             [](const base::CpuFeatures& cpu) { return cpu.avx512; }},
-    Variant{{.name = "avx2", .tiles = &kAvx2Tiles},
+    Variant{{.name = "avx2",
+             .tiles = &kAvx2Tiles,
+             .elementwise = &kAvx2Elementwise,
+             .normalization = &kAvx2Normalization,
+             .pooling = &kAvx2Pooling},
             [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
 #elif defined(DNNACCEL_ARM_VARIANTS)
-    Variant{{.name = "neon", .tiles = &kNeonTiles},
+    Variant{{.name = "neon",
+             .tiles = &kNeonTiles,
+             .elementwise = &kNeonElementwise,
+             .normalization = &kNeonNormalization,
+             .pooling = &kNeonPooling},
             [](const base::CpuFeatures& cpu) { return cpu.neon; }},
 #endif
-    Variant{{.name = "portable", .tiles = &kPortableTiles},
+    Variant{{.name = "portable",
+             .tiles = &kPortableTiles,
+             .elementwise = &kPortableElementwise,
+             .normalization = &kPortableNormalization,
+             .pooling = &kPortablePooling},
             [](const base::CpuFeatures&) { return true; }},
 };
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dnnaccel import (
         adder_tree,
         arch,
+        benchmark,
         dataflow,
         datasets,
         dram,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         MissingExtraError,
         NetworkError,
         SearchInterrupted,
+        SweepError,
         UnknownNameError,
         WeightsError,
     )
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from dnnaccel.problem import Problem
     from dnnaccel.report import Report
     from dnnaccel.simulate import simulate
+    from dnnaccel.sweep import Sweep, sweep
     from dnnaccel.trace import TraceSummary, trace
 
 __all__ = [
@@ -83,12 +86,15 @@ __all__ = [
     "Report",
     "SearchInterrupted",
     "SearchResult",
+    "Sweep",
+    "SweepError",
     "TraceSummary",
     "UnknownNameError",
     "WeightsError",
     "__version__",
     "adder_tree",
     "arch",
+    "benchmark",
     "build_config",
     "compare",
     "dataflow",
@@ -107,6 +113,7 @@ __all__ = [
     "search",
     "simulate",
     "sparsity",
+    "sweep",
     "systolic",
     "trace",
     "zoo",
@@ -130,6 +137,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "problem": ("Problem",),
     "report": ("Report",),
     "simulate": ("simulate",),
+    "sweep": ("Sweep", "sweep"),
     "trace": ("TraceSummary", "trace"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -25,6 +25,7 @@ __all__ = [
     "MissingExtraError",
     "NetworkError",
     "SearchInterrupted",
+    "SweepError",
     "UnknownNameError",
     "WeightsError",
 ]
@@ -85,6 +86,8 @@ class KernelError(DnnAccelError, ValueError):
     """A kernel asked for a shape that makes no sense, or given an array that does not fit its plan."""
 
 
+class SweepError(DnnAccelError, ValueError):
+    """A sweep that makes no sense, or a store of results that cannot be used."""
 class WeightsError(DnnAccelError, ValueError):
     """Weights that are missing, have another shape than their layer, or cannot be told apart."""
 
