@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingOf
 from typing import Any, ClassVar
 
-from numpy import uint64
+from numpy import int8, int32, uint64
 from numpy.typing import ArrayLike, NDArray
 
 __version__: str
@@ -79,7 +79,37 @@ def linear_operator(
     isa: str,
     clamp: tuple[float, float],
 ) -> Operator: ...
-def kernel_isas() -> list[str]: ...
+def conv_int8_operator(
+    *,
+    input: Sequence[int],
+    weights: NDArray[int8],
+    bias: NDArray[int32] | None,
+    x: tuple[str, int],
+    multipliers: ArrayLike | None,
+    out: tuple[str, int],
+    residual: tuple[tuple[str, int], float] | None,
+    clamp: tuple[float, float],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    threads: int,
+    isa: str,
+) -> Operator: ...
+def linear_int8_operator(
+    *,
+    input: Sequence[int],
+    weights: NDArray[int8],
+    bias: NDArray[int32] | None,
+    x: tuple[str, int],
+    multipliers: ArrayLike | None,
+    out: tuple[str, int],
+    residual: tuple[tuple[str, int], float] | None,
+    clamp: tuple[float, float],
+    threads: int,
+    isa: str,
+) -> Operator: ...
+def kernel_isas(element: str = "float32") -> list[str]: ...
 def kernel_threads() -> int: ...
 def set_kernel_threads(threads: int) -> None: ...
 def cpu_features() -> dict[str, bool]: ...

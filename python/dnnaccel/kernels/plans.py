@@ -121,9 +121,9 @@ class Conv2d(_Product):
                 input=shape,
                 weights=weights,
                 bias=None if b is None else as_floats("b", b),
-                stride=_pair("stride", stride),
-                padding=_four("padding", padding),
-                dilation=_pair("dilation", dilation),
+                stride=as_pair("stride", stride),
+                padding=as_four("padding", padding),
+                dilation=as_pair("dilation", dilation),
                 groups=as_whole("groups", (groups,))[0],
                 nchw=layout == "NCHW",
                 algorithm=_ALGORITHMS[algorithm],
@@ -255,17 +255,17 @@ def linear(
     return plan(values, residual=None if residual is None else usable("residual", residual))
 
 
-def _pair(name: str, value: Any) -> tuple[int, int]:
+def as_pair(name: str, value: Any) -> tuple[int, int]:
     both = as_whole(name, value if isinstance(value, (tuple, list)) else (value, value))
     if len(both) != 2:
         raise KernelError(f"{name} must be one number or one for each of height and width, not {value!r}")
     return both[0], both[1]
 
 
-def _four(name: str, value: Any) -> tuple[int, int, int, int]:
+def as_four(name: str, value: Any) -> tuple[int, int, int, int]:
     if isinstance(value, (tuple, list)) and value and isinstance(value[0], (tuple, list)):
         if len(value) != 2:
             raise KernelError(f"{name} must be ((top, bottom), (left, right)), not {value!r}")
-        return (*_pair(name, value[0]), *_pair(name, value[1]))
-    height, width = _pair(name, value)
+        return (*as_pair(name, value[0]), *as_pair(name, value[1]))
+    height, width = as_pair(name, value)
     return height, height, width, width
