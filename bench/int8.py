@@ -4,8 +4,8 @@
     python bench/int8.py resnet50 --threads 2     # wall time
 
 Inputs of uint8, weights of int8 with a scale for each output channel, outputs requantised to uint8. Where
-torch and onnxruntime (with onnx) are installed in this Python, they are timed by turns in the same run, and the
-better of them is compared:
+torch and onnxruntime (with onnx) are installed in this Python, they are timed by turns in the same run, and
+the better of them is compared:
 
     pip install torch==2.13.0 onnxruntime onnx
 """

@@ -8,10 +8,12 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "bindings/bindings.hpp"
 #include "bindings/operators.hpp"
 #include "kernels/int8/conv.hpp"
+#include "kernels/int8/operators.hpp"
 
 namespace py = pybind11;
 
@@ -60,6 +62,8 @@ struct Product {
   std::pair<float, float> clamp;
   unsigned threads;
   std::string isa;
+  std::int64_t x_pitch;
+  std::int64_t out_pitch;
 };
 
 std::unique_ptr<PyOperator> make_operator(Shape input, Shape output, const ConvShape& shape,
@@ -110,7 +114,9 @@ std::unique_ptr<PyOperator> make_conv(const Four& input, const Product& given, T
                         .pad_right = padding[3],
                         .dilation_height = dilation[0],
                         .dilation_width = dilation[1],
-                        .groups = groups};
+                        .groups = groups,
+                        .x_pitch = given.x_pitch,
+                        .out_pitch = given.out_pitch};
   kernels::check(shape);
   if (weights.shape(1) != shape.group_channels())
     refuse("the weights",
@@ -136,11 +142,61 @@ std::unique_ptr<PyOperator> make_linear(const Shape& input, const Product& given
   const ConvShape shape{.batch = vectors == 0 ? 0 : 1,
                         .width = std::max(vectors, std::int64_t{1}),
                         .channels = weights.shape(1),
-                        .outputs = weights.shape(0)};
+                        .outputs = weights.shape(0),
+                        .x_pitch = given.x_pitch,
+                        .out_pitch = given.out_pitch};
   kernels::check(shape);
   Shape output = input;
   output.back() = shape.outputs;
   return make_operator(input, std::move(output), shape, given);
+}
+
+/// With its multiplier.
+using QuantisedInput = std::pair<Quantised, float>;
+
+std::unique_ptr<PyOperator> make_pool(const std::string& kind, const Four& input, Two window,
+                                      Two stride, Four padding, Two output, bool count_include_pad,
+                                      const Quantised& x, const Quantised& out, float multiplier,
+                                      unsigned threads, std::string isa, std::int64_t x_pitch,
+                                      std::int64_t out_pitch) {
+  const kernels::PoolShape shape{.batch = input[0],
+                                 .height = input[1],
+                                 .width = input[2],
+                                 .channels = input[3],
+                                 .window_height = window[0],
+                                 .window_width = window[1],
+                                 .stride_height = stride[0],
+                                 .stride_width = stride[1],
+                                 .pad_top = padding[0],
+                                 .pad_bottom = padding[1],
+                                 .pad_left = padding[2],
+                                 .pad_right = padding[3],
+                                 .out_height = output[0],
+                                 .out_width = output[1],
+                                 .count_padding = count_include_pad,
+                                 .x_pitch = x_pitch,
+                                 .out_pitch = out_pitch};
+  return std::make_unique<PyOperator>(
+      kernels::make_pool_int8(kind, shape, quantisation_of(x), quantisation_of(out), multiplier,
+                              {.threads = threads, .isa = std::move(isa)}));
+}
+
+std::unique_ptr<PyOperator> make_sum(const Shape& input, const std::vector<QuantisedInput>& inputs,
+                                     const Quantised& out, std::pair<float, float> clamp,
+                                     unsigned threads, std::string isa,
+                                     const std::vector<std::int64_t>& x_pitches,
+                                     std::int64_t out_pitch) {
+  std::vector<kernels::Int8Input> all;
+  for (const auto& [quantised, multiplier] : inputs) {
+    all.push_back({.quantisation = quantisation_of(quantised), .multiplier = multiplier});
+    if (!x_pitches.empty()) all.back().pitch = x_pitches.at(all.size() - 1);
+  }
+  const kernels::Int8Epilogue epilogue{.element = element_of(out.first),
+                                       .zero = out.second,
+                                       .low = clamp.first,
+                                       .high = clamp.second};
+  return std::make_unique<PyOperator>(kernels::make_combine(
+      input, all, epilogue, out_pitch, {.threads = threads, .isa = std::move(isa)}));
 }
 
 }  // namespace
@@ -152,29 +208,52 @@ void register_kernels_int8(py::module_& module) {
          std::optional<FloatArray> multipliers, Quantised out,
          std::optional<std::pair<Quantised, float>> residual, std::pair<float, float> clamp,
          Two stride, Four padding, Two dilation, std::int64_t groups, unsigned threads,
-         std::string isa) {
+         std::string isa, std::int64_t x_pitch, std::int64_t out_pitch) {
         return make_conv(input,
                          {std::move(weights), std::move(bias), std::move(x), std::move(multipliers),
-                          std::move(out), std::move(residual), clamp, threads, std::move(isa)},
+                          std::move(out), std::move(residual), clamp, threads, std::move(isa),
+                          x_pitch, out_pitch},
                          stride, padding, dilation, groups);
       },
       py::kw_only(), py::arg("input"), py::arg("weights"), py::arg("bias"), py::arg("x"),
       py::arg("multipliers"), py::arg("out"), py::arg("residual"), py::arg("clamp"),
       py::arg("stride"), py::arg("padding"), py::arg("dilation"), py::arg("groups"),
-      py::arg("threads"), py::arg("isa"), "A convolution of 8-bit images.");
+      py::arg("threads"), py::arg("isa"), py::arg("x_pitch") = 0, py::arg("out_pitch") = 0,
+      "A convolution of 8-bit images.");
   module.def(
       "linear_int8_operator",
       [](const Shape& input, Bytes weights, std::optional<Sums> bias, Quantised x,
          std::optional<FloatArray> multipliers, Quantised out,
          std::optional<std::pair<Quantised, float>> residual, std::pair<float, float> clamp,
-         unsigned threads, std::string isa) {
-        return make_linear(
-            input, {std::move(weights), std::move(bias), std::move(x), std::move(multipliers),
-                    std::move(out), std::move(residual), clamp, threads, std::move(isa)});
+         unsigned threads, std::string isa, std::int64_t x_pitch, std::int64_t out_pitch) {
+        return make_linear(input, {std::move(weights), std::move(bias), std::move(x),
+                                   std::move(multipliers), std::move(out), std::move(residual),
+                                   clamp, threads, std::move(isa), x_pitch, out_pitch});
       },
       py::kw_only(), py::arg("input"), py::arg("weights"), py::arg("bias"), py::arg("x"),
       py::arg("multipliers"), py::arg("out"), py::arg("residual"), py::arg("clamp"),
-      py::arg("threads"), py::arg("isa"), "A product of 8-bit values with a matrix.");
+      py::arg("threads"), py::arg("isa"), py::arg("x_pitch") = 0, py::arg("out_pitch") = 0,
+      "A product of 8-bit values with a matrix.");
+  module.def(
+      "quantize_operator",
+      [](const Shape& input, float factor, const Quantised& out, unsigned threads, std::string isa,
+         std::int64_t x_pitch, std::int64_t out_pitch) {
+        return std::make_unique<PyOperator>(
+            kernels::make_quantize(input, factor, quantisation_of(out), x_pitch, out_pitch,
+                                   {.threads = threads, .isa = std::move(isa)}));
+      },
+      py::kw_only(), py::arg("input"), py::arg("factor"), py::arg("out"), py::arg("threads"),
+      py::arg("isa"), py::arg("x_pitch") = 0, py::arg("out_pitch") = 0,
+      "float32 to 8-bit integers.");
+  module.def("sum_int8_operator", &make_sum, py::kw_only(), py::arg("input"), py::arg("inputs"),
+             py::arg("out"), py::arg("clamp"), py::arg("threads"), py::arg("isa"),
+             py::arg("x_pitches") = std::vector<std::int64_t>{}, py::arg("out_pitch") = 0,
+             "The sum of 8-bit tensors; of one, what else it can stand for.");
+  module.def("pool_int8_operator", &make_pool, py::kw_only(), py::arg("kind"), py::arg("input"),
+             py::arg("window"), py::arg("stride"), py::arg("padding"), py::arg("output"),
+             py::arg("count_include_pad"), py::arg("x"), py::arg("out"), py::arg("multiplier"),
+             py::arg("threads"), py::arg("isa"), py::arg("x_pitch") = 0, py::arg("out_pitch") = 0,
+             "Windows over 8-bit images.");
 }
 
 }  // namespace dnnaccel::bindings

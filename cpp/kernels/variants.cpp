@@ -5,8 +5,12 @@
 #include <stdexcept>
 
 #include "base/cpu_features.hpp"
+#include "kernels/elementwise/kernels.hpp"
 #include "kernels/gemm/variants.hpp"
+#include "kernels/int8/values.hpp"
 #include "kernels/int8/variants.hpp"
+#include "kernels/normalization/kernels.hpp"
+#include "kernels/pooling/kernels.hpp"
 
 namespace dnnaccel::kernels {
 
@@ -22,7 +26,13 @@ struct Variant {
 };
 
 #if defined(DNNACCEL_X86_VARIANTS)
-constexpr KernelSet kAvx512 = {.name = "avx512", .tiles = &kAvx512Tiles, .int8 = &kAvx512Int8};
+constexpr KernelSet kAvx512 = {.name = "avx512",
+                               .tiles = &kAvx512Tiles,
+                               .int8 = &kAvx512Int8,
+                               .int8_values = &kAvx512Int8Values,
+                               .elementwise = &kAvx512Elementwise,
+                               .normalization = &kAvx512Normalization,
+                               .pooling = &kAvx512Pooling};
 
 constexpr KernelSet with_vnni() {
   KernelSet kernels = kAvx512;
@@ -38,13 +48,31 @@ constexpr std::array kVariants = {
     Variant{with_vnni(), [](const base::CpuFeatures& cpu) { return cpu.avx512_vnni; },
             Element::int8},
     Variant{kAvx512, [](const base::CpuFeatures& cpu) { return cpu.avx512; }},
-    Variant{{.name = "avx2", .tiles = &kAvx2Tiles, .int8 = &kAvx2Int8},
+    Variant{{.name = "avx2",
+             .tiles = &kAvx2Tiles,
+             .int8 = &kAvx2Int8,
+             .int8_values = &kAvx2Int8Values,
+             .elementwise = &kAvx2Elementwise,
+             .normalization = &kAvx2Normalization,
+             .pooling = &kAvx2Pooling},
             [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
 #elif defined(DNNACCEL_ARM_VARIANTS)
-    Variant{{.name = "neon", .tiles = &kNeonTiles, .int8 = &kNeonInt8},
+    Variant{{.name = "neon",
+             .tiles = &kNeonTiles,
+             .int8 = &kNeonInt8,
+             .int8_values = &kNeonInt8Values,
+             .elementwise = &kNeonElementwise,
+             .normalization = &kNeonNormalization,
+             .pooling = &kNeonPooling},
             [](const base::CpuFeatures& cpu) { return cpu.neon; }},
 #endif
-    Variant{{.name = "portable", .tiles = &kPortableTiles, .int8 = &kPortableInt8},
+    Variant{{.name = "portable",
+             .tiles = &kPortableTiles,
+             .int8 = &kPortableInt8,
+             .int8_values = &kPortableInt8Values,
+             .elementwise = &kPortableElementwise,
+             .normalization = &kPortableNormalization,
+             .pooling = &kPortablePooling},
             [](const base::CpuFeatures&) { return true; }},
 };
 

@@ -4,12 +4,17 @@
 #include <string_view>
 #include <vector>
 
-#include "kernels/int8/tile.hpp"
 #include "kernels/operator.hpp"
 #include "kernels/tile.hpp"
 
 // Which kernels this build has and this processor can run.
 namespace dnnaccel::kernels {
+
+struct ElementwiseKernels;
+struct NormalizationKernels;
+struct PoolingKernels;
+struct Int8Set;
+struct Int8Values;
 
 /// Names of the variants that this processor can run, the fastest first. Some are for values of one
 /// kind: with instructions for int8 beyond those of the variant after it, whose kernels it has for
@@ -21,6 +26,10 @@ struct KernelSet {
   const char* name;
   const TileSet* tiles;
   const Int8Set* int8;
+  const Int8Values* int8_values;
+  const ElementwiseKernels* elementwise;
+  const NormalizationKernels* normalization;
+  const PoolingKernels* pooling;
 };
 
 /// The kernels of a variant; "" for what the environment variable DNNACCEL_ISA names or, if that is

@@ -27,13 +27,15 @@ constexpr const char* kWho = "convolution";
 /// Runs are not cut: no sum is made in passes.
 constexpr std::int64_t kLongestRun = std::numeric_limits<std::int32_t>::max();
 
-std::vector<TensorSpec> make_inputs(Shape input, const Shape& output,
+std::vector<TensorSpec> make_inputs(Shape input, const Shape& output, const ConvShape& shape,
                                     const ConvInt8Options& options) {
-  std::vector<TensorSpec> specs{{.element = options.input.element, .shape = std::move(input)}};
+  std::vector<TensorSpec> specs{
+      {.element = options.input.element, .shape = std::move(input), .pitch = shape.x_pitch}};
   if (options.epilogue.residual) {
     const Element element = options.epilogue.residual->element;
     specs.push_back({.element = element,
                      .shape = output,
+                     .pitch = shape.out_pitch,
                      .in_place = size_of(element) == size_of(options.epilogue.element)});
   }
   return specs;
@@ -44,8 +46,8 @@ std::vector<TensorSpec> make_inputs(Shape input, const Shape& output,
 ConvInt8Operator::ConvInt8Operator(Shape input, Shape output, const ConvShape& shape,
                                    const std::int8_t* weights, const std::int32_t* bias,
                                    const ConvInt8Options& options)
-    : Operator(make_inputs(std::move(input), output, options),
-               {{.element = options.epilogue.element, .shape = output}}),
+    : Operator(make_inputs(std::move(input), output, shape, options),
+               {{.element = options.epilogue.element, .shape = output, .pitch = shape.out_pitch}}),
       shape_(shape),
       output_bytes_(static_cast<std::int64_t>(size_of(options.epilogue.element))) {
   check(shape);
@@ -129,10 +131,10 @@ void ConvInt8Operator::compute_item(Int8Tile tile, std::int64_t item) const noex
   const Int8Panel& panel = panels_[static_cast<std::size_t>(item % panel_count)];
   const Block& block = windows_.blocks[static_cast<std::size_t>(item / panel_count % block_count)];
   const std::int64_t image = item / panel_count / block_count * windows_.images;
-  tile.input += image * shape_.height * shape_.width * shape_.channels +
+  tile.input += image * shape_.height * shape_.width * shape_.x_step() +
                 panel.first / shape_.group_outputs() * shape_.group_channels();
   const std::int64_t out =
-      image * shape_.out_height() * shape_.out_width() * shape_.outputs + panel.first;
+      image * shape_.out_height() * shape_.out_width() * shape_.out_step() + panel.first;
   tile.output = static_cast<std::uint8_t*>(tile.output) + out * output_bytes_;
   if (tile.residual != nullptr) tile.residual += out;
   tile.panel = weights_.data() + panel.weights;

@@ -84,7 +84,10 @@ class PoolInt8Operator final : public Operator {
 std::unique_ptr<Operator> make_pool_int8(const std::string& kind, const PoolShape& shape,
                                          Quantisation input, Quantisation output, float multiplier,
                                          const RunOptions& options) {
-  check_pool(kind, shape);
+  if (kind != "max" && kind != "average")
+    refuse("pool", "no kind '" + kind + "'; valid: average, max");
+  check_pool(shape);
+  check_shape("pool", {shape.batch, shape.out_height, shape.out_width, shape.channels});
   int8_range("pool", "the inputs", input);
   const Int8Range range = int8_range("pool", "the outputs", output);
   check_multiplier("pool", "the multiplier", multiplier);

@@ -14,14 +14,17 @@ from dnnaccel import _core
 from dnnaccel.errors import KernelError, unknown_name
 from dnnaccel.kernels._plan import (
     Activation,
+    Padding,
+    Pair,
     Plan,
     as_clamp,
     as_floats,
+    as_four,
+    as_pair,
     as_threads,
     as_whole,
     shown,
 )
-from dnnaccel.kernels.plans import Padding, Pair, as_four, as_pair
 
 __all__ = ["Conv2dInt8", "LinearInt8", "QuantParams"]
 
