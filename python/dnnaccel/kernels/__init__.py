@@ -19,6 +19,18 @@ from dnnaccel.kernels.elementwise import (
     gelu,
 )
 from dnnaccel.kernels.int8 import Conv2dInt8, LinearInt8, QuantParams
+from dnnaccel.kernels.int8_values import (
+    AddInt8,
+    AvgPool2dInt8,
+    Dequantize,
+    GlobalAvgPool2dInt8,
+    MaxPool2dInt8,
+    Quantize,
+    Requantize,
+    dequantize,
+    quantize,
+    requantize,
+)
 from dnnaccel.kernels.layout import (
     AddTable,
     ChannelShuffle,
@@ -42,6 +54,16 @@ from dnnaccel.kernels.pooling import (
 from dnnaccel.kernels.settings import cpu_features, isa_names, num_threads, set_num_threads
 
 __all__ = [
+    "requantize",
+    "quantize",
+    "dequantize",
+    "Requantize",
+    "Quantize",
+    "MaxPool2dInt8",
+    "GlobalAvgPool2dInt8",
+    "Dequantize",
+    "AvgPool2dInt8",
+    "AddInt8",
     "GELU",
     "LRN",
     "Add",

@@ -88,6 +88,7 @@ class _Int8Product(Plan):
 
     __slots__ = ("_residual", "out_dtype")
 
+    _residual: bool
     out_dtype: str
 
     def __call__(self, x: Bytes, out: Any = None, *, residual: Bytes | None = None) -> Any:
@@ -285,16 +286,17 @@ def _product(
         "x": (x.dtype, x.zero_point),
         "multipliers": None if out == "int32" else multipliers.astype(np.float32),
         "out": (out.dtype, out.zero_point) if isinstance(out, QuantParams) else (out, 0),
-        "residual": None if residual is None else (_stored(residual), residual.scale / unit),
-        "clamp": _clamp(activation, out),
+        "residual": None if residual is None else (stored(residual), residual.scale / unit),
+        "clamp": stored_clamp(activation, out),
     }
 
 
-def _stored(params: QuantParams) -> tuple[str, int]:
+def stored(params: QuantParams) -> tuple[str, int]:
+    """The type and zero point, as the core's factories take them."""
     return params.dtype, params.zero_point
 
 
-def _clamp(activation: Activation, out: Output) -> tuple[float, float]:
+def stored_clamp(activation: Activation, out: Output) -> tuple[float, float]:
     """The clamp as outputs are stored: in their integers, if they are."""
     low, high = as_clamp(activation)
     if isinstance(out, str):
