@@ -24,5 +24,6 @@ void register_tile_time(pybind11::module_& module);
 void register_dram(pybind11::module_& module);
 void register_operators(pybind11::module_& module);
 void register_kernels(pybind11::module_& module);
+void register_kernels_tiled(pybind11::module_& module);
 
 }  // namespace dnnaccel::bindings

@@ -79,6 +79,32 @@ def linear_operator(
     isa: str,
     clamp: tuple[float, float],
 ) -> Operator: ...
+def tiled_operator(
+    *,
+    input: Sequence[int],
+    weights: ArrayLike,
+    bias: ArrayLike | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    loops: Sequence[tuple[str, int]],
+    threads: int,
+    isa: str,
+    clamp: tuple[float, float],
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def tiled_linear_operator(
+    *,
+    input: Sequence[int],
+    weights: ArrayLike,
+    bias: ArrayLike | None,
+    loops: Sequence[tuple[str, int]],
+    threads: int,
+    isa: str,
+    clamp: tuple[float, float],
+) -> Operator: ...
 def kernel_isas() -> list[str]: ...
 def kernel_threads() -> int: ...
 def set_kernel_threads(threads: int) -> None: ...

@@ -9,11 +9,13 @@ from dnnaccel.errors import KernelError
 from dnnaccel.kernels._plan import empty
 from dnnaccel.kernels.plans import Conv2d, Linear, conv2d, linear
 from dnnaccel.kernels.settings import cpu_features, isa_names, num_threads, set_num_threads
+from dnnaccel.kernels.tiling import Tiling
 
 __all__ = [
     "Conv2d",
     "KernelError",
     "Linear",
+    "Tiling",
     "conv2d",
     "cpu_features",
     "empty",

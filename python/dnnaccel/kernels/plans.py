@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict
 
 from numpy.typing import ArrayLike
 
@@ -20,6 +20,7 @@ from dnnaccel.kernels._plan import (
     shown,
     usable,
 )
+from dnnaccel.kernels.tiling import Tiling, TilingLike
 
 __all__ = ["Conv2d", "Linear", "conv2d", "linear"]
 
@@ -28,6 +29,21 @@ Padding: TypeAlias = int | tuple[int, int] | tuple[tuple[int, int], tuple[int, i
 
 _ALGORITHMS = {"auto": "", "gemm": "gemm", "depthwise": "depthwise", "grouped": "grouped"}
 _LAYOUTS = ("NHWC", "NCHW")
+
+
+class _Common(TypedDict):
+    """What all makers of convolutions take."""
+
+    input: Sequence[int]
+    weights: Floats
+    bias: Floats | None
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    dilation: tuple[int, int]
+    groups: int
+    threads: int
+    isa: str
+    clamp: tuple[float, float]
 
 
 class _Product(Plan):
@@ -70,6 +86,9 @@ class Conv2d(_Product):
     algorithm
         "auto", "gemm" (an implicit product of matrices), "depthwise", where each channel has a kernel of its
         own, or "grouped", for groups of 2, 4 or 8 channels with as many outputs each.
+    tiling
+        A loop nest to run instead of the library's own: a `dnnaccel.Mapping`, or tile sizes level by level;
+        see `Tiling`. For "NHWC" and the algorithm "auto" alone.
     layout
         "NHWC", or "NCHW", which is transposed on the way in and out.
     isa
@@ -105,6 +124,7 @@ class Conv2d(_Product):
         activation: Activation = None,
         threads: int | None = 1,
         algorithm: str = "auto",
+        tiling: TilingLike | None = None,
         layout: str = "NHWC",
         isa: str | None = None,
     ) -> None:
@@ -117,7 +137,7 @@ class Conv2d(_Product):
             raise KernelError(f"Conv2d: x_shape must have four axes, not {shape}")
         weights = as_floats("w", w)
         try:
-            core = _core.conv_operator(
+            common = _Common(
                 input=shape,
                 weights=weights,
                 bias=None if b is None else as_floats("b", b),
@@ -125,12 +145,16 @@ class Conv2d(_Product):
                 padding=_four("padding", padding),
                 dilation=_pair("dilation", dilation),
                 groups=as_whole("groups", (groups,))[0],
-                nchw=layout == "NCHW",
-                algorithm=_ALGORITHMS[algorithm],
                 threads=as_threads(threads),
                 isa=isa or "",
                 clamp=as_clamp(activation),
             )
+            if tiling is None:
+                core = _core.conv_operator(**common, nchw=layout == "NCHW", algorithm=_ALGORITHMS[algorithm])
+            else:
+                if (layout, algorithm) != ("NHWC", "auto"):
+                    raise KernelError('tiling is for layout="NHWC" and algorithm="auto"')
+                core = _core.tiled_operator(**common, loops=Tiling.of(tiling).loops)
         except ValueError as error:
             raise KernelError(f"Conv2d: {error}") from None
         what = f"{shape} -> {tuple(core.outputs[0])}, {weights.shape[2]}x{weights.shape[3]}"
@@ -157,8 +181,8 @@ class Linear(_Product):
         Weights: (outputs, values). They are copied.
     b
         Bias: one value for each output.
-    activation, threads, isa
-        As `Conv2d` has them.
+    activation, threads, tiling, isa
+        As `Conv2d` has them; a nest's N are the vectors, M the outputs, C the values.
 
     Examples
     --------
@@ -181,18 +205,23 @@ class Linear(_Product):
         *,
         activation: Activation = None,
         threads: int | None = 1,
+        tiling: TilingLike | None = None,
         isa: str | None = None,
     ) -> None:
         shape = as_whole("x_shape", x_shape)
         try:
-            core = _core.linear_operator(
-                input=shape,
-                weights=as_floats("w", w),
-                bias=None if b is None else as_floats("b", b),
-                threads=as_threads(threads),
-                isa=isa or "",
-                clamp=as_clamp(activation),
-            )
+            weights = as_floats("w", w)
+            bias = None if b is None else as_floats("b", b)
+            count, name, clamp = as_threads(threads), isa or "", as_clamp(activation)
+            if tiling is None:
+                core = _core.linear_operator(
+                    input=shape, weights=weights, bias=bias, threads=count, isa=name, clamp=clamp
+                )
+            else:
+                loops = Tiling.of(tiling).loops
+                core = _core.tiled_linear_operator(
+                    input=shape, weights=weights, bias=bias, loops=loops, threads=count, isa=name, clamp=clamp
+                )
         except ValueError as error:
             raise KernelError(f"Linear: {error}") from None
         super().__init__(core, f"{shape} -> {tuple(core.outputs[0])}{shown(activation)}")
