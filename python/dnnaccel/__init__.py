@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dnnaccel import (
         adder_tree,
         arch,
+        benchmark,
         dataflow,
         datasets,
         dram,
@@ -86,6 +87,7 @@ __all__ = [
     "__version__",
     "adder_tree",
     "arch",
+    "benchmark",
     "build_config",
     "compare",
     "dataflow",
