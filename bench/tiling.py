@@ -4,9 +4,9 @@
     python bench/tiling.py resnet50:conv4_1b --search
 
 Each nest is a `dnnaccel.Mapping` for one core of `host_cpu`: the analytical model says how long it takes, and
-the kernels run that same nest (`tiling=`) on this machine. All have the same register tile, so that only the
-order and the sizes of the loops above it differ. One thread; seconds are of the thread's processor time, the
-nests by turns.
+the kernels run that same nest (`tiling=`) on this machine. Register tiles are of 64 or 32 channels and the
+pixels that fit beside; of each kind of nest the sizes are taken that the model finds fastest, so what differs
+is the order of the loops. One thread; seconds are of the thread's processor time, the nests by turns.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from rich.console import Console
@@ -28,54 +29,65 @@ from dnnaccel.mapping import LevelMapping, Loop
 
 LAYERS = ("conv2_1b", "conv2_1p", "conv3_2b", "conv4_2b", "conv4_2c", "conv5_2b", "conv5_2c")
 TURN_SECONDS = 5e-3
-LANES, UNITS, PIXELS, PANEL = 16, 2, 6, 64
+LANES, UNITS = 16, 2
+PIXELS = {64: 6, 32: 12}  # of a register tile, by its channels
 KEEPS = frozenset({"inputs", "weights", "outputs"})
 
 Loops = list[tuple[str, int]]
 Nest = dict[str, Loops]  # by level
 
 
-def register_tile(bounds: dict[str, int]) -> tuple[int, int]:
-    """Return its output columns, about as many in each tile of a row, and its channels."""
-    columns = bounds["Q"]
-    return math.ceil(columns / math.ceil(columns / PIXELS)), min(PANEL, bounds["M"])
+@dataclass(frozen=True)
+class Cut:
+    """Sizes that a kind of nest is made with."""
+
+    columns: int  # of a register tile
+    panel: int  # output channels of it
+    rows: int  # of outputs that a cache keeps
+    depth: int  # channels that a cache keeps
 
 
-def mapping_of(nest: Nest, bounds: dict[str, int]) -> da.Mapping:
+def cuts(bounds: dict[str, int]) -> Iterator[Cut]:
+    """Give sizes to choose from; a row's columns are cut into register tiles of about one size."""
+    for panel, most in PIXELS.items():
+        columns = math.ceil(bounds["Q"] / math.ceil(bounds["Q"] / most))
+        for rows in sorted({math.ceil(bounds["P"] / parts) for parts in (1, 2, 4, 8, 16)}):
+            for depth in sorted({min(bounds["C"], deepest) for deepest in (32, 64, 128, 256, 512)}):
+                yield Cut(columns, min(panel, bounds["M"]), rows, depth)
+
+
+def mapping_of(nest: Nest, bounds: dict[str, int], cut: Cut) -> da.Mapping:
     """Return a nest of loops over caches, with the registers and the vectors' lanes below it."""
-    lanes = max(1, register_tile(bounds)[1] // LANES)
-    spread = [("M", math.ceil(register_tile(bounds)[1] / math.ceil(lanes / UNITS)))]
+    units = min(UNITS, math.ceil(cut.panel / LANES))
     levels = [
         LevelMapping(name, tuple(Loop(*loop) for loop in nest.get(name, [])), KEEPS)
         for name in ("dram", "l3", "l2", "l1")
     ]
     levels += [
-        LevelMapping("registers", tuple(Loop(*loop) for loop in [("Q", 1), *spread]), KEEPS),
-        LevelMapping("simd.rows", (Loop("M", min(UNITS, lanes)),)),
+        LevelMapping("registers", (Loop("Q", 1), Loop("M", LANES * units)), KEEPS),
+        LevelMapping("simd.rows", (Loop("M", units),)),
         LevelMapping("simd.columns", (Loop("M", 1),)),
     ]
     return da.Mapping(tuple(levels)).with_extents(bounds)
 
 
-def output_stationary(bounds: dict[str, int], rows: int, depth: int) -> Nest:
-    """Sums stay in registers until they are done; rows of inputs stay in the second cache."""
-    columns, channels = register_tile(bounds)
-    tile = [("P", 1), ("Q", columns), ("M", channels)]
-    return {"l3": [("P", rows)], "l2": [*tile, ("R", 1), ("S", 1), ("C", depth)], "l1": [("C", 1)]}
+def output_stationary(cut: Cut) -> Nest:
+    """Sums stay in registers until they are done; a panel of weights stays in the second cache."""
+    inside = [("P", 1), ("Q", cut.columns), ("R", 1), ("S", 1), ("C", cut.depth)]
+    return {"l3": [("M", cut.panel), ("P", cut.rows)], "l2": inside, "l1": [("C", 1)]}
 
 
-def weight_stationary(bounds: dict[str, int], rows: int, depth: int) -> Nest:
+def weight_stationary(cut: Cut) -> Nest:
     """Weights of a tap stay in the first cache while all pixels pass; sums go through memory for each tap."""
-    columns, channels = register_tile(bounds)
-    outside = [("M", channels), ("C", depth), ("R", 1), ("S", 1)]
-    return {"dram": outside, "l3": [("P", rows)], "l2": [("P", 1)], "l1": [("Q", columns), ("C", 1)]}
+    outside = [("M", cut.panel), ("C", cut.depth), ("R", 1), ("S", 1)]
+    inside = [("Q", cut.columns), ("C", 1)]
+    return {"dram": outside, "l3": [("P", cut.rows)], "l2": [("P", 1)], "l1": inside}
 
 
-def input_stationary(bounds: dict[str, int], rows: int, depth: int) -> Nest:
+def input_stationary(cut: Cut) -> Nest:
     """Rows of some channels of the inputs stay in the second cache while all their weights pass."""
-    columns, channels = register_tile(bounds)
-    inside = [("M", channels), ("R", 1), ("S", 1), ("P", 1), ("Q", columns)]
-    return {"l3": [("C", depth), ("P", rows)], "l2": inside, "l1": [("C", 1)]}
+    inside = [("M", cut.panel), ("R", 1), ("S", 1), ("P", 1), ("Q", cut.columns)]
+    return {"l3": [("C", cut.depth), ("P", cut.rows)], "l2": inside, "l1": [("C", 1)]}
 
 
 NESTS = {
@@ -85,19 +97,19 @@ NESTS = {
 }
 
 
-def choose(layer: Conv2d, chip: da.arch.Chip, make: Callable[..., Nest]) -> da.Mapping | None:
-    """Return the fastest of a kind of nest by the model, over how many rows and channels a cache keeps."""
+def choose(layer: Conv2d, chip: da.arch.Chip, make: Callable[[Cut], Nest]) -> da.Mapping | None:
+    """Return the fastest of a kind of nest by the model, over how much of what each cache keeps."""
     bounds = dict(layer.problem.bounds)
     best: tuple[float, da.Mapping] | None = None
-    for rows in sorted({math.ceil(bounds["P"] / parts) for parts in (1, 2, 4, 8, 16)}):
-        for depth in sorted({min(bounds["C"], most) for most in (32, 64, 128, 256)}):
-            mapping = mapping_of(make(bounds, rows, depth), bounds)
-            try:
-                seconds = da.evaluate(layer, chip, mapping).seconds
-            except MappingError:
-                continue  # a tile that its cache does not hold
-            if best is None or seconds < best[0]:
-                best = seconds, mapping
+    for cut in cuts(bounds):
+        mapping = mapping_of(make(cut), bounds, cut)
+        try:
+            seconds = da.evaluate(layer, chip, mapping).seconds
+        except MappingError:
+            continue  # a tile that its cache does not hold
+        assert seconds is not None
+        if best is None or seconds < best[0]:
+            best = seconds, mapping
     return None if best is None else best[1]
 
 

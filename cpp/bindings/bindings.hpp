@@ -25,5 +25,6 @@ void register_dram(pybind11::module_& module);
 void register_operators(pybind11::module_& module);
 void register_kernels(pybind11::module_& module);
 void register_kernels_tiled(pybind11::module_& module);
+void register_kernels_winograd(pybind11::module_& module);
 
 }  // namespace dnnaccel::bindings

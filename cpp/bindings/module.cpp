@@ -35,6 +35,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   register_operators(module);  // before what makes them
   register_kernels(module);
   register_kernels_tiled(module);
+  register_kernels_winograd(module);
   register_tile_values(module);
   register_tile_time(module);
 }

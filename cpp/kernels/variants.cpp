@@ -6,6 +6,7 @@
 
 #include "base/cpu_features.hpp"
 #include "kernels/gemm/variants.hpp"
+#include "kernels/winograd/variants.hpp"
 
 namespace dnnaccel::kernels {
 
@@ -19,15 +20,15 @@ struct Variant {
 // The fastest first: the first that is supported wins. Tests and benchmarks go through all.
 constexpr std::array kVariants = {
 #if defined(DNNACCEL_X86_VARIANTS)
-    Variant{{.name = "avx512", .tiles = &kAvx512Tiles},
+    Variant{{.name = "avx512", .tiles = &kAvx512Tiles, .winograd = &kAvx512Winograd},
             [](const base::CpuFeatures& cpu) { return cpu.avx512; }},
-    Variant{{.name = "avx2", .tiles = &kAvx2Tiles},
+    Variant{{.name = "avx2", .tiles = &kAvx2Tiles, .winograd = &kAvx2Winograd},
             [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
 #elif defined(DNNACCEL_ARM_VARIANTS)
-    Variant{{.name = "neon", .tiles = &kNeonTiles},
+    Variant{{.name = "neon", .tiles = &kNeonTiles, .winograd = &kNeonWinograd},
             [](const base::CpuFeatures& cpu) { return cpu.neon; }},
 #endif
-    Variant{{.name = "portable", .tiles = &kPortableTiles},
+    Variant{{.name = "portable", .tiles = &kPortableTiles, .winograd = &kPortableWinograd},
             [](const base::CpuFeatures&) { return true; }},
 };
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/tile.hpp"
+#include "kernels/winograd/transform.hpp"
 
 // Which kernels this build has and this processor can run.
 namespace dnnaccel::kernels {
@@ -16,6 +17,7 @@ std::vector<std::string> isa_names();
 struct KernelSet {
   const char* name;
   const TileSet* tiles;
+  const WinogradKernels* winograd;
 };
 
 /// The kernels of a variant; "" for what the environment variable DNNACCEL_ISA names or, if that is

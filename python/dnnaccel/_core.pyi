@@ -50,6 +50,8 @@ class Operator:
     @property
     def packed_bytes(self) -> int: ...
     @property
+    def blocking(self) -> list[int]: ...
+    @property
     def scratch_bytes(self) -> int: ...
     def run(
         self, inputs: tuple[NDArray[Any] | None, ...], outputs: tuple[NDArray[Any] | None, ...]
@@ -89,6 +91,21 @@ def tiled_operator(
     dilation: Sequence[int],
     groups: int,
     loops: Sequence[tuple[str, int]],
+    threads: int,
+    isa: str,
+    clamp: tuple[float, float],
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def winograd_operator(
+    *,
+    input: Sequence[int],
+    weights: ArrayLike,
+    bias: ArrayLike | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
     threads: int,
     isa: str,
     clamp: tuple[float, float],

@@ -13,7 +13,8 @@ ConvOperator::ConvOperator(Shape input, Shape output, const ConvShape& shape, co
            .algorithm = plan_.algorithm(),
            .threads = plan_.threads(),
            .macs = plan_.macs(),
-           .packed_bytes = plan_.packed_bytes()};
+           .packed_bytes = plan_.packed_bytes(),
+           .blocking = plan_.blocking()};
 }
 
 void ConvOperator::run(const void* const* inputs, void* const* outputs,

@@ -11,6 +11,7 @@
 #include "kernels/conv/shape.hpp"
 #include "kernels/conv/windows.hpp"
 #include "kernels/gemm/pack.hpp"
+#include "kernels/operator.hpp"
 
 namespace dnnaccel::kernels {
 
@@ -55,6 +56,7 @@ class ConvPlan {
   std::size_t packed_bytes() const { return packed_bytes_; }
   /// Multiply-accumulates of one run, those with padding left out.
   std::int64_t macs() const { return macs_; }
+  Blocking blocking() const;
 
  private:
   struct Scratch;

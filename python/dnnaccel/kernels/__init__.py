@@ -10,6 +10,7 @@ from dnnaccel.kernels._plan import empty
 from dnnaccel.kernels.plans import Conv2d, Linear, conv2d, linear
 from dnnaccel.kernels.settings import cpu_features, isa_names, num_threads, set_num_threads
 from dnnaccel.kernels.tiling import Tiling
+from dnnaccel.kernels.winograd import winograd_error
 
 __all__ = [
     "Conv2d",
@@ -23,4 +24,5 @@ __all__ = [
     "linear",
     "num_threads",
     "set_num_threads",
+    "winograd_error",
 ]

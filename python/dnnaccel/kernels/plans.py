@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from dnnaccel import _core
 from dnnaccel.errors import KernelError, unknown_name
+from dnnaccel.kernels import winograd
 from dnnaccel.kernels._plan import (
     Activation,
     Floats,
@@ -27,7 +28,13 @@ __all__ = ["Conv2d", "Linear", "conv2d", "linear"]
 Pair: TypeAlias = int | tuple[int, int]
 Padding: TypeAlias = int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
 
-_ALGORITHMS = {"auto": "", "gemm": "gemm", "depthwise": "depthwise", "grouped": "grouped"}
+_ALGORITHMS = {
+    "auto": "",
+    "gemm": "gemm",
+    "depthwise": "depthwise",
+    "grouped": "grouped",
+    "winograd": "winograd",
+}
 _LAYOUTS = ("NHWC", "NCHW")
 
 
@@ -85,7 +92,11 @@ class Conv2d(_Product):
         How many threads a call may use; None: what `num_threads` says. Results are the same bits.
     algorithm
         "auto", "gemm" (an implicit product of matrices), "depthwise", where each channel has a kernel of its
-        own, or "grouped", for groups of 2, 4 or 8 channels with as many outputs each.
+        own, "grouped", for groups of 2, 4 or 8 channels with as many outputs each, or "winograd", for kernels
+        of 3x3 with stride and dilation 1 and one group: faster and less exact, see `error_bound`.
+    error_bound
+        The error, relative to the largest output, that "auto" may trade for speed: it takes "winograd" where
+        that pays, if the bound is at least `winograd_error` of the channels. None, the default: never.
     tiling
         A loop nest to run instead of the library's own: a `dnnaccel.Mapping`, or tile sizes level by level;
         see `Tiling`. For "NHWC" and the algorithm "auto" alone.
@@ -124,6 +135,7 @@ class Conv2d(_Product):
         activation: Activation = None,
         threads: int | None = 1,
         algorithm: str = "auto",
+        error_bound: float | None = None,
         tiling: TilingLike | None = None,
         layout: str = "NHWC",
         isa: str | None = None,
@@ -149,12 +161,9 @@ class Conv2d(_Product):
                 isa=isa or "",
                 clamp=as_clamp(activation),
             )
-            if tiling is None:
-                core = _core.conv_operator(**common, nchw=layout == "NCHW", algorithm=_ALGORITHMS[algorithm])
-            else:
-                if (layout, algorithm) != ("NHWC", "auto"):
-                    raise KernelError('tiling is for layout="NHWC" and algorithm="auto"')
-                core = _core.tiled_operator(**common, loops=Tiling.of(tiling).loops)
+            if algorithm == "auto" and layout == "NHWC" and tiling is None:
+                algorithm = _choose(common, error_bound)
+            core = _make(common, layout, algorithm, tiling)
         except ValueError as error:
             raise KernelError(f"Conv2d: {error}") from None
         what = f"{shape} -> {tuple(core.outputs[0])}, {weights.shape[2]}x{weights.shape[3]}"
@@ -282,6 +291,34 @@ def linear(
     values = usable("x", x)
     plan = Linear(values.shape, w, b, activation=activation, threads=threads, isa=isa)
     return plan(values, residual=None if residual is None else usable("residual", residual))
+
+
+def _choose(common: _Common, error_bound: float | None) -> str:
+    """Return "winograd" where that pays and its error is accepted, else "auto"."""
+    _, height, width, channels = common["input"]
+    if not winograd.accepted(error_bound, channels):
+        return "auto"
+    top, bottom, left, right = common["padding"]
+    pays = winograd.pays(
+        common["weights"].shape,
+        stride=common["stride"],
+        dilation=common["dilation"],
+        groups=common["groups"],
+        out_pixels=(height + top + bottom - 2) * (width + left + right - 2),
+    )
+    return "winograd" if pays else "auto"
+
+
+def _make(common: _Common, layout: str, algorithm: str, tiling: TilingLike | None) -> _core.Operator:
+    if tiling is not None:
+        if (layout, algorithm) != ("NHWC", "auto"):
+            raise KernelError('tiling is for layout="NHWC" and algorithm="auto"')
+        return _core.tiled_operator(**common, loops=Tiling.of(tiling).loops)
+    if algorithm == "winograd":
+        if layout != "NHWC":
+            raise KernelError('the algorithm winograd is for layout="NHWC"')
+        return _core.winograd_operator(**common)
+    return _core.conv_operator(**common, nchw=layout == "NCHW", algorithm=_ALGORITHMS[algorithm])
 
 
 def _pair(name: str, value: Any) -> tuple[int, int]:
