@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import starmap
 from typing import TypeAlias
 
 from dnnaccel.arch import Array, Chip, Memory
+from dnnaccel.arch.host import HostFigures, chip_of
+from dnnaccel.benchmark.limits import Limits
 from dnnaccel.cost import evaluate
 from dnnaccel.errors import MappingError
 from dnnaccel.kernels import Conv2d, Linear
@@ -17,7 +19,7 @@ from dnnaccel.layers import Layer
 from dnnaccel.mapping import LevelMapping, Loop, Mapping
 from dnnaccel.problem import ROLES
 
-__all__ = ["Prediction", "host_cores", "predict"]
+__all__ = ["Prediction", "chip_within", "predict"]
 
 Loops: TypeAlias = list[tuple[str, int]]
 
@@ -39,12 +41,20 @@ class Prediction:
     differs: str
 
 
-def host_cores(chip: Chip, cores: int) -> Chip:
-    """Return `host_cpu` with so many of its cores, or all if it has fewer."""
-    rows = {level.name: level.rows for level in chip.levels if isinstance(level, Array)}
-    if rows.get("cores", 1) <= cores:
-        return chip
-    return chip.override({"cores.rows": cores})
+def chip_within(figures: HostFigures, limits: Limits) -> Chip:
+    """Return `host_cpu` with as many cores as `limits` has threads, as fast as they were together."""
+    memories = tuple(
+        replace(
+            memory,
+            shared_by=min(memory.shared_by, limits.threads),
+            read_bytes_per_second=measured.read / copies,
+            write_bytes_per_second=measured.write / copies,
+        )
+        for memory, measured in zip(figures.memories, limits.memories, strict=True)
+        for copies in [limits.threads if memory.shared_by == 1 else 1]
+    )
+    peak = limits.peak / 2 / limits.threads  # a multiply-accumulate is two operations
+    return chip_of(replace(figures, cores=limits.threads, macs_per_second=peak, memories=memories))
 
 
 @functools.lru_cache(maxsize=64)
