@@ -6,7 +6,8 @@
 namespace dnnaccel::bindings {
 
 kernels::ConvShape conv_shape(const Four& images, const FloatArray& weights, Two stride,
-                              Four padding, Two dilation, std::int64_t groups) {
+                              Four padding, Two dilation, std::int64_t groups, std::int64_t x_pitch,
+                              std::int64_t out_pitch) {
   if (weights.ndim() != 4)
     refuse("the weights", "of four axes: outputs, channels of a group, rows, columns; not " +
                               std::to_string(weights.ndim()));
@@ -25,7 +26,9 @@ kernels::ConvShape conv_shape(const Four& images, const FloatArray& weights, Two
                                  .pad_right = padding[3],
                                  .dilation_height = dilation[0],
                                  .dilation_width = dilation[1],
-                                 .groups = groups};
+                                 .groups = groups,
+                                 .x_pitch = x_pitch,
+                                 .out_pitch = out_pitch};
   kernels::check(shape);
   if (weights.shape(1) != shape.group_channels())
     refuse("the weights",
@@ -34,7 +37,8 @@ kernels::ConvShape conv_shape(const Four& images, const FloatArray& weights, Two
   return shape;
 }
 
-kernels::ConvShape linear_shape(const kernels::Shape& input, const FloatArray& weights) {
+kernels::ConvShape linear_shape(const kernels::Shape& input, const FloatArray& weights,
+                                std::int64_t x_pitch, std::int64_t out_pitch) {
   if (weights.ndim() != 2)
     refuse("the weights", "of two axes: outputs, inputs; not " + std::to_string(weights.ndim()));
   if (input.empty() || input.back() != weights.shape(1))
@@ -48,7 +52,9 @@ kernels::ConvShape linear_shape(const kernels::Shape& input, const FloatArray& w
   const kernels::ConvShape shape{.batch = vectors == 0 ? 0 : 1,
                                  .width = std::max(vectors, std::int64_t{1}),
                                  .channels = weights.shape(1),
-                                 .outputs = weights.shape(0)};
+                                 .outputs = weights.shape(0),
+                                 .x_pitch = x_pitch,
+                                 .out_pitch = out_pitch};
   kernels::check(shape);
   return shape;
 }

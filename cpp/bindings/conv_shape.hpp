@@ -15,11 +15,13 @@ using Four = std::array<std::int64_t, 4>;
 
 /// The shape of a convolution of `images` (batch, height, width, channels), checked.
 kernels::ConvShape conv_shape(const Four& images, const FloatArray& weights, Two stride,
-                              Four padding, Two dilation, std::int64_t groups);
+                              Four padding, Two dilation, std::int64_t groups, std::int64_t x_pitch,
+                              std::int64_t out_pitch);
 
-/// A product of `input`, vectors along its last axis, with a matrix, as a convolution of an image one
-/// row high.
-kernels::ConvShape linear_shape(const kernels::Shape& input, const FloatArray& weights);
+/// A product of `input`, vectors along its last axis, with a matrix, as a convolution of an image
+/// one row high.
+kernels::ConvShape linear_shape(const kernels::Shape& input, const FloatArray& weights,
+                                std::int64_t x_pitch, std::int64_t out_pitch);
 
 /// Outputs of a convolution: (batch, height, width, channels).
 kernels::Shape output_shape(const kernels::ConvShape& shape);

@@ -1,8 +1,6 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
-#include <algorithm>
-#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -43,9 +41,12 @@ std::unique_ptr<PyOperator> make_conv(const Four& input, const Weights& weights,
                                       const std::optional<Weights>& bias, Two stride, Four padding,
                                       Two dilation, std::int64_t groups, bool nchw,
                                       const std::string& algorithm, unsigned threads,
-                                      const std::string& isa, std::pair<float, float> clamp) {
+                                      const std::string& isa, std::pair<float, float> clamp,
+                                      const std::string& activation, std::int64_t x_pitch,
+                                      std::int64_t out_pitch) {
   const Four images = nchw ? Four{input[0], input[2], input[3], input[1]} : input;
-  const ConvShape shape = conv_shape(images, weights, stride, padding, dilation, groups);
+  const ConvShape shape =
+      conv_shape(images, weights, stride, padding, dilation, groups, x_pitch, out_pitch);
   Shape output = output_shape(shape);
   if (nchw) output = {output[0], output[3], output[1], output[2]};
   return make_plan({input.begin(), input.end()}, std::move(output), shape, weights, bias,
@@ -53,6 +54,7 @@ std::unique_ptr<PyOperator> make_conv(const Four& input, const Weights& weights,
                     .layout = nchw ? kernels::Layout::nchw : kernels::Layout::nhwc,
                     .algorithm = algorithm,
                     .isa = isa,
+                    .activation = activation,
                     .low = clamp.first,
                     .high = clamp.second});
 }
@@ -60,14 +62,17 @@ std::unique_ptr<PyOperator> make_conv(const Four& input, const Weights& weights,
 /// A product with a matrix is a convolution of an image one row high.
 std::unique_ptr<PyOperator> make_linear(const Shape& input, const Weights& weights,
                                         const std::optional<Weights>& bias, unsigned threads,
-                                        const std::string& isa, std::pair<float, float> clamp) {
-  const ConvShape shape = linear_shape(input, weights);
+                                        const std::string& isa, std::pair<float, float> clamp,
+                                        const std::string& activation, std::int64_t x_pitch,
+                                        std::int64_t out_pitch) {
+  const ConvShape shape = linear_shape(input, weights, x_pitch, out_pitch);
   Shape output = input;
   output.back() = shape.outputs;
   return make_plan(input, std::move(output), shape, weights, bias,
                    {.threads = threads,
                     .algorithm = "gemm",
                     .isa = isa,
+                    .activation = activation,
                     .low = clamp.first,
                     .high = clamp.second});
 }
@@ -78,9 +83,11 @@ void register_kernels(py::module_& module) {
   module.def("conv_operator", &make_conv, py::kw_only(), py::arg("input"), py::arg("weights"),
              py::arg("bias"), py::arg("stride"), py::arg("padding"), py::arg("dilation"),
              py::arg("groups"), py::arg("nchw"), py::arg("algorithm"), py::arg("threads"),
-             py::arg("isa"), py::arg("clamp"), "A convolution.");
+             py::arg("isa"), py::arg("clamp"), py::arg("activation") = "", py::arg("x_pitch") = 0,
+             py::arg("out_pitch") = 0, "A convolution.");
   module.def("linear_operator", &make_linear, py::kw_only(), py::arg("input"), py::arg("weights"),
              py::arg("bias"), py::arg("threads"), py::arg("isa"), py::arg("clamp"),
+             py::arg("activation") = "", py::arg("x_pitch") = 0, py::arg("out_pitch") = 0,
              "A product with a matrix.");
   module.def("kernel_isas", &kernels::isa_names,
              "Names of the kernels that this processor can run, the fastest first.");

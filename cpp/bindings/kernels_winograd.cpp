@@ -20,9 +20,11 @@ std::unique_ptr<PyOperator> make_winograd(const Four& input, const FloatArray& w
                                           const std::optional<FloatArray>& bias, Two stride,
                                           Four padding, Two dilation, std::int64_t groups,
                                           unsigned threads, const std::string& isa,
-                                          std::pair<float, float> clamp, std::int64_t x_pitch,
+                                          std::pair<float, float> clamp,
+                                          const std::string& activation, std::int64_t x_pitch,
                                           std::int64_t out_pitch) {
-  const auto shape = conv_shape(input, weights, stride, padding, dilation, groups);
+  const auto shape =
+      conv_shape(input, weights, stride, padding, dilation, groups, x_pitch, out_pitch);
   const float* const biases = bias_values(bias, weights);
   const float* const values = weights.data();
   const py::gil_scoped_release release;
@@ -32,8 +34,7 @@ std::unique_ptr<PyOperator> make_winograd(const Four& input, const FloatArray& w
                                .isa = isa,
                                .low = clamp.first,
                                .high = clamp.second,
-                               .x_pitch = x_pitch,
-                               .out_pitch = out_pitch}));
+                               .activation = activation}));
 }
 
 }  // namespace
@@ -42,7 +43,8 @@ void register_kernels_winograd(py::module_& module) {
   module.def("winograd_operator", &make_winograd, py::kw_only(), py::arg("input"),
              py::arg("weights"), py::arg("bias"), py::arg("stride"), py::arg("padding"),
              py::arg("dilation"), py::arg("groups"), py::arg("threads"), py::arg("isa"),
-             py::arg("clamp"), py::arg("x_pitch") = 0, py::arg("out_pitch") = 0,
+             py::arg("clamp"), py::arg("activation") = "", py::arg("x_pitch") = 0,
+             py::arg("out_pitch") = 0,
              "A convolution with 3 by 3 kernels by Winograd's F(4x4, 3x3).");
 }
 

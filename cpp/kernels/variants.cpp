@@ -5,7 +5,10 @@
 #include <stdexcept>
 
 #include "base/cpu_features.hpp"
+#include "kernels/elementwise/kernels.hpp"
 #include "kernels/gemm/variants.hpp"
+#include "kernels/normalization/kernels.hpp"
+#include "kernels/pooling/kernels.hpp"
 #include "kernels/winograd/variants.hpp"
 
 namespace dnnaccel::kernels {
@@ -20,15 +23,35 @@ struct Variant {
 // The fastest first: the first that is supported wins. Tests and benchmarks go through all.
 constexpr std::array kVariants = {
 #if defined(DNNACCEL_X86_VARIANTS)
-    Variant{{.name = "avx512", .tiles = &kAvx512Tiles, .winograd = &kAvx512Winograd},
+    Variant{{.name = "avx512",
+             .tiles = &kAvx512Tiles,
+             .elementwise = &kAvx512Elementwise,
+             .normalization = &kAvx512Normalization,
+             .pooling = &kAvx512Pooling,
+             .winograd = &kAvx512Winograd},
             [](const base::CpuFeatures& cpu) { return cpu.avx512; }},
-    Variant{{.name = "avx2", .tiles = &kAvx2Tiles, .winograd = &kAvx2Winograd},
+    Variant{{.name = "avx2",
+             .tiles = &kAvx2Tiles,
+             .elementwise = &kAvx2Elementwise,
+             .normalization = &kAvx2Normalization,
+             .pooling = &kAvx2Pooling,
+             .winograd = &kAvx2Winograd},
             [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
 #elif defined(DNNACCEL_ARM_VARIANTS)
-    Variant{{.name = "neon", .tiles = &kNeonTiles, .winograd = &kNeonWinograd},
+    Variant{{.name = "neon",
+             .tiles = &kNeonTiles,
+             .elementwise = &kNeonElementwise,
+             .normalization = &kNeonNormalization,
+             .pooling = &kNeonPooling,
+             .winograd = &kNeonWinograd},
             [](const base::CpuFeatures& cpu) { return cpu.neon; }},
 #endif
-    Variant{{.name = "portable", .tiles = &kPortableTiles, .winograd = &kPortableWinograd},
+    Variant{{.name = "portable",
+             .tiles = &kPortableTiles,
+             .elementwise = &kPortableElementwise,
+             .normalization = &kPortableNormalization,
+             .pooling = &kPortablePooling,
+             .winograd = &kPortableWinograd},
             [](const base::CpuFeatures&) { return true; }},
 };
 

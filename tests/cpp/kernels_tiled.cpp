@@ -93,9 +93,11 @@ TEST_SUITE("kernels_tiled") {
                                             .pad_bottom = 4,
                                             .pad_left = 5,
                                             .pad_right = 4}};
-    for (const ConvShape& s : shapes) {
+    for (ConvShape s : shapes) {
       const std::int64_t x_pitch = s.channels + 3;
       const std::int64_t out_pitch = s.outputs + 5;
+      s.x_pitch = x_pitch;
+      s.out_pitch = out_pitch;
       const std::int64_t pixels = s.batch * s.out_height() * s.out_width();
       const auto x = random_values(s.batch * s.height * s.width * x_pitch, random);
       const auto w = random_values(s.weight_size(), random);
@@ -105,9 +107,7 @@ TEST_SUITE("kernels_tiled") {
         TiledOperator op({s.batch, s.height, s.width, s.channels},
                          {s.batch, s.out_height(), s.out_width(), s.outputs}, s, w.data(), b.data(),
                          {.loops = random_loops(all.whole(), random),
-                          .threads = static_cast<unsigned>(1 + trial % 3),
-                          .x_pitch = x_pitch,
-                          .out_pitch = out_pitch});
+                          .threads = static_cast<unsigned>(1 + trial % 3)});
         std::vector<float> out(static_cast<std::size_t>(pixels * out_pitch), 7.0F);
         std::vector<char> scratch(op.info().scratch_bytes + 64);
         const void* inputs[] = {x.data(), nullptr};

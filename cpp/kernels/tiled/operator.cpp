@@ -5,6 +5,8 @@
 #include <limits>
 #include <stdexcept>
 
+#include "kernels/checks.hpp"
+#include "kernels/conv/activation.hpp"
 #include "kernels/pool.hpp"
 #include "kernels/variants.hpp"
 
@@ -24,16 +26,6 @@ std::int64_t run_bytes(const ConvShape& shape) {
   const auto bytes =
       shape.kernel_height * shape.kernel_width * static_cast<std::int64_t>(sizeof(Run));
   return (bytes + kLine - 1) / kLine * kLine;
-}
-
-void check_pitch(const char* name, std::int64_t pitch, std::int64_t channels, std::int64_t pixels) {
-  if (pitch < channels)
-    throw std::invalid_argument(std::string(name) + " must be at least the " +
-                                std::to_string(channels) + " channels, not " +
-                                std::to_string(pitch));
-  if (pitch > kLimit / std::max(pixels, std::int64_t{1}))
-    throw std::invalid_argument(std::string(name) + ": " + std::to_string(pitch) +
-                                " makes an image of 2^31 values or more");
 }
 
 /// Run a tile that adds to what the output holds. Where the channels do not fill their vectors the
@@ -111,8 +103,8 @@ class TiledOperator::Leaf {
             make_runs(rows, columns);
           }
           const std::int64_t x = q * s.stride_width - s.pad_left;
-          pixels_[count_] = {static_cast<std::int32_t>((y * s.width + x) * op_.x_pitch_),
-                             static_cast<std::int32_t>((out + q) * op_.out_pitch_)};
+          pixels_[count_] = {static_cast<std::int32_t>((y * s.width + x) * s.x_step()),
+                             static_cast<std::int32_t>((out + q) * s.out_step())};
           if (++count_ == panel_->kernels.rows) flush();
         }
       }
@@ -131,8 +123,8 @@ class TiledOperator::Leaf {
   void aim(std::int64_t n, std::int64_t channel) noexcept {
     const ConvShape& s = op_.shape_;
     image_ = n;
-    tile_.input = call_.inputs + n * s.height * s.width * op_.x_pitch_ + channel;
-    const std::int64_t out = n * s.out_height() * s.out_width() * op_.out_pitch_ + panel_->first;
+    tile_.input = call_.inputs + n * s.height * s.width * s.x_step() + channel;
+    const std::int64_t out = n * s.out_height() * s.out_width() * s.out_step() + panel_->first;
     tile_.output = call_.outputs + out;
     // At the beginning: it may be the output, and be lost under the first sums.
     tile_.residual = first_ && call_.residual != nullptr ? call_.residual + out : nullptr;
@@ -145,7 +137,7 @@ class TiledOperator::Leaf {
     const std::int64_t depth = s.group_channels();
     const auto length = static_cast<std::int32_t>(box_.size(kC));
     // Neighbours in the kernel's row are neighbours in memory when nothing lies between them.
-    const bool together = length == op_.x_pitch_ && s.dilation_width == 1;
+    const bool together = length == s.x_step() && s.dilation_width == 1;
     std::int32_t count = 0;
     for (std::int64_t r = rows.begin; r < rows.end; ++r) {
       for (std::int64_t c = columns.begin; c < columns.end; ++c) {
@@ -155,7 +147,7 @@ class TiledOperator::Leaf {
         }
         const std::int64_t at = r * s.dilation_height * s.width + c * s.dilation_width;
         const std::int64_t row = (r * s.kernel_width + c) * depth + box_.begin[kC];
-        call_.runs[count++] = {static_cast<std::int32_t>(at * op_.x_pitch_ + box_.begin[kC]),
+        call_.runs[count++] = {static_cast<std::int32_t>(at * s.x_step() + box_.begin[kC]),
                                static_cast<std::int32_t>(row), length};
       }
     }
@@ -168,6 +160,10 @@ class TiledOperator::Leaf {
       panel_->kernels.tiles[count_ - 1](tile_);
     else if (last_ || tile_.run_count > 0)
       add_to_output(*panel_, tile_, count_);
+    if (last_ && op_.activation_ != nullptr) {
+      for (std::int32_t i = 0; i < count_; ++i)
+        op_.activation_(tile_.output + pixels_[i].output, panel_->width);
+    }
     count_ = 0;
   }
 
@@ -186,28 +182,21 @@ class TiledOperator::Leaf {
 
 TiledOperator::TiledOperator(Shape input, Shape output, const ConvShape& shape,
                              const float* weights, const float* bias, const TiledOptions& options)
-    : Operator({{.shape = std::move(input), .pitch = options.x_pitch},
-                {.shape = output, .pitch = options.out_pitch, .optional = true, .in_place = true}},
-               {{.shape = output, .pitch = options.out_pitch}}),
+    : Operator({{.shape = std::move(input), .pitch = shape.x_pitch},
+                {.shape = output, .pitch = shape.out_pitch, .optional = true, .in_place = true}},
+               {{.shape = output, .pitch = shape.out_pitch}}),
       shape_(shape),
       nest_((check(shape), shape), options.loops, find_kernels(options.isa).tiles->dense),
       low_(options.low),
       high_(options.high),
-      x_pitch_(options.x_pitch == 0 ? shape.channels : options.x_pitch),
-      out_pitch_(options.out_pitch == 0 ? shape.outputs : options.out_pitch) {
+      activation_(find_activation(*find_kernels(options.isa).tiles, options.activation)) {
   const ConvShape& s = shape_;
-  const unsigned threads = options.threads == 0 ? num_threads() : options.threads;
-  if (threads > kMaxThreads)
-    throw std::invalid_argument("at most " + std::to_string(kMaxThreads) + " threads, not " +
-                                std::to_string(threads));
-  if (!(low_ <= high_))
-    throw std::invalid_argument("the clamp's low end must not be above its high end");
+  const unsigned threads = checked_threads("convolution", options.threads);
+  check_clamp("convolution", low_, high_);
   const std::int64_t padded_height = s.height + s.pad_top + s.pad_bottom;
   const std::int64_t padded = padded_height * (s.width + s.pad_left + s.pad_right);
   const std::int64_t out_pixels = s.out_height() * s.out_width();
-  check_pitch("x_pitch", x_pitch_, s.channels, padded);
-  check_pitch("out_pitch", out_pitch_, s.outputs, out_pixels);
-  small_ = s.batch <= kLimit / std::max(padded * x_pitch_, out_pixels * out_pitch_);
+  small_ = s.batch <= kLimit / std::max(padded * s.x_step(), out_pixels * s.out_step());
   rows_ = find_taps(s.out_height(), s.stride_height, s.pad_top, s.dilation_height, s.height,
                     s.kernel_height);
   columns_ = find_taps(s.out_width(), s.stride_width, s.pad_left, s.dilation_width, s.width,

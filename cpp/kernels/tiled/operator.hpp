@@ -19,8 +19,7 @@ struct TiledOptions {
   std::string_view isa = {};
   float low = -__builtin_inff();
   float high = __builtin_inff();
-  std::int64_t x_pitch = 0;
-  std::int64_t out_pitch = 0;  // of the residual too
+  std::string_view activation = {};  // what becomes of the clamped outputs, as ConvOptions has it
 };
 
 /// A convolution that runs the loop nest that it is given, around the tile kernels.
@@ -59,8 +58,7 @@ class TiledOperator final : public Operator {
   Nest nest_;
   float low_;
   float high_;
-  std::int64_t x_pitch_;
-  std::int64_t out_pitch_;
+  RowFunction activation_;
   std::vector<Panel> panels_;
   std::vector<std::int32_t> panel_at_;  // of each output channel that is a panel's first
   AlignedFloats weights_;

@@ -6,6 +6,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "kernels/checks.hpp"
+#include "kernels/conv/activation.hpp"
 #include "kernels/pool.hpp"
 #include "kernels/variants.hpp"
 #include "kernels/winograd/weights.hpp"
@@ -38,7 +40,7 @@ std::int64_t step_of(std::int64_t values) {
   return step % kWay == 0 ? step + kLine : step;
 }
 
-void check_shape(const ConvShape& s) {
+void check_kind(const ConvShape& s) {
   check(s);
   if (s.kernel_height == 3 && s.kernel_width == 3 && s.stride_height == 1 && s.stride_width == 1 &&
       s.dilation_height == 1 && s.dilation_width == 1 && s.groups == 1)
@@ -71,23 +73,16 @@ struct WinogradOperator::Place {
 
 WinogradOperator::WinogradOperator(const ConvShape& shape, const float* weights, const float* bias,
                                    const WinogradOptions& options)
-    : Operator({{.pitch = options.x_pitch},
-                {.pitch = options.out_pitch, .optional = true, .in_place = true}},
-               {{.pitch = options.out_pitch}}),
+    : Operator({{.pitch = shape.x_pitch},
+                {.pitch = shape.out_pitch, .optional = true, .in_place = true}},
+               {{.pitch = shape.out_pitch}}),
       shape_(shape),
       low_(options.low),
       high_(options.high),
-      x_pitch_(options.x_pitch == 0 ? shape.channels : options.x_pitch),
-      out_pitch_(options.out_pitch == 0 ? shape.outputs : options.out_pitch) {
-  check_shape(shape);
-  const unsigned threads = options.threads == 0 ? num_threads() : options.threads;
-  if (threads > kMaxThreads)
-    throw std::invalid_argument("at most " + std::to_string(kMaxThreads) + " threads, not " +
-                                std::to_string(threads));
-  if (!(low_ <= high_))
-    throw std::invalid_argument("the clamp's low end must not be above its high end");
-  if (x_pitch_ < shape.channels || out_pitch_ < shape.outputs)
-    throw std::invalid_argument("a pitch must be at least the channels");
+      activation_(find_activation(*find_kernels(options.isa).tiles, options.activation)) {
+  check_kind(shape);
+  const unsigned threads = checked_threads("convolution", options.threads);
+  check_clamp("convolution", low_, high_);
   const KernelSet& kernels = find_kernels(options.isa);
   kernels_ = kernels.winograd;
   inputs_[0].shape = {shape.batch, shape.height, shape.width, shape.channels};
@@ -170,7 +165,7 @@ WinogradOperator::Place WinogradOperator::find(std::int64_t tile) const noexcept
 void WinogradOperator::transform_in(const Call& call, const Place& place,
                                     float* values) const noexcept {
   const ConvShape& s = shape_;
-  const float* const image = call.inputs + place.image * s.height * s.width * x_pitch_;
+  const float* const image = call.inputs + place.image * s.height * s.width * s.x_step();
   WinogradInput tile{
       .values = values, .step = in_step_, .channels = static_cast<std::int32_t>(s.channels)};
   for (std::int64_t i = 0; i < kWinogradSide; ++i) {
@@ -179,7 +174,7 @@ void WinogradOperator::transform_in(const Call& call, const Place& place,
       const std::int64_t x = place.column + j - s.pad_left;
       const bool inside = y >= 0 && y < s.height && x >= 0 && x < s.width;
       tile.pixels[i * kWinogradSide + j] =
-          inside ? image + (y * s.width + x) * x_pitch_ : fixed_.data() + zeros_;
+          inside ? image + (y * s.width + x) * s.x_step() : fixed_.data() + zeros_;
     }
   }
   kernels_->input(tile);
@@ -218,7 +213,7 @@ void WinogradOperator::transform_out(const Call& call, const Place& place, const
   const ConvShape& s = shape_;
   const std::int64_t pixel =
       (place.image * s.out_height() + place.row) * s.out_width() + place.column;
-  const std::int64_t at = pixel * out_pitch_ + first;
+  const std::int64_t at = pixel * s.out_step() + first;
   const auto rows = std::min<std::int64_t>(s.out_height() - place.row, kWinogradTile);
   const auto columns = std::min<std::int64_t>(s.out_width() - place.column, kWinogradTile);
   kernels_->output({.values = values + first,
@@ -226,13 +221,20 @@ void WinogradOperator::transform_out(const Call& call, const Place& place, const
                     .residual = call.residual == nullptr ? nullptr : call.residual + at,
                     .output = call.outputs + at,
                     .step = out_step_,
-                    .row_step = s.out_width() * out_pitch_,
-                    .column_step = out_pitch_,
+                    .row_step = s.out_width() * s.out_step(),
+                    .column_step = s.out_step(),
                     .rows = static_cast<std::int32_t>(rows),
                     .columns = static_cast<std::int32_t>(columns),
                     .channels = static_cast<std::int32_t>(count),
                     .low = low_,
                     .high = high_});
+  if (activation_ == nullptr) return;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    for (std::int64_t j = 0; j < columns; ++j) {
+      activation_(call.outputs + at + (i * s.out_width() + j) * s.out_step(),
+                  static_cast<std::int32_t>(count));
+    }
+  }
 }
 
 /// A part of the output channels of a block.

@@ -17,8 +17,7 @@ struct WinogradOptions {
   std::string_view isa = {};
   float low = -__builtin_inff();
   float high = __builtin_inff();
-  std::int64_t x_pitch = 0;
-  std::int64_t out_pitch = 0;  // of the residual too
+  std::string_view activation = {};  // what becomes of the clamped outputs, as ConvOptions has it
 };
 
 /// A convolution with 3 by 3 kernels, stride and dilation 1 and one group, by Winograd's F(4x4,
@@ -52,8 +51,7 @@ class WinogradOperator final : public Operator {
   const WinogradKernels* kernels_;
   float low_;
   float high_;
-  std::int64_t x_pitch_;
-  std::int64_t out_pitch_;
+  RowFunction activation_;
   std::int64_t tile_rows_;     // of an image
   std::int64_t tile_columns_;  // of an image
   std::int64_t block_ = 1;     // tiles

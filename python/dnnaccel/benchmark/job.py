@@ -20,7 +20,7 @@ from dnnaccel.kernels import Conv2d, Linear
 from dnnaccel.layers import Layer
 from dnnaccel.network import Network
 
-__all__ = ["run"]
+__all__ = ["by_turns", "run"]
 
 Progress = Callable[[int, int, str], None]
 _TURN_SECONDS = 2e-3
@@ -129,7 +129,7 @@ def _time_layer(
         macs=shape.macs,
         bytes=sum(bytes_of(shape)),
         algorithm=plan.algorithm,
-        seconds=_by_turns(runs, rounds, time.thread_time if cpu_time else time.perf_counter),
+        seconds=by_turns(runs, rounds, time.thread_time if cpu_time else time.perf_counter),
         limit_seconds=least,
         bound_by=bound_by,
         peak=limits.peak,
@@ -148,7 +148,8 @@ def _check(shape: Shape, plan: Conv2d | Linear, runs: dict[str, Run]) -> None:
         raise KernelError(f"{plan!r} and oneDNN differ by {error:.1e} of the largest value ({shape})")
 
 
-def _by_turns(runs: dict[str, Run], rounds: int, clock: Callable[[], float]) -> dict[str, tuple[float, ...]]:
+def by_turns(runs: dict[str, Run], rounds: int, clock: Callable[[], float]) -> dict[str, tuple[float, ...]]:
+    """Return the seconds of each one's turns: of a call, in a turn of about 2 ms."""
     repeats = {}
     for name, call in runs.items():
         call()

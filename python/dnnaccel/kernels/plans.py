@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias, TypedDict
+from typing import TypedDict
 
 from numpy.typing import ArrayLike
 
@@ -13,9 +13,13 @@ from dnnaccel.kernels import winograd
 from dnnaccel.kernels._plan import (
     Activation,
     Floats,
+    Padding,
+    Pair,
     Plan,
-    as_clamp,
+    as_activation,
     as_floats,
+    as_four,
+    as_pair,
     as_threads,
     as_whole,
     shown,
@@ -24,9 +28,6 @@ from dnnaccel.kernels._plan import (
 from dnnaccel.kernels.tiling import Tiling, TilingLike
 
 __all__ = ["Conv2d", "Linear", "conv2d", "linear"]
-
-Pair: TypeAlias = int | tuple[int, int]
-Padding: TypeAlias = int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
 
 _ALGORITHMS = {
     "auto": "",
@@ -51,6 +52,7 @@ class _Common(TypedDict):
     threads: int
     isa: str
     clamp: tuple[float, float]
+    activation: str
 
 
 class _Product(Plan):
@@ -87,7 +89,7 @@ class Conv2d(_Product):
     groups
         Channels and output channels are cut into this many; each part of the outputs sees one of the inputs.
     activation
-        "relu", "relu6", or (low, high) to clamp to. A NaN stays one.
+        "relu", "relu6", "sigmoid", "tanh", or (low, high) to clamp to. A NaN stays one.
     threads
         How many threads a call may use; None: what `num_threads` says. Results are the same bits.
     algorithm
@@ -148,18 +150,20 @@ class Conv2d(_Product):
         if len(shape) != 4:
             raise KernelError(f"Conv2d: x_shape must have four axes, not {shape}")
         weights = as_floats("w", w)
+        clamp, function = as_activation(activation)
         try:
             common = _Common(
                 input=shape,
                 weights=weights,
                 bias=None if b is None else as_floats("b", b),
-                stride=_pair("stride", stride),
-                padding=_four("padding", padding),
-                dilation=_pair("dilation", dilation),
+                stride=as_pair("stride", stride),
+                padding=as_four("padding", padding),
+                dilation=as_pair("dilation", dilation),
                 groups=as_whole("groups", (groups,))[0],
                 threads=as_threads(threads),
                 isa=isa or "",
-                clamp=as_clamp(activation),
+                clamp=clamp,
+                activation=function,
             )
             if algorithm == "auto" and layout == "NHWC" and tiling is None:
                 algorithm = _choose(common, error_bound)
@@ -218,18 +222,31 @@ class Linear(_Product):
         isa: str | None = None,
     ) -> None:
         shape = as_whole("x_shape", x_shape)
+        clamp, function = as_activation(activation)
         try:
             weights = as_floats("w", w)
             bias = None if b is None else as_floats("b", b)
-            count, name, clamp = as_threads(threads), isa or "", as_clamp(activation)
+            count, name = as_threads(threads), isa or ""
             if tiling is None:
                 core = _core.linear_operator(
-                    input=shape, weights=weights, bias=bias, threads=count, isa=name, clamp=clamp
+                    input=shape,
+                    weights=weights,
+                    bias=bias,
+                    threads=count,
+                    isa=name,
+                    clamp=clamp,
+                    activation=function,
                 )
             else:
-                loops = Tiling.of(tiling).loops
                 core = _core.tiled_linear_operator(
-                    input=shape, weights=weights, bias=bias, loops=loops, threads=count, isa=name, clamp=clamp
+                    input=shape,
+                    weights=weights,
+                    bias=bias,
+                    loops=Tiling.of(tiling).loops,
+                    threads=count,
+                    isa=name,
+                    clamp=clamp,
+                    activation=function,
                 )
         except ValueError as error:
             raise KernelError(f"Linear: {error}") from None
@@ -319,19 +336,3 @@ def _make(common: _Common, layout: str, algorithm: str, tiling: TilingLike | Non
             raise KernelError('the algorithm winograd is for layout="NHWC"')
         return _core.winograd_operator(**common)
     return _core.conv_operator(**common, nchw=layout == "NCHW", algorithm=_ALGORITHMS[algorithm])
-
-
-def _pair(name: str, value: Any) -> tuple[int, int]:
-    both = as_whole(name, value if isinstance(value, (tuple, list)) else (value, value))
-    if len(both) != 2:
-        raise KernelError(f"{name} must be one number or one for each of height and width, not {value!r}")
-    return both[0], both[1]
-
-
-def _four(name: str, value: Any) -> tuple[int, int, int, int]:
-    if isinstance(value, (tuple, list)) and value and isinstance(value[0], (tuple, list)):
-        if len(value) != 2:
-            raise KernelError(f"{name} must be ((top, bottom), (left, right)), not {value!r}")
-        return (*_pair(name, value[0]), *_pair(name, value[1]))
-    height, width = _pair(name, value)
-    return height, height, width, width
