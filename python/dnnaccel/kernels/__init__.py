@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dnnaccel.errors import KernelError
 from dnnaccel.kernels._plan import empty
+from dnnaccel.kernels.attention import Attention, KVCache, attention
 from dnnaccel.kernels.elementwise import (
     GELU,
     Add,
@@ -28,9 +29,8 @@ from dnnaccel.kernels.layout import (
     Prepend,
     Slice,
 )
-from dnnaccel.kernels.normalization import LRN, LayerNorm, Softmax, layer_norm, softmax
-from dnnaccel.kernels.attention import Attention, KVCache, attention
 from dnnaccel.kernels.matmul import MatMul, matmul
+from dnnaccel.kernels.normalization import LRN, LayerNorm, Softmax, layer_norm, softmax
 from dnnaccel.kernels.plans import Conv2d, Linear, conv2d, linear
 from dnnaccel.kernels.pooling import (
     AvgPool2d,
@@ -61,7 +61,6 @@ __all__ = [
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
     "Attention",
-    "Conv2d",
     "KVCache",
     "KernelError",
     "LayerNorm",
