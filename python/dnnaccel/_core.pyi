@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingOf
 from typing import Any, ClassVar
 
-from numpy import uint64
+from numpy import int8, int32, uint64
 from numpy.typing import ArrayLike, NDArray
 
 __version__: str
@@ -99,6 +99,79 @@ def recurrent_operator(
     threads: int = ...,
     isa: str = ...,
 ) -> Operator: ...
+def conv_int8_operator(
+    *,
+    input: Sequence[int],
+    weights: NDArray[int8],
+    bias: NDArray[int32] | None,
+    x: tuple[str, int],
+    multipliers: ArrayLike | None,
+    out: tuple[str, int],
+    residual: tuple[tuple[str, int], float] | None,
+    clamp: tuple[float, float],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    threads: int,
+    isa: str,
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def linear_int8_operator(
+    *,
+    input: Sequence[int],
+    weights: NDArray[int8],
+    bias: NDArray[int32] | None,
+    x: tuple[str, int],
+    multipliers: ArrayLike | None,
+    out: tuple[str, int],
+    residual: tuple[tuple[str, int], float] | None,
+    clamp: tuple[float, float],
+    threads: int,
+    isa: str,
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def quantize_operator(
+    *,
+    input: Sequence[int],
+    factor: float,
+    out: tuple[str, int],
+    threads: int,
+    isa: str,
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def sum_int8_operator(
+    *,
+    input: Sequence[int],
+    inputs: Sequence[tuple[tuple[str, int], float]],
+    out: tuple[str, int],
+    clamp: tuple[float, float],
+    threads: int,
+    isa: str,
+    x_pitches: Sequence[int] = ...,
+    out_pitch: int = 0,
+) -> Operator: ...
+def pool_int8_operator(
+    *,
+    kind: str,
+    input: Sequence[int],
+    window: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    output: Sequence[int],
+    count_include_pad: bool,
+    x: tuple[str, int],
+    out: tuple[str, int],
+    multiplier: float,
+    threads: int,
+    isa: str,
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def kernel_isas(element: str = "float32") -> list[str]: ...
 def pool_operator(
     *,
     kind: str,
@@ -213,7 +286,6 @@ def matmul_operator(
     threads: int = 1,
     isa: str = "",
 ) -> Operator: ...
-def kernel_isas() -> list[str]: ...
 def kernel_threads() -> int: ...
 def set_kernel_threads(threads: int) -> None: ...
 def cpu_features() -> dict[str, bool]: ...

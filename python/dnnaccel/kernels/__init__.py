@@ -19,6 +19,19 @@ from dnnaccel.kernels.elementwise import (
     Tanh,
     gelu,
 )
+from dnnaccel.kernels.int8 import Conv2dInt8, LinearInt8, QuantParams
+from dnnaccel.kernels.int8_values import (
+    AddInt8,
+    AvgPool2dInt8,
+    Dequantize,
+    GlobalAvgPool2dInt8,
+    MaxPool2dInt8,
+    Quantize,
+    Requantize,
+    dequantize,
+    quantize,
+    requantize,
+)
 from dnnaccel.kernels.layout import (
     AddTable,
     ChannelShuffle,
@@ -44,6 +57,16 @@ from dnnaccel.kernels.recurrent import GRU, LSTM, RNN
 from dnnaccel.kernels.settings import cpu_features, isa_names, num_threads, set_num_threads
 
 __all__ = [
+    "requantize",
+    "quantize",
+    "dequantize",
+    "Requantize",
+    "Quantize",
+    "MaxPool2dInt8",
+    "GlobalAvgPool2dInt8",
+    "Dequantize",
+    "AvgPool2dInt8",
+    "AddInt8",
     "GELU",
     "GRU",
     "LRN",
@@ -57,6 +80,7 @@ __all__ = [
     "Clamp",
     "Concat",
     "Conv2d",
+    "Conv2dInt8",
     "Embedding",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
@@ -65,6 +89,8 @@ __all__ = [
     "KernelError",
     "LayerNorm",
     "Linear",
+    "LinearInt8",
+    "QuantParams",
     "MaxPool2d",
     "Multiply",
     "Pad2d",
