@@ -160,7 +160,7 @@ def _pool(state: Lowering, node: Node) -> Tensor | None:
     rows, columns = (0, 0) if everything else layer.padding
     out = _output(state, node, channels_last(layer.output_shape))
     assert out.params is not None
-    given = {
+    given: dict[str, Any] = {
         "kind": "max" if "max" in layer.kind else "average",
         "input": x.layout.stored,
         "window": layer.input_shapes[0][2:] if everything else layer.kernel,
@@ -174,7 +174,8 @@ def _pool(state: Lowering, node: Node) -> Tensor | None:
     }
 
     def make(pitches: Pitches) -> _core.Operator:
-        return _core.pool_int8_operator(**given, **pitches.keywords(), threads=state.threads, isa=state.isa)
+        options = {**given, **pitches.keywords(), "threads": state.threads, "isa": state.isa}
+        return _core.pool_int8_operator(**options)
 
     layers = tuple(one.name for one in node.layers)
     return state.add(Step(layers, (x,), out, make, pitched="shared", out_pitched=True))

@@ -127,10 +127,10 @@ def compile(
     made = functools.partial(Model, net, weights, threads=as_threads(threads), isa=isa or "")
     if dtype == "float32":
         return made(keep=tuple(keep))
-    ranges = Ranges()
+    ranges, first = Ranges(), next(iter(net.inputs))
     numbers = made(keep=tuple(layer.name for layer in net))
     for sample in calibration:
-        named = sample if isinstance(sample, Mapping) else {next(iter(net.inputs)): sample}
+        named: Mapping[str, Any] = sample if isinstance(sample, Mapping) else {first: sample}
         ranges.widen({name: np.asarray(values) for name, values in named.items()})
         ranges.widen(numbers.run(**named))
     if not ranges.ends:

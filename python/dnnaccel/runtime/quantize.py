@@ -101,8 +101,8 @@ def requantize_step(source: Tensor, target: Tensor, threads: int, isa: str) -> S
         assert params is not None
 
         def quantize(pitches: Pitches) -> _core.Operator:
-            factor = 1 / params.scale
-            return _core.quantize_operator(**given, factor=factor, out=stored(params), **pitches.keywords())
+            options = {**given, **pitches.keywords(), "factor": 1 / params.scale, "out": stored(params)}
+            return _core.quantize_operator(**options)
 
         return Step((source.name,), (source,), target, quantize, pitched="shared", out_pitched=True)
     return sum_step((source.name,), (source,), target, None, given)
