@@ -24,6 +24,7 @@ __all__ = [
     "MappingError",
     "MissingExtraError",
     "NetworkError",
+    "RuntimeModelError",
     "SearchInterrupted",
     "SweepError",
     "UnknownNameError",
@@ -86,8 +87,14 @@ class KernelError(DnnAccelError, ValueError):
     """A kernel asked for a shape that makes no sense, or given an array that does not fit its plan."""
 
 
+class RuntimeModelError(DnnAccelError, ValueError):
+    """A network that the runtime cannot run, or an input that it cannot take."""
+
+
 class SweepError(DnnAccelError, ValueError):
     """A sweep that makes no sense, or a store of results that cannot be used."""
+
+
 class WeightsError(DnnAccelError, ValueError):
     """Weights that are missing, have another shape than their layer, or cannot be told apart."""
 
