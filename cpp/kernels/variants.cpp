@@ -7,6 +7,7 @@
 #include "base/cpu_features.hpp"
 #include "kernels/elementwise/kernels.hpp"
 #include "kernels/gemm/variants.hpp"
+#include "kernels/layout/kernels.hpp"
 #include "kernels/normalization/kernels.hpp"
 #include "kernels/pooling/kernels.hpp"
 
@@ -25,12 +26,14 @@ constexpr std::array kVariants = {
     Variant{{.name = "avx512",
              .tiles = &kAvx512Tiles,
              .elementwise = &kAvx512Elementwise,
+             .layout = &kAvx512Layout,
              .normalization = &kAvx512Normalization,
              .pooling = &kAvx512Pooling},
             [](const base::CpuFeatures& cpu) { return cpu.avx512; }},
     Variant{{.name = "avx2",
              .tiles = &kAvx2Tiles,
              .elementwise = &kAvx2Elementwise,
+             .layout = &kAvx2Layout,
              .normalization = &kAvx2Normalization,
              .pooling = &kAvx2Pooling},
             [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
@@ -38,6 +41,7 @@ constexpr std::array kVariants = {
     Variant{{.name = "neon",
              .tiles = &kNeonTiles,
              .elementwise = &kNeonElementwise,
+             .layout = &kNeonLayout,
              .normalization = &kNeonNormalization,
              .pooling = &kNeonPooling},
             [](const base::CpuFeatures& cpu) { return cpu.neon; }},
@@ -45,6 +49,7 @@ constexpr std::array kVariants = {
     Variant{{.name = "portable",
              .tiles = &kPortableTiles,
              .elementwise = &kPortableElementwise,
+             .layout = &kPortableLayout,
              .normalization = &kPortableNormalization,
              .pooling = &kPortablePooling},
             [](const base::CpuFeatures&) { return true; }},

@@ -10,6 +10,7 @@
 namespace dnnaccel::kernels {
 
 struct ElementwiseKernels;
+struct LayoutKernels;
 struct NormalizationKernels;
 struct PoolingKernels;
 
@@ -21,6 +22,7 @@ struct KernelSet {
   const char* name;
   const TileSet* tiles;
   const ElementwiseKernels* elementwise;
+  const LayoutKernels* layout;
   const NormalizationKernels* normalization;
   const PoolingKernels* pooling;
 };
