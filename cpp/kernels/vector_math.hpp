@@ -16,18 +16,37 @@ struct VectorMath {
 
   static inline Floats all(float value) { return value - Floats{}; }
 
-  /// e^x. The rest of x over log 2 goes into a polynomial (Cephes' expf, S. Moshier), the whole
-  /// part into the exponent.
+  /// e^x. The whole part of x over log 2 goes into the exponent; the rest into a polynomial, which
+  /// is off by 1e-7 of it at most.
   static inline Floats exp(Floats x) {
     x = x > all(89.0F) ? all(89.0F) : x;
     x = x < all(-104.0F) ? all(-104.0F) : x;
+    return exp_between(x);
+  }
+
+  /// e^x for x up to 0, as in a softmax.
+  static inline Floats exp_of_negative(Floats x) {
+    return exp_between(x < all(-104.0F) ? all(-104.0F) : x);
+  }
+
+  /// e^x for x from -170 to 89, or NaN.
+  static inline Floats exp_between(Floats x) {
     const Floats shifted = x * 1.44269504088896341F + kMagic;
     const Floats whole = shifted - kMagic;
     // log 2 in two parts, of which the first has few bits: its product is exact.
     const Floats rest = (x - whole * 0.693359375F) + whole * 2.12194440e-4F;
-    const Floats tail = polynomial(rest, {1.9875691500e-4F, 1.3981999507e-3F, 8.3334519073e-3F,
-                                          4.1665795894e-2F, 1.6666665459e-1F, 5.0000001201e-1F});
-    const Floats value = tail * rest * rest + rest + 1.0F;
+    const Floats value = polynomial(rest, {8.2903081776e-3F, 4.1897964414e-2F, 1.6667636490e-1F,
+                                           4.9999149273e-1F, 9.9999970706e-1F, 1.0F});
+    return times_power_of_two(value, whole, shifted);
+  }
+
+  /// 2^x for x from -250 to 127, or NaN.
+  static inline Floats exp2_between(Floats x) {
+    const Floats shifted = x + kMagic;
+    const Floats whole = shifted - kMagic;
+    const Floats value =
+        polynomial(x - whole, {1.3264699861e-3F, 9.6715339083e-3F, 5.5507340008e-2F,
+                               2.4022241761e-1F, 6.9314697736e-1F, 1.0F});
     return times_power_of_two(value, whole, shifted);
   }
 
@@ -51,17 +70,19 @@ struct VectorMath {
 
   /// The normal distribution's function: (1 + erf(x / sqrt 2)) / 2, with all its digits where it
   /// is small. Below zero it is e^(-x^2 / 2) times a smooth function, which is a polynomial of
-  /// t = 1 / (1 + p |x|) but for 2e-8 of it.
+  /// t = 1 / (1 + p |x|) but for 1.2e-7 of it.
   static inline Floats normal_cdf(Floats x) {
-    constexpr float kP = 0.2673913043F;
+    constexpr float kP = 0.305F;
     constexpr float kLast = 15;  // beyond it there is nothing left; infinity must not become NaN
-    const Floats negative = x > all(0) ? -x : x;
-    const Floats size = negative < all(-kLast) ? all(kLast) : -negative;
-    const Floats t = 1.0F / (1.0F + kP * size);
-    const Floats rest = polynomial(t, {3.000223451e-02F, -1.358947022e-01F, 1.945922434e-01F,
-                                       -9.305470146e-02F, 1.228359876e-01F, 6.629924897e-02F,
-                                       1.021717077e-01F, 1.063609082e-01F, 1.066870815e-01F});
-    const Floats tail = exp(-0.5F * size * size) * (t * rest);
+    const Floats size = absolute(x);
+    const Floats bounded = size > all(kLast) ? all(kLast) : size;
+    const Floats t = 1.0F / (1.0F + kP * bounded);
+    const Floats rest =
+        polynomial(t, {3.634575826e-02F, -1.515688159e-01F, 1.833622653e-01F, -3.589336883e-02F,
+                       1.199636452e-01F, 1.037281045e-01F, 1.224197303e-01F, 1.216426640e-01F});
+    constexpr float kRoot = 0.849321800288F;  // of 1 / (2 log 2): e^(-x^2 / 2) = 2^-(root x)^2
+    const Floats scaled = bounded * kRoot;
+    const Floats tail = exp2_between(-(scaled * scaled)) * (t * rest);
     return x > all(0) ? 1.0F - tail : tail;
   }
 
@@ -71,6 +92,13 @@ struct VectorMath {
   static inline Ints bits(Floats values) {
     Ints same;
     __builtin_memcpy(&same, &values, sizeof same);
+    return same;
+  }
+
+  static inline Floats absolute(Floats x) {
+    const Ints pattern = bits(x) & 0x7FFFFFFF;
+    Floats same;
+    __builtin_memcpy(&same, &pattern, sizeof same);
     return same;
   }
 

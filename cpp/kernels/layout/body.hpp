@@ -9,18 +9,6 @@ namespace dnnaccel::kernels {
 
 namespace {
 
-/// Lanes of two vectors, of which the compiler knows the numbers: those of `a` from 0, of `b` from
-/// kLanes.
-template <int kLanes, int... kIndices>
-struct Exchange : Exchange<kLanes - 1, kLanes - 1, kIndices...> {};
-template <int... kIndices>
-struct Exchange<0, kIndices...> {
-  template <class Pattern, class Floats>
-  static inline Floats of(Floats a, Floats b) {
-    return __builtin_shufflevector(a, b, Pattern::at(kIndices)...);
-  }
-};
-
 /// A step of a transposition: what is `kStep` lanes off the diagonal changes places.
 template <int kLanes, int kStep>
 struct FirstOfPair {
@@ -38,8 +26,8 @@ inline void transpose_step(typename Vectors<kLanes>::Floats (&rows)[kLanes]) {
     if ((i & kStep) != 0) continue;
     const auto a = rows[i];
     const auto b = rows[i + kStep];
-    rows[i] = Exchange<kLanes>::template of<FirstOfPair<kLanes, kStep>>(a, b);
-    rows[i + kStep] = Exchange<kLanes>::template of<SecondOfPair<kLanes, kStep>>(a, b);
+    rows[i] = Sequence<kLanes>::template exchange<FirstOfPair<kLanes, kStep>>(a, b);
+    rows[i + kStep] = Sequence<kLanes>::template exchange<SecondOfPair<kLanes, kStep>>(a, b);
   }
   if constexpr (kStep > 1) transpose_step<kLanes, kStep / 2>(rows);
 }
@@ -94,8 +82,8 @@ inline auto combine(const typename Vectors<kLanes>::Floats (&sources)[kCount],
   if constexpr (kNext == kCount) {
     return made;
   } else {
-    made = Exchange<kLanes>::template of<Pattern<kLanes, kCount, kOutput, kNext>>(made,
-                                                                                  sources[kNext]);
+    made = Sequence<kLanes>::template exchange<Pattern<kLanes, kCount, kOutput, kNext>>(
+        made, sources[kNext]);
     return combine<Pattern, kLanes, kCount, kOutput, kNext + 1>(sources, made);
   }
 }

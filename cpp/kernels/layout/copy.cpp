@@ -13,7 +13,7 @@ constexpr std::size_t kMostAxes = 32;
 /// Values of a piece of rows.
 constexpr std::int64_t kPieceValues = 16384;
 /// Of a piece of a transposed matrix: rows of the output, and values of each.
-constexpr std::int64_t kTransposedRows = 64;
+constexpr std::int64_t kTransposedRows = 16;
 constexpr std::int64_t kTransposedValues = 1024;
 constexpr double kValueNanoseconds = 0.1;
 
