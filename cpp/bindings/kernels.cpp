@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "bindings/bindings.hpp"
 #include "bindings/operators.hpp"
 #include "kernels/conv/operator.hpp"
+#include "kernels/linear/operator.hpp"
 #include "kernels/pool.hpp"
 #include "kernels/variants.hpp"
 
@@ -33,13 +35,16 @@ using Two = std::array<std::int64_t, 2>;
 using Weights = FloatArray;
 std::unique_ptr<PyOperator> make_plan(Shape input, Shape output, const ConvShape& shape,
                                       const Weights& weights, const std::optional<Weights>& bias,
-                                      const kernels::ConvOptions& options) {
+                                      const kernels::ConvOptions& options, bool few = false) {
   if (bias && (bias->ndim() != 1 || bias->shape(0) != weights.shape(0)))
     refuse("the bias",
            "one value for each of the " + std::to_string(weights.shape(0)) + " outputs");
   const float* const from = weights.data();
   const float* const biases = bias ? bias->data() : nullptr;
   const py::gil_scoped_release release;
+  if (few)
+    return std::make_unique<PyOperator>(std::make_shared<kernels::LinearOperator>(
+        std::move(input), std::move(output), shape, from, biases, options));
   return std::make_unique<PyOperator>(std::make_shared<ConvOperator>(
       std::move(input), std::move(output), shape, from, biases, options));
 }
@@ -48,7 +53,9 @@ std::unique_ptr<PyOperator> make_conv(const Four& input, const Weights& weights,
                                       const std::optional<Weights>& bias, Two stride, Four padding,
                                       Two dilation, std::int64_t groups, bool nchw,
                                       const std::string& algorithm, unsigned threads,
-                                      const std::string& isa, std::pair<float, float> clamp) {
+                                      const std::string& isa, std::pair<float, float> clamp,
+                                      const std::string& activation, std::int64_t x_pitch,
+                                      std::int64_t out_pitch) {
   if (weights.ndim() != 4)
     refuse("the weights", "of four axes: outputs, channels of a group, rows, columns; not " +
                               std::to_string(weights.ndim()));
@@ -67,7 +74,9 @@ std::unique_ptr<PyOperator> make_conv(const Four& input, const Weights& weights,
                         .pad_right = padding[3],
                         .dilation_height = dilation[0],
                         .dilation_width = dilation[1],
-                        .groups = groups};
+                        .groups = groups,
+                        .x_pitch = x_pitch,
+                        .out_pitch = out_pitch};
   kernels::check(shape);
   if (weights.shape(1) != shape.group_channels())
     refuse("the weights",
@@ -82,14 +91,17 @@ std::unique_ptr<PyOperator> make_conv(const Four& input, const Weights& weights,
                     .layout = nchw ? kernels::Layout::nchw : kernels::Layout::nhwc,
                     .algorithm = algorithm,
                     .isa = isa,
+                    .activation = activation,
                     .low = clamp.first,
                     .high = clamp.second});
 }
 
-/// A product with a matrix is a convolution of an image one row high.
+/// A product with a matrix is a convolution of an image one row high, if it has more than a few.
 std::unique_ptr<PyOperator> make_linear(const Shape& input, const Weights& weights,
                                         const std::optional<Weights>& bias, unsigned threads,
-                                        const std::string& isa, std::pair<float, float> clamp) {
+                                        const std::string& isa, std::pair<float, float> clamp,
+                                        const std::string& activation, std::int64_t x_pitch,
+                                        std::int64_t out_pitch) {
   if (weights.ndim() != 2)
     refuse("the weights", "of two axes: outputs, inputs; not " + std::to_string(weights.ndim()));
   if (input.empty() || input.back() != weights.shape(1))
@@ -103,16 +115,20 @@ std::unique_ptr<PyOperator> make_linear(const Shape& input, const Weights& weigh
   const ConvShape shape{.batch = vectors == 0 ? 0 : 1,
                         .width = std::max(vectors, std::int64_t{1}),
                         .channels = weights.shape(1),
-                        .outputs = weights.shape(0)};
+                        .outputs = weights.shape(0),
+                        .x_pitch = x_pitch,
+                        .out_pitch = out_pitch};
   kernels::check(shape);
   Shape output = input;
   output.back() = shape.outputs;
-  return make_plan(input, std::move(output), shape, weights, bias,
-                   {.threads = threads,
-                    .algorithm = "gemm",
-                    .isa = isa,
-                    .low = clamp.first,
-                    .high = clamp.second});
+  const kernels::ConvOptions options{.threads = threads,
+                                     .algorithm = "gemm",
+                                     .isa = isa,
+                                     .activation = activation,
+                                     .low = clamp.first,
+                                     .high = clamp.second};
+  return make_plan(input, std::move(output), shape, weights, bias, options,
+                   kernels::LinearOperator::takes(vectors, options));
 }
 
 }  // namespace
@@ -121,12 +137,22 @@ void register_kernels(py::module_& module) {
   module.def("conv_operator", &make_conv, py::kw_only(), py::arg("input"), py::arg("weights"),
              py::arg("bias"), py::arg("stride"), py::arg("padding"), py::arg("dilation"),
              py::arg("groups"), py::arg("nchw"), py::arg("algorithm"), py::arg("threads"),
-             py::arg("isa"), py::arg("clamp"), "A convolution.");
+             py::arg("isa"), py::arg("clamp"), py::arg("activation") = "", py::arg("x_pitch") = 0,
+             py::arg("out_pitch") = 0, "A convolution.");
   module.def("linear_operator", &make_linear, py::kw_only(), py::arg("input"), py::arg("weights"),
              py::arg("bias"), py::arg("threads"), py::arg("isa"), py::arg("clamp"),
+             py::arg("activation") = "", py::arg("x_pitch") = 0, py::arg("out_pitch") = 0,
              "A product with a matrix.");
-  module.def("kernel_isas", &kernels::isa_names,
-             "Names of the kernels that this processor can run, the fastest first.");
+  module.def(
+      "kernel_isas",
+      [](const std::string& element) {
+        if (element != "float32" && element != "int8")
+          throw std::invalid_argument("kernels are for float32 or int8, not '" + element + "'");
+        return kernels::isa_names(element == "int8" ? kernels::Element::int8
+                                                    : kernels::Element::float32);
+      },
+      py::arg("element") = "float32",
+      "Names of the kernels that this processor can run, the fastest first.");
   module.def("kernel_threads", &kernels::num_threads,
              "How many threads a plan gets that asks for all.");
   module.def("set_kernel_threads", &kernels::set_num_threads, py::arg("threads"),

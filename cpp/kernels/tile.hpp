@@ -42,9 +42,16 @@ struct TileArgs {
   std::int32_t width;  // channels to store
   float low;
   float high;
+  // Memory that will be wanted soon. Kernels of products of matrices fetch the line at `ahead` with
+  // the first value of the runs, and one `ahead_step` bytes further with each one more.
+  const float* ahead;
+  std::int64_t ahead_step;
 };
 
 using Tile = void (*)(const TileArgs&) noexcept;
+
+/// A function of each of `count` values, in their place.
+using RowFunction = void (*)(float* values, std::int32_t count) noexcept;
 
 /// The kernels of one number of vectors: `tiles[r - 1]` computes r pixels.
 struct TileColumn {
@@ -79,6 +86,9 @@ struct TileSet {
   /// x(i, k) is, for each channel, one of its group's values: several small groups in a vector.
   /// They too read nothing but channels to be stored; the longest first.
   GroupLevels grouped[kMaxGroups];
+  /// What may become of outputs when a block of them is done.
+  RowFunction sigmoid;
+  RowFunction tanh;
 };
 
 }  // namespace dnnaccel::kernels

@@ -24,8 +24,8 @@ struct VectorMath {
     return exp_between(x);
   }
 
-  /// e^x for x up to 0, as in a softmax.
-  static inline Floats exp_of_negative(Floats x) {
+  /// e^x for x of at most 0, as in a softmax: less work.
+  static inline Floats exp_negative(Floats x) {
     return exp_between(x < all(-104.0F) ? all(-104.0F) : x);
   }
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         kernels,
         layers,
         reproduce,
+        runtime,
         sparsity,
         systolic,
         zoo,
@@ -46,8 +47,11 @@ if TYPE_CHECKING:
         MappingError,
         MissingExtraError,
         NetworkError,
+        RuntimeModelError,
         SearchInterrupted,
+        SweepError,
         UnknownNameError,
+        WeightsError,
     )
     from dnnaccel.importers import from_onnx, from_scalesim, from_torch
     from dnnaccel.mapper import SearchResult, search
@@ -56,6 +60,7 @@ if TYPE_CHECKING:
     from dnnaccel.problem import Problem
     from dnnaccel.report import Report
     from dnnaccel.simulate import simulate
+    from dnnaccel.sweep import Sweep, sweep
     from dnnaccel.trace import TraceSummary, trace
 
 __all__ = [
@@ -80,10 +85,14 @@ __all__ = [
     "NetworkError",
     "Problem",
     "Report",
+    "RuntimeModelError",
     "SearchInterrupted",
     "SearchResult",
+    "Sweep",
+    "SweepError",
     "TraceSummary",
     "UnknownNameError",
+    "WeightsError",
     "__version__",
     "adder_tree",
     "arch",
@@ -102,9 +111,11 @@ __all__ = [
     "kernels",
     "layers",
     "reproduce",
+    "runtime",
     "search",
     "simulate",
     "sparsity",
+    "sweep",
     "systolic",
     "trace",
     "zoo",
@@ -128,6 +139,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "problem": ("Problem",),
     "report": ("Report",),
     "simulate": ("simulate",),
+    "sweep": ("Sweep", "sweep"),
     "trace": ("TraceSummary", "trace"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

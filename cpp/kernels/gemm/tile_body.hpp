@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/tile.hpp"
+#include "kernels/vector_math.hpp"
 #include "kernels/vectors.hpp"
 
 // The kernels of kernels/tile.hpp: one body for every instruction set, number of pixels and number
@@ -34,6 +35,9 @@ struct PixelWindows {
   std::uintptr_t begins[kRows];
 };
 
+/// Of __builtin_prefetch: into the second cache.
+constexpr int kSecondCache = 2;
+
 /// x(i, k) is one value: a product of matrices, `kRows` pixels by `kCount` vectors.
 struct Dense {
   template <int kLanes, int kCount, int kRows>
@@ -41,6 +45,8 @@ struct Dense {
                                 typename Vectors<kLanes>::Floats (&sums)[kRows][kCount]) {
     using V = Vectors<kLanes>;
     const PixelWindows<kRows> windows(tile);
+    const char* ahead = reinterpret_cast<const char*>(tile.ahead);
+    const std::int64_t ahead_step = tile.ahead_step;
     for (std::int32_t r = 0; r < tile.run_count; ++r) {
       const Run run = tile.runs[r];
       const float* weights = tile.panel + static_cast<std::int64_t>(run.row) * (kCount * kLanes);
@@ -51,6 +57,10 @@ struct Dense {
         typename V::Floats row[kCount];
 #pragma GCC unroll 16
         for (int j = 0; j < kCount; ++j) row[j] = V::load(weights + j * kLanes);
+        if constexpr (kCount >= 3) {  // with fewer, loads set the pace
+          __builtin_prefetch(ahead, 0, kSecondCache);
+          ahead += ahead_step;
+        }
 #pragma GCC unroll 16
         for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 16
@@ -223,6 +233,24 @@ constexpr TileLevel make_level() {
            Column<Kind, kLanes, 3, kRows.of_three>::kColumn,
            Column<Kind, kLanes, 4, kRows.of_four>::kColumn}};
 }
+
+/// kFunction of each of a row's values.
+template <int kLanes, auto kFunction>
+void apply_to_row(float* values, std::int32_t count) noexcept {
+  using V = Vectors<kLanes>;
+  for (; count >= kLanes; count -= kLanes, values += kLanes)
+    V::store(values, kFunction(V::load(values)));
+  if (count == 0) return;
+  const auto bytes = static_cast<unsigned long>(count) * sizeof(float);
+  float buffer[kLanes] = {};
+  __builtin_memcpy(buffer, values, bytes);
+  V::store(buffer, kFunction(V::load(buffer)));
+  __builtin_memcpy(values, buffer, bytes);
+}
+template <int kLanes>
+constexpr RowFunction kSigmoid = &apply_to_row<kLanes, &VectorMath<kLanes>::sigmoid>;
+template <int kLanes>
+constexpr RowFunction kTanh = &apply_to_row<kLanes, &VectorMath<kLanes>::tanh>;
 
 /// Products of matrices.
 template <int kLanes, Rows kRows>

@@ -104,7 +104,7 @@ inline float exponentials_of_row(const float* input, float* output, std::int64_t
     // What is behind the end of the row counts as minus infinity, the exponential of which is 0.
     const auto x =
         part ? V::load_part(input + at, width % kLanes, -__builtin_inff()) : V::load(input + at);
-    const auto values = VectorMath<kLanes>::exp_of_negative(x - largest);
+    const auto values = VectorMath<kLanes>::exp_negative(x - largest);
     sums[chain] += values;
     part ? V::store_part(output + at, values, width % kLanes) : V::store(output + at, values);
   });
@@ -158,7 +158,7 @@ inline void softmax_column(const SoftmaxArgs& args, std::int64_t at, std::int64_
   }
   Floats sum = {};
   for (std::int64_t i = 0; i < args.axis; ++i) {
-    const Floats values = VectorMath<kLanes>::exp_of_negative(load(input + i * args.inner) - most);
+    const Floats values = VectorMath<kLanes>::exp_negative(load(input + i * args.inner) - most);
     sum += values;
     store(output + i * args.inner, values);
   }

@@ -20,7 +20,9 @@ __all__ = [
     "Padding",
     "Pair",
     "Plan",
+    "as_activation",
     "as_clamp",
+    "as_factor",
     "as_floats",
     "as_four",
     "as_pair",
@@ -41,6 +43,7 @@ INFINITY = float("inf")
 _LINE = 64
 """Bytes in a cache line."""
 _ACTIVATIONS = {"relu": (0.0, INFINITY), "relu6": (0.0, 6.0)}
+_FUNCTIONS = ("sigmoid", "tanh")
 
 
 def empty(shape: Sequence[int]) -> Floats:
@@ -84,16 +87,20 @@ class Plan:
         """Run the operator on arrays; `out` None: on a new one of float32."""
         if out is None:
             out = empty(self.out_shape)
+        self._compute(inputs, (out,))
+        return out
+
+    def _compute(self, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+        """Run the operator on arrays, or None for those that it can do without."""
         try:
-            self._run(inputs, (out,))
+            self._run(inputs, outputs)
         except ValueError as error:
             raise KernelError(f"{type(self).__name__}: {error}") from None
         except TypeError:
-            given = [type(value).__name__ for value in (*inputs, out) if value is not None]
+            given = [type(value).__name__ for value in (*inputs, *outputs) if value is not None]
             raise KernelError(
                 f"{type(self).__name__}: takes NumPy arrays, given {', '.join(given)}"
             ) from None
-        return out
 
     @property
     def operator(self) -> _core.Operator:
@@ -200,6 +207,13 @@ def as_threads(threads: int | None) -> int:
     return count
 
 
+def as_factor(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise KernelError(f"{name} must be a number, not {value!r}") from None
+
+
 def as_clamp(activation: Activation) -> tuple[float, float]:
     if activation is None:
         return -INFINITY, INFINITY
@@ -212,6 +226,15 @@ def as_clamp(activation: Activation) -> tuple[float, float]:
     except (TypeError, ValueError):
         raise KernelError(f"activation must be a name or (low, high), not {activation!r}") from None
     return low, high
+
+
+def as_activation(activation: Activation) -> tuple[tuple[float, float], str]:
+    """Return what to clamp to, and the function that follows, "" for none."""
+    if isinstance(activation, str) and activation not in _ACTIVATIONS:
+        if activation not in _FUNCTIONS:
+            raise unknown_name("activation", activation, (*_ACTIVATIONS, *_FUNCTIONS))
+        return as_clamp(None), activation
+    return as_clamp(activation), ""
 
 
 def shown(activation: Activation) -> str:

@@ -14,7 +14,7 @@ from dnnaccel.kernels._plan import (
     Padding,
     Pair,
     Plan,
-    as_clamp,
+    as_activation,
     as_floats,
     as_four,
     as_pair,
@@ -64,7 +64,7 @@ class Conv2d(_Product):
     groups
         Channels and output channels are cut into this many; each part of the outputs sees one of the inputs.
     activation
-        "relu", "relu6", or (low, high) to clamp to. A NaN stays one.
+        "relu", "relu6", "sigmoid", "tanh", or (low, high) to clamp to. A NaN stays one.
     threads
         How many threads a call may use; None: what `num_threads` says. Results are the same bits.
     algorithm
@@ -116,6 +116,7 @@ class Conv2d(_Product):
         if len(shape) != 4:
             raise KernelError(f"Conv2d: x_shape must have four axes, not {shape}")
         weights = as_floats("w", w)
+        clamp, function = as_activation(activation)
         try:
             core = _core.conv_operator(
                 input=shape,
@@ -129,7 +130,8 @@ class Conv2d(_Product):
                 algorithm=_ALGORITHMS[algorithm],
                 threads=as_threads(threads),
                 isa=isa or "",
-                clamp=as_clamp(activation),
+                clamp=clamp,
+                activation=function,
             )
         except ValueError as error:
             raise KernelError(f"Conv2d: {error}") from None
@@ -184,6 +186,7 @@ class Linear(_Product):
         isa: str | None = None,
     ) -> None:
         shape = as_whole("x_shape", x_shape)
+        clamp, function = as_activation(activation)
         try:
             core = _core.linear_operator(
                 input=shape,
@@ -191,7 +194,8 @@ class Linear(_Product):
                 bias=None if b is None else as_floats("b", b),
                 threads=as_threads(threads),
                 isa=isa or "",
-                clamp=as_clamp(activation),
+                clamp=clamp,
+                activation=function,
             )
         except ValueError as error:
             raise KernelError(f"Linear: {error}") from None
