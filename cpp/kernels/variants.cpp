@@ -10,6 +10,7 @@
 #include "kernels/gemm/variants.hpp"
 #include "kernels/int8/values.hpp"
 #include "kernels/int8/variants.hpp"
+#include "kernels/layout/kernels.hpp"
 #include "kernels/normalization/kernels.hpp"
 #include "kernels/pooling/kernels.hpp"
 #include "kernels/recurrent/cell.hpp"
@@ -34,6 +35,7 @@ constexpr KernelSet kAvx512 = {.name = "avx512",
                                .int8 = &kAvx512Int8,
                                .int8_values = &kAvx512Int8Values,
                                .elementwise = &kAvx512Elementwise,
+                               .layout = &kAvx512Layout,
                                .normalization = &kAvx512Normalization,
                                .pooling = &kAvx512Pooling,
                                .cells = &kAvx512Cells,
@@ -61,6 +63,7 @@ constexpr std::array kVariants = {
              .int8 = &kAvx2Int8,
              .int8_values = &kAvx2Int8Values,
              .elementwise = &kAvx2Elementwise,
+             .layout = &kAvx2Layout,
              .normalization = &kAvx2Normalization,
              .pooling = &kAvx2Pooling,
              .cells = &kAvx2Cells,
@@ -75,6 +78,7 @@ constexpr std::array kVariants = {
              .int8 = &kNeonInt8,
              .int8_values = &kNeonInt8Values,
              .elementwise = &kNeonElementwise,
+             .layout = &kNeonLayout,
              .normalization = &kNeonNormalization,
              .pooling = &kNeonPooling,
              .cells = &kNeonCells,
@@ -89,6 +93,7 @@ constexpr std::array kVariants = {
              .int8 = &kPortableInt8,
              .int8_values = &kPortableInt8Values,
              .elementwise = &kPortableElementwise,
+             .layout = &kPortableLayout,
              .normalization = &kPortableNormalization,
              .pooling = &kPortablePooling,
              .cells = &kPortableCells,

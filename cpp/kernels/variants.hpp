@@ -14,6 +14,7 @@
 namespace dnnaccel::kernels {
 
 struct ElementwiseKernels;
+struct LayoutKernels;
 struct NormalizationKernels;
 struct PoolingKernels;
 struct CellKernels;
@@ -33,6 +34,7 @@ struct KernelSet {
   const Int8Set* int8;
   const Int8Values* int8_values;
   const ElementwiseKernels* elementwise;
+  const LayoutKernels* layout;
   const NormalizationKernels* normalization;
   const PoolingKernels* pooling;
   const CellKernels* cells;
