@@ -88,6 +88,8 @@ class KernelError(DnnAccelError, ValueError):
 
 class SweepError(DnnAccelError, ValueError):
     """A sweep that makes no sense, or a store of results that cannot be used."""
+
+
 class WeightsError(DnnAccelError, ValueError):
     """Weights that are missing, have another shape than their layer, or cannot be told apart."""
 
