@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -142,8 +143,16 @@ void register_kernels(py::module_& module) {
              py::arg("bias"), py::arg("threads"), py::arg("isa"), py::arg("clamp"),
              py::arg("activation") = "", py::arg("x_pitch") = 0, py::arg("out_pitch") = 0,
              "A product with a matrix.");
-  module.def("kernel_isas", &kernels::isa_names,
-             "Names of the kernels that this processor can run, the fastest first.");
+  module.def(
+      "kernel_isas",
+      [](const std::string& element) {
+        if (element != "float32" && element != "int8")
+          throw std::invalid_argument("kernels are for float32 or int8, not '" + element + "'");
+        return kernels::isa_names(element == "int8" ? kernels::Element::int8
+                                                    : kernels::Element::float32);
+      },
+      py::arg("element") = "float32",
+      "Names of the kernels that this processor can run, the fastest first.");
   module.def("kernel_threads", &kernels::num_threads,
              "How many threads a plan gets that asks for all.");
   module.def("set_kernel_threads", &kernels::set_num_threads, py::arg("threads"),

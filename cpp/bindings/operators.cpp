@@ -127,6 +127,12 @@ std::vector<kernels::Shape> shapes(const std::vector<TensorSpec>& specs) {
   return all;
 }
 
+std::vector<bool> in_place(const std::vector<TensorSpec>& specs) {
+  std::vector<bool> all;
+  for (const TensorSpec& spec : specs) all.push_back(spec.in_place);
+  return all;
+}
+
 std::vector<std::string> elements(const std::vector<TensorSpec>& specs) {
   constexpr const char* kNames[] = {"float32", "bfloat16", "uint8", "int8", "int32"};
   std::vector<std::string> all;
@@ -187,6 +193,8 @@ void register_operators(py::module_& module) {
                              [](const PyOperator& p) { return elements(p.op->inputs()); })
       .def_property_readonly("output_types",
                              [](const PyOperator& p) { return elements(p.op->outputs()); })
+      .def_property_readonly("in_place",
+                             [](const PyOperator& p) { return in_place(p.op->inputs()); })
       .def_property_readonly("macs", [](const PyOperator& p) { return p.op->info().macs; })
       .def_property_readonly("operations",
                              [](const PyOperator& p) { return p.op->info().operations; })

@@ -20,19 +20,20 @@ struct VectorMath {
   /// part into the exponent, in two halves, so that the last steps to infinity and to zero round as
   /// they should.
   static inline Floats exp(Floats x) {
-    constexpr float kMagic = 12582912.0F;  // 1.5 * 2^23: adding it rounds to a whole number
     x = x > all(89.0F) ? all(89.0F) : x;
     x = x < all(-104.0F) ? all(-104.0F) : x;
-    const Floats shifted = x * 1.44269504088896341F + kMagic;
-    const Floats whole = shifted - kMagic;
-    // log 2 in two parts, of which the first has few bits: its product is exact.
-    const Floats rest = (x - whole * 0.693359375F) + whole * 2.12194440e-4F;
-    const Floats tail = polynomial(rest, {1.9875691500e-4F, 1.3981999507e-3F, 8.3334519073e-3F,
-                                          4.1665795894e-2F, 1.6666665459e-1F, 5.0000001201e-1F});
-    const Floats value = tail * rest * rest + rest + 1.0F;
-    const Ints power = bits(shifted) - bits(all(kMagic));
+    Ints power;
+    const Floats value = exp_of_rest(x, power);
     const Ints half = power >> 1;
     return value * power_of_two(half) * power_of_two(power - half);
+  }
+
+  /// e^x for x of at most 0, as in a softmax: less work, and 0 for what is below 2^-126.
+  static inline Floats exp_negative(Floats x) {
+    x = x < all(-88.0F) ? all(-88.0F) : x;  // 2^-127, whose pattern is that of 0
+    Ints power;
+    const Floats value = exp_of_rest(x, power);
+    return value * power_of_two(power);
   }
 
   /// 1 / (1 + e^-x)
@@ -81,6 +82,19 @@ struct VectorMath {
   }
 
  private:
+  /// e^x / 2^power, which is about 1.
+  static inline Floats exp_of_rest(Floats x, Ints& power) {
+    constexpr float kMagic = 12582912.0F;  // 1.5 * 2^23: adding it rounds to a whole number
+    const Floats shifted = x * 1.44269504088896341F + kMagic;
+    const Floats whole = shifted - kMagic;
+    // log 2 in two parts, of which the first has few bits: its product is exact.
+    const Floats rest = (x - whole * 0.693359375F) + whole * 2.12194440e-4F;
+    const Floats tail = polynomial(rest, {1.9875691500e-4F, 1.3981999507e-3F, 8.3334519073e-3F,
+                                          4.1665795894e-2F, 1.6666665459e-1F, 5.0000001201e-1F});
+    power = bits(shifted) - bits(all(kMagic));
+    return tail * rest * rest + rest + 1.0F;
+  }
+
   static inline Ints bits(Floats values) {
     Ints same;
     __builtin_memcpy(&same, &values, sizeof same);

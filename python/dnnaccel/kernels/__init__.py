@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dnnaccel.errors import KernelError
 from dnnaccel.kernels._plan import empty
+from dnnaccel.kernels.attention import Attention, KVCache, attention
 from dnnaccel.kernels.elementwise import (
     GELU,
     Add,
@@ -18,6 +19,19 @@ from dnnaccel.kernels.elementwise import (
     Tanh,
     gelu,
 )
+from dnnaccel.kernels.int8 import Conv2dInt8, LinearInt8, QuantParams
+from dnnaccel.kernels.int8_values import (
+    AddInt8,
+    AvgPool2dInt8,
+    Dequantize,
+    GlobalAvgPool2dInt8,
+    MaxPool2dInt8,
+    Quantize,
+    Requantize,
+    dequantize,
+    quantize,
+    requantize,
+)
 from dnnaccel.kernels.layout import (
     AddTable,
     ChannelShuffle,
@@ -28,6 +42,7 @@ from dnnaccel.kernels.layout import (
     Prepend,
     Slice,
 )
+from dnnaccel.kernels.matmul import MatMul, matmul
 from dnnaccel.kernels.normalization import LRN, LayerNorm, Softmax, layer_norm, softmax
 from dnnaccel.kernels.plans import Conv2d, Linear, conv2d, linear
 from dnnaccel.kernels.pooling import (
@@ -42,6 +57,16 @@ from dnnaccel.kernels.recurrent import GRU, LSTM, RNN
 from dnnaccel.kernels.settings import cpu_features, isa_names, num_threads, set_num_threads
 
 __all__ = [
+    "requantize",
+    "quantize",
+    "dequantize",
+    "Requantize",
+    "Quantize",
+    "MaxPool2dInt8",
+    "GlobalAvgPool2dInt8",
+    "Dequantize",
+    "AvgPool2dInt8",
+    "AddInt8",
     "GELU",
     "GRU",
     "LRN",
@@ -55,12 +80,17 @@ __all__ = [
     "Clamp",
     "Concat",
     "Conv2d",
+    "Conv2dInt8",
     "Embedding",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
+    "Attention",
+    "KVCache",
     "KernelError",
     "LayerNorm",
     "Linear",
+    "LinearInt8",
+    "QuantParams",
     "MaxPool2d",
     "Multiply",
     "Pad2d",
@@ -72,6 +102,8 @@ __all__ = [
     "Softmax",
     "Tanh",
     "avg_pool2d",
+    "MatMul",
+    "attention",
     "conv2d",
     "cpu_features",
     "empty",
@@ -80,6 +112,7 @@ __all__ = [
     "layer_norm",
     "linear",
     "max_pool2d",
+    "matmul",
     "num_threads",
     "set_num_threads",
     "softmax",

@@ -22,6 +22,7 @@ __all__ = [
     "Plan",
     "as_activation",
     "as_clamp",
+    "as_factor",
     "as_floats",
     "as_four",
     "as_pair",
@@ -204,6 +205,13 @@ def as_threads(threads: int | None) -> int:
     if not 1 <= count <= 1024:
         raise KernelError(f"threads must be from 1 to 1024 or None, not {threads}")
     return count
+
+
+def as_factor(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise KernelError(f"{name} must be a number, not {value!r}") from None
 
 
 def as_clamp(activation: Activation) -> tuple[float, float]:
