@@ -74,6 +74,7 @@ def prepare(name: str, folder: Path) -> tuple[Case, da.Network, Arrays]:
         if str(path) not in sys.path:
             sys.path.insert(0, str(path))
     from onnx_export import to_onnx  # the tests' own writer
+
     from small_nets import random_inputs
 
     net = da.zoo.load(name)
