@@ -28,4 +28,4 @@ def test_example_runs(example: Path, tmp_path: Path) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert [path.stem for path in EXAMPLES] == ["compare_dataflows", "own_chip", "quickstart"]
+    assert [path.stem for path in EXAMPLES] == ["compare_dataflows", "dask_sweep", "own_chip", "quickstart"]
