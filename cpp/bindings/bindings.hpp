@@ -24,6 +24,10 @@ void register_tile_time(pybind11::module_& module);
 void register_dram(pybind11::module_& module);
 void register_operators(pybind11::module_& module);
 void register_kernels(pybind11::module_& module);
+void register_kernels_pooling(pybind11::module_& module);
+void register_kernels_elementwise(pybind11::module_& module);
+void register_kernels_normalization(pybind11::module_& module);
+void register_kernels_layout(pybind11::module_& module);
 void register_kernels_attention(pybind11::module_& module);
 
 }  // namespace dnnaccel::bindings

@@ -48,7 +48,9 @@ std::unique_ptr<PyOperator> make_conv(const Four& input, const Weights& weights,
                                       const std::optional<Weights>& bias, Two stride, Four padding,
                                       Two dilation, std::int64_t groups, bool nchw,
                                       const std::string& algorithm, unsigned threads,
-                                      const std::string& isa, std::pair<float, float> clamp) {
+                                      const std::string& isa, std::pair<float, float> clamp,
+                                      const std::string& activation, std::int64_t x_pitch,
+                                      std::int64_t out_pitch) {
   if (weights.ndim() != 4)
     refuse("the weights", "of four axes: outputs, channels of a group, rows, columns; not " +
                               std::to_string(weights.ndim()));
@@ -67,7 +69,9 @@ std::unique_ptr<PyOperator> make_conv(const Four& input, const Weights& weights,
                         .pad_right = padding[3],
                         .dilation_height = dilation[0],
                         .dilation_width = dilation[1],
-                        .groups = groups};
+                        .groups = groups,
+                        .x_pitch = x_pitch,
+                        .out_pitch = out_pitch};
   kernels::check(shape);
   if (weights.shape(1) != shape.group_channels())
     refuse("the weights",
@@ -82,6 +86,7 @@ std::unique_ptr<PyOperator> make_conv(const Four& input, const Weights& weights,
                     .layout = nchw ? kernels::Layout::nchw : kernels::Layout::nhwc,
                     .algorithm = algorithm,
                     .isa = isa,
+                    .activation = activation,
                     .low = clamp.first,
                     .high = clamp.second});
 }
@@ -89,7 +94,9 @@ std::unique_ptr<PyOperator> make_conv(const Four& input, const Weights& weights,
 /// A product with a matrix is a convolution of an image one row high.
 std::unique_ptr<PyOperator> make_linear(const Shape& input, const Weights& weights,
                                         const std::optional<Weights>& bias, unsigned threads,
-                                        const std::string& isa, std::pair<float, float> clamp) {
+                                        const std::string& isa, std::pair<float, float> clamp,
+                                        const std::string& activation, std::int64_t x_pitch,
+                                        std::int64_t out_pitch) {
   if (weights.ndim() != 2)
     refuse("the weights", "of two axes: outputs, inputs; not " + std::to_string(weights.ndim()));
   if (input.empty() || input.back() != weights.shape(1))
@@ -103,7 +110,9 @@ std::unique_ptr<PyOperator> make_linear(const Shape& input, const Weights& weigh
   const ConvShape shape{.batch = vectors == 0 ? 0 : 1,
                         .width = std::max(vectors, std::int64_t{1}),
                         .channels = weights.shape(1),
-                        .outputs = weights.shape(0)};
+                        .outputs = weights.shape(0),
+                        .x_pitch = x_pitch,
+                        .out_pitch = out_pitch};
   kernels::check(shape);
   Shape output = input;
   output.back() = shape.outputs;
@@ -111,6 +120,7 @@ std::unique_ptr<PyOperator> make_linear(const Shape& input, const Weights& weigh
                    {.threads = threads,
                     .algorithm = "gemm",
                     .isa = isa,
+                    .activation = activation,
                     .low = clamp.first,
                     .high = clamp.second});
 }
@@ -121,9 +131,11 @@ void register_kernels(py::module_& module) {
   module.def("conv_operator", &make_conv, py::kw_only(), py::arg("input"), py::arg("weights"),
              py::arg("bias"), py::arg("stride"), py::arg("padding"), py::arg("dilation"),
              py::arg("groups"), py::arg("nchw"), py::arg("algorithm"), py::arg("threads"),
-             py::arg("isa"), py::arg("clamp"), "A convolution.");
+             py::arg("isa"), py::arg("clamp"), py::arg("activation") = "", py::arg("x_pitch") = 0,
+             py::arg("out_pitch") = 0, "A convolution.");
   module.def("linear_operator", &make_linear, py::kw_only(), py::arg("input"), py::arg("weights"),
              py::arg("bias"), py::arg("threads"), py::arg("isa"), py::arg("clamp"),
+             py::arg("activation") = "", py::arg("x_pitch") = 0, py::arg("out_pitch") = 0,
              "A product with a matrix.");
   module.def("kernel_isas", &kernels::isa_names,
              "Names of the kernels that this processor can run, the fastest first.");

@@ -24,7 +24,7 @@ namespace {
 /// Below this many operations others would wait for the interpreter's lock about as long as it
 /// takes to give it back.
 constexpr std::int64_t kOperationsWithLock = 500'000;
-constexpr std::size_t kMostTensors = 16;
+constexpr std::size_t kMostTensors = 64;
 
 struct ElementType {
   int number;  // NumPy's, of the type in this machine's byte order
@@ -169,6 +169,14 @@ const void* checked(const py::array& array, const char* name, const TensorSpec& 
   }
   if ((array.flags() & kAligned) == 0) refuse(name, "aligned to its values: a copy of it is");
   return array.data();
+}
+
+std::unique_ptr<PyOperator> held(std::unique_ptr<Operator> made) {
+  return std::make_unique<PyOperator>(std::shared_ptr<const Operator>(std::move(made)));
+}
+
+std::vector<float> values_of(const FloatArray& array) {
+  return {array.data(), array.data() + array.size()};
 }
 
 void register_operators(py::module_& module) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "kernels/gemm/pack.hpp"
 #include "kernels/operator.hpp"
@@ -33,6 +34,12 @@ std::string shape_text(const kernels::Shape& shape);
 const void* checked(const pybind11::array& array, const char* name,
                     const kernels::TensorSpec& spec);
 
+/// How it is held in Python.
+std::unique_ptr<PyOperator> held(std::unique_ptr<kernels::Operator> made);
+
 using FloatArray = pybind11::array_t<float, pybind11::array::c_style | pybind11::array::forcecast>;
+
+/// A copy of an array's values in row-major order.
+std::vector<float> values_of(const FloatArray& array);
 
 }  // namespace dnnaccel::bindings

@@ -46,6 +46,9 @@ struct TileArgs {
 
 using Tile = void (*)(const TileArgs&) noexcept;
 
+/// A function of each of `count` values, in their place.
+using RowFunction = void (*)(float* values, std::int32_t count) noexcept;
+
 /// The kernels of one number of vectors: `tiles[r - 1]` computes r pixels.
 struct TileColumn {
   const Tile* tiles;
@@ -79,6 +82,9 @@ struct TileSet {
   /// x(i, k) is, for each channel, one of its group's values: several small groups in a vector.
   /// They too read nothing but channels to be stored; the longest first.
   GroupLevels grouped[kMaxGroups];
+  /// What may become of outputs when a block of them is done.
+  RowFunction sigmoid;
+  RowFunction tanh;
 };
 
 }  // namespace dnnaccel::kernels

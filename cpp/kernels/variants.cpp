@@ -5,7 +5,10 @@
 #include <stdexcept>
 
 #include "base/cpu_features.hpp"
+#include "kernels/elementwise/kernels.hpp"
 #include "kernels/gemm/variants.hpp"
+#include "kernels/normalization/kernels.hpp"
+#include "kernels/pooling/kernels.hpp"
 
 namespace dnnaccel::kernels {
 
@@ -21,19 +24,35 @@ constexpr std::array kVariants = {
 #if defined(DNNACCEL_X86_VARIANTS)
     Variant{{.name = "avx512",
              .tiles = &kAvx512Tiles,
+             .elementwise = &kAvx512Elementwise,
+             .normalization = &kAvx512Normalization,
+             .pooling = &kAvx512Pooling,
              .matmul = &kAvx512Matmul,
              .softmax = &kAvx512Softmax},
             [](const base::CpuFeatures& cpu) { return cpu.avx512; }},
-    Variant{
-        {.name = "avx2", .tiles = &kAvx2Tiles, .matmul = &kAvx2Matmul, .softmax = &kAvx2Softmax},
-        [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
+    Variant{{.name = "avx2",
+             .tiles = &kAvx2Tiles,
+             .elementwise = &kAvx2Elementwise,
+             .normalization = &kAvx2Normalization,
+             .pooling = &kAvx2Pooling,
+             .matmul = &kAvx2Matmul,
+             .softmax = &kAvx2Softmax},
+            [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
 #elif defined(DNNACCEL_ARM_VARIANTS)
-    Variant{
-        {.name = "neon", .tiles = &kNeonTiles, .matmul = &kNeonMatmul, .softmax = &kNeonSoftmax},
-        [](const base::CpuFeatures& cpu) { return cpu.neon; }},
+    Variant{{.name = "neon",
+             .tiles = &kNeonTiles,
+             .elementwise = &kNeonElementwise,
+             .normalization = &kNeonNormalization,
+             .pooling = &kNeonPooling,
+             .matmul = &kNeonMatmul,
+             .softmax = &kNeonSoftmax},
+            [](const base::CpuFeatures& cpu) { return cpu.neon; }},
 #endif
     Variant{{.name = "portable",
              .tiles = &kPortableTiles,
+             .elementwise = &kPortableElementwise,
+             .normalization = &kPortableNormalization,
+             .pooling = &kPortablePooling,
              .matmul = &kPortableMatmul,
              .softmax = &kPortableSoftmax},
             [](const base::CpuFeatures&) { return true; }},

@@ -11,6 +11,10 @@
 // Which kernels this build has and this processor can run.
 namespace dnnaccel::kernels {
 
+struct ElementwiseKernels;
+struct NormalizationKernels;
+struct PoolingKernels;
+
 /// Names of the variants that this processor can run, the fastest first.
 std::vector<std::string> isa_names();
 
@@ -18,6 +22,9 @@ std::vector<std::string> isa_names();
 struct KernelSet {
   const char* name;
   const TileSet* tiles;
+  const ElementwiseKernels* elementwise;
+  const NormalizationKernels* normalization;
+  const PoolingKernels* pooling;
   const MatmulKernels* matmul;
   const SoftmaxKernels* softmax;
 };

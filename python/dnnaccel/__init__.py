@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dnnaccel import (
         adder_tree,
         arch,
+        benchmark,
         dataflow,
         datasets,
         dram,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         kernels,
         layers,
         reproduce,
+        runtime,
         sparsity,
         systolic,
         zoo,
@@ -46,7 +48,9 @@ if TYPE_CHECKING:
         MissingExtraError,
         NetworkError,
         SearchInterrupted,
+        SweepError,
         UnknownNameError,
+        WeightsError,
     )
     from dnnaccel.importers import from_onnx, from_scalesim, from_torch
     from dnnaccel.mapper import SearchResult, search
@@ -55,6 +59,7 @@ if TYPE_CHECKING:
     from dnnaccel.problem import Problem
     from dnnaccel.report import Report
     from dnnaccel.simulate import simulate
+    from dnnaccel.sweep import Sweep, sweep
     from dnnaccel.trace import TraceSummary, trace
 
 __all__ = [
@@ -81,11 +86,15 @@ __all__ = [
     "Report",
     "SearchInterrupted",
     "SearchResult",
+    "Sweep",
+    "SweepError",
     "TraceSummary",
     "UnknownNameError",
+    "WeightsError",
     "__version__",
     "adder_tree",
     "arch",
+    "benchmark",
     "build_config",
     "compare",
     "dataflow",
@@ -100,9 +109,11 @@ __all__ = [
     "kernels",
     "layers",
     "reproduce",
+    "runtime",
     "search",
     "simulate",
     "sparsity",
+    "sweep",
     "systolic",
     "trace",
     "zoo",
@@ -126,6 +137,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "problem": ("Problem",),
     "report": ("Report",),
     "simulate": ("simulate",),
+    "sweep": ("Sweep", "sweep"),
     "trace": ("TraceSummary", "trace"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -69,6 +69,9 @@ def conv_operator(
     threads: int,
     isa: str,
     clamp: tuple[float, float],
+    activation: str = ...,
+    x_pitch: int = ...,
+    out_pitch: int = ...,
 ) -> Operator: ...
 def linear_operator(
     *,
@@ -78,7 +81,95 @@ def linear_operator(
     threads: int,
     isa: str,
     clamp: tuple[float, float],
+    activation: str = ...,
+    x_pitch: int = ...,
+    out_pitch: int = ...,
 ) -> Operator: ...
+def pool_operator(
+    *,
+    kind: str,
+    input: Sequence[int],
+    window: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    output: Sequence[int],
+    count_include_pad: bool,
+    threads: int,
+    isa: str,
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def global_pool_operator(
+    *, kind: str, input: Sequence[int], threads: int, isa: str, x_pitch: int = 0, out_pitch: int = 0
+) -> Operator: ...
+def unary_operator(
+    *,
+    function: str,
+    input: Sequence[int],
+    clamp: tuple[float, float] = ...,
+    factor: float = 1.0,
+    threads: int,
+    isa: str,
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def affine_operator(
+    *,
+    input: Sequence[int],
+    scale: ArrayLike,
+    shift: ArrayLike,
+    clamp: tuple[float, float] = ...,
+    threads: int,
+    isa: str,
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def add_operator(
+    *,
+    input: Sequence[int],
+    count: int,
+    clamp: tuple[float, float] = ...,
+    threads: int,
+    isa: str,
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def multiply_operator(
+    *,
+    input: Sequence[int],
+    count: int,
+    clamp: tuple[float, float] = ...,
+    threads: int,
+    isa: str,
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def add_table_operator(*, input: Sequence[int], table: ArrayLike, threads: int, isa: str) -> Operator: ...
+def lrn_operator(
+    *, input: Sequence[int], size: int, alpha: float, beta: float, k: float, threads: int, isa: str
+) -> Operator: ...
+def layer_norm_operator(
+    *,
+    input: Sequence[int],
+    scale: ArrayLike,
+    shift: ArrayLike,
+    epsilon: float,
+    residual: bool = False,
+    threads: int,
+    isa: str,
+) -> Operator: ...
+def softmax_operator(*, input: Sequence[int], axis: int = -1, threads: int, isa: str) -> Operator: ...
+def concat_operator(*, inputs: Sequence[Sequence[int]], axis: int, threads: int, isa: str) -> Operator: ...
+def permute_operator(*, input: Sequence[int], axes: Sequence[int], threads: int, isa: str) -> Operator: ...
+def slice_operator(
+    *, input: Sequence[int], axis: int, start: int, stop: int, threads: int, isa: str
+) -> Operator: ...
+def pad_operator(
+    *, input: Sequence[int], rows: Sequence[int], columns: Sequence[int], threads: int, isa: str
+) -> Operator: ...
+def shuffle_operator(*, input: Sequence[int], groups: int, threads: int, isa: str) -> Operator: ...
+def prepend_operator(*, input: Sequence[int], vector: ArrayLike, threads: int, isa: str) -> Operator: ...
+def embedding_operator(*, tokens: Sequence[int], table: ArrayLike, threads: int, isa: str) -> Operator: ...
 def attention_operator(
     *,
     queries: Sequence[int],

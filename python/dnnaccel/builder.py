@@ -220,9 +220,19 @@ class NetworkBuilder:
         """Add a `layers.GlobalMaxPool2d`."""
         return self.append(kinds.GlobalMaxPool2d(name=name, inputs=_names(after)))
 
-    def lrn(self, name: str, *, size: int = 5, after: str | None = None) -> str:
+    def lrn(
+        self,
+        name: str,
+        *,
+        size: int = 5,
+        alpha: float = 1e-4,
+        beta: float = 0.75,
+        k: float = 1.0,
+        after: str | None = None,
+    ) -> str:
         """Add a `layers.LRN` over `size` channels."""
-        return self.append(kinds.LRN(name=name, inputs=_names(after), size=size))
+        inputs = _names(after)
+        return self.append(kinds.LRN(name=name, inputs=inputs, size=size, alpha=alpha, beta=beta, k=k))
 
     def relu(self, name: str, *, after: str | None = None) -> str:
         """Add a `layers.ReLU`."""
@@ -236,9 +246,9 @@ class NetworkBuilder:
         """Add a `layers.Tanh`."""
         return self.append(kinds.Tanh(name=name, inputs=_names(after)))
 
-    def batch_norm(self, name: str, *, after: str | None = None) -> str:
+    def batch_norm(self, name: str, *, epsilon: float = 1e-5, after: str | None = None) -> str:
         """Add a `layers.BatchNorm`."""
-        return self._make(kinds.BatchNorm, name, after)
+        return self._make(kinds.BatchNorm, name, after, epsilon=epsilon)
 
     def add(self, name: str, *, after: Sequence[str]) -> str:
         """Add a `layers.Add` of the layers that `after` names."""
@@ -252,9 +262,9 @@ class NetworkBuilder:
         """Add a `layers.ReLU6`."""
         return self.append(kinds.ReLU6(name=name, inputs=_names(after)))
 
-    def gelu(self, name: str, *, after: str | None = None) -> str:
+    def gelu(self, name: str, *, approximate: str = "none", after: str | None = None) -> str:
         """Add a `layers.GELU`."""
-        return self.append(kinds.GELU(name=name, inputs=_names(after)))
+        return self.append(kinds.GELU(name=name, inputs=_names(after), approximate=approximate))
 
     def scale(self, name: str, *, factor: float, after: str | None = None) -> str:
         """Add a `layers.Scale` by `factor`."""
@@ -286,9 +296,9 @@ class NetworkBuilder:
         """Add a `layers.ChannelShuffle`."""
         return self.append(kinds.ChannelShuffle(name=name, inputs=_names(after), groups=groups))
 
-    def layer_norm(self, name: str, *, after: str | None = None) -> str:
+    def layer_norm(self, name: str, *, epsilon: float = 1e-5, after: str | None = None) -> str:
         """Add a `layers.LayerNorm` over the last axis."""
-        return self.append(kinds.LayerNorm(name=name, inputs=_names(after)))
+        return self.append(kinds.LayerNorm(name=name, inputs=_names(after), epsilon=epsilon))
 
     def rnn(
         self,

@@ -25,7 +25,9 @@ __all__ = [
     "MissingExtraError",
     "NetworkError",
     "SearchInterrupted",
+    "SweepError",
     "UnknownNameError",
+    "WeightsError",
 ]
 
 
@@ -82,6 +84,14 @@ class ImportedFileError(DnnAccelError, ValueError):
 
 class KernelError(DnnAccelError, ValueError):
     """A kernel asked for a shape that makes no sense, or given an array that does not fit its plan."""
+
+
+class SweepError(DnnAccelError, ValueError):
+    """A sweep that makes no sense, or a store of results that cannot be used."""
+
+
+class WeightsError(DnnAccelError, ValueError):
+    """Weights that are missing, have another shape than their layer, or cannot be told apart."""
 
 
 class MissingExtraError(DnnAccelError, ImportError):

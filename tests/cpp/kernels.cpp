@@ -103,7 +103,9 @@ Floats run_guarded(const ConvPlan& plan, const Floats& x, const Floats* residual
   constexpr float kGuard = 12345.0F;
   constexpr std::ptrdiff_t kAround = 16;
   Floats outputs(static_cast<std::size_t>(plan.shape().output_size() + 2 * kAround), kGuard);
-  plan.run(x.data(), residual == nullptr ? nullptr : residual->data(), outputs.data() + kAround);
+  const AlignedFloats scratch(plan.scratch_bytes() / sizeof(float));
+  plan.run(x.data(), residual == nullptr ? nullptr : residual->data(), outputs.data() + kAround,
+           scratch.data());
   CHECK(std::all_of(outputs.begin(), outputs.begin() + kAround,
                     [&](float v) { return v == kGuard; }));
   CHECK(std::all_of(outputs.end() - kAround, outputs.end(), [&](float v) { return v == kGuard; }));
@@ -140,6 +142,86 @@ TEST_CASE("every variant computes random convolutions as the definition does") {
         CAPTURE(isa);
         CHECK(worst < 1e-5 * scale);
       }
+    }
+  }
+}
+
+/// Pixels of `channels` values put `pitch` apart, with a guard between and around them.
+Floats spread(const Floats& dense, std::int64_t channels, std::int64_t pitch, float between) {
+  const std::size_t pixels = dense.size() / static_cast<std::size_t>(channels);
+  Floats wide(pixels * static_cast<std::size_t>(pitch), between);
+  for (std::size_t i = 0; i < pixels; ++i)
+    std::copy_n(dense.begin() + static_cast<std::ptrdiff_t>(i) * channels, channels,
+                wide.begin() + static_cast<std::ptrdiff_t>(i) * pitch);
+  return wide;
+}
+
+TEST_CASE("slices of the channels of wider images, read and written, give the same bits") {
+  std::mt19937 random(11);
+  for (int round = 0; round < 40; ++round) {
+    const ConvShape dense = random_shape(random);
+    ConvShape sliced = dense;
+    sliced.x_pitch = dense.channels + round % 3 * 5;
+    sliced.out_pitch = dense.outputs + round % 4 * 3;
+    const Floats x = random_floats(dense.input_size(), random);
+    const Floats w = random_floats(dense.weight_size(), random);
+    const Floats residual = random_floats(dense.output_size(), random);
+    // Not a number where nothing is to be read.
+    const Floats wide_x =
+        spread(x, dense.channels, sliced.x_pitch, std::numeric_limits<float>::quiet_NaN());
+    constexpr float kGuard = 12345.0F;
+    for (const std::string& isa : isa_names()) {
+      for (const unsigned threads : {1U, 3U}) {
+        for (const char* algorithm : {"", "gemm"}) {
+          const ConvOptions options{
+              .threads = threads, .algorithm = algorithm, .isa = isa, .low = -1.0F};
+          Floats wanted = residual;
+          ConvPlan(dense, w.data(), nullptr, options).run(x.data(), wanted.data(), wanted.data());
+          Floats got = spread(residual, dense.outputs, sliced.out_pitch, kGuard);
+          ConvPlan(sliced, w.data(), nullptr, options).run(wide_x.data(), got.data(), got.data());
+          CAPTURE(round);
+          CAPTURE(isa);
+          CHECK(got == spread(wanted, dense.outputs, sliced.out_pitch, kGuard));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("functions of the outputs, and of nothing beside them") {
+  std::mt19937 random(12);
+  for (int round = 0; round < 20; ++round) {
+    ConvShape shape = random_shape(random);
+    shape.out_pitch = shape.outputs + 1;
+    const Floats x = random_floats(shape.input_size(), random);
+    const Floats w = random_floats(shape.weight_size(), random);
+    const Floats residual =
+        spread(random_floats(shape.output_size(), random), shape.outputs, shape.out_pitch, 9.0F);
+    for (const std::string& isa : isa_names()) {
+      const auto outputs = [&](const char* activation, unsigned threads) {
+        Floats y = residual;
+        ConvPlan(shape, w.data(), nullptr,
+                 {.threads = threads, .isa = isa, .activation = activation})
+            .run(x.data(), y.data(), y.data());
+        return y;
+      };
+      const Floats sums = outputs("", 1);
+      const Floats sigmoids = outputs("sigmoid", 1);
+      const Floats tanhs = outputs("tanh", 1);
+      CHECK(outputs("sigmoid", 2) == sigmoids);
+      double worst = 0;
+      for (std::size_t i = 0; i < sums.size(); ++i) {
+        const auto sum = static_cast<double>(sums[i]);
+        if (i % static_cast<std::size_t>(shape.out_pitch) + 1 ==
+            static_cast<std::size_t>(shape.out_pitch)) {
+          CHECK(sigmoids[i] == 9.0F);
+          continue;
+        }
+        worst = std::max(worst, std::abs(static_cast<double>(sigmoids[i]) - 1 / (1 + exp(-sum))));
+        worst = std::max(worst, std::abs(static_cast<double>(tanhs[i]) - std::tanh(sum)));
+      }
+      CAPTURE(isa);
+      CHECK(worst < 1e-6);
     }
   }
 }
@@ -281,6 +363,10 @@ TEST_CASE("shapes that make no sense are refused") {
           "the kernel's height spans 3 values, the image with its padding has 2");
   refused({.height = 1 << 16, .width = 1 << 16}, "fewer than 2^31 values");
   refused({.pad_top = std::int64_t{1} << 40}, "padding must be from 0");
+  refused({.channels = 4, .x_pitch = 3}, "x_pitch must be 0 or from 4");
+  refused({.outputs = 4, .out_pitch = -4}, "out_pitch must be 0 or from 4");
+  refused({.height = 1 << 10, .width = 1 << 10, .x_pitch = 1 << 12}, "fewer than 2^31 values");
+  refused({.height = 1 << 10, .width = 1 << 10, .out_pitch = 1 << 12}, "fewer than 2^31 values");
   CHECK_NOTHROW(check({.batch = 0}));
   const Floats one{1};
   CHECK_THROWS_AS(ConvPlan({}, one.data(), nullptr, {.isa = "sse9"}), std::invalid_argument);
@@ -289,6 +375,9 @@ TEST_CASE("shapes that make no sense are refused") {
   CHECK_THROWS_AS(ConvPlan({}, one.data(), nullptr, {.algorithm = "grouped"}),
                   std::invalid_argument);
   CHECK_THROWS_AS(ConvPlan({}, one.data(), nullptr, {.algorithm = "fast"}), std::invalid_argument);
+  CHECK_THROWS_AS(ConvPlan({}, one.data(), nullptr, {.activation = "erf"}), std::invalid_argument);
+  CHECK_THROWS_AS(ConvPlan({.x_pitch = 2}, one.data(), nullptr, {.layout = Layout::nchw}),
+                  std::invalid_argument);
   CHECK_THROWS_AS(ConvPlan({}, one.data(), nullptr, {.low = 1, .high = 0}), std::invalid_argument);
   CHECK_THROWS_AS(ConvPlan({}, one.data(), nullptr, {.threads = 5000}), std::invalid_argument);
   CHECK_THROWS_AS(set_num_threads(0), std::invalid_argument);

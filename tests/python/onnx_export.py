@@ -1,17 +1,18 @@
-"""Writes a network as an ONNX file, for the tests of the importer.
+"""Writes a network as an ONNX file, for the tests of the importer and for bench/networks.py.
 
-Weights are references to a file that does not exist: the importer must not look for it. What is written is
-otherwise what ONNX's own checker accepts.
+Without weights they are references to a file that does not exist: the importer must not look for it. What is
+written is otherwise what ONNX's own checker accepts, and with weights what others run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from dnnaccel import layers
@@ -20,12 +21,16 @@ from dnnaccel.network import Network
 
 OPSET = 20
 
+Array = NDArray[Any]
+Weights = Mapping[str, Array]
+
 
 class Writer:
     """The nodes and tensors of one graph."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, weights: Weights | None = None) -> None:
         self.network = network
+        self.weights = weights
         self.nodes: list[onnx.NodeProto] = []
         self.tensors: dict[str, onnx.TensorProto] = {}
 
@@ -37,16 +42,34 @@ class Writer:
         )
         return output
 
-    def weight(self, layer: Layer, word: str, *shape: int) -> str:
-        """A tensor of the layer, or of the one whose weights it uses, without its numbers."""
-        owner = layer
-        while owner.weights_from is not None:
-            owner = self.network[owner.weights_from]
-        tensor = TensorProto(name=f"{owner.name}.{word}", data_type=TensorProto.FLOAT, dims=shape)
+    def owner(self, layer: Layer) -> str:
+        while layer.weights_from is not None:
+            layer = self.network[layer.weights_from]
+        return layer.name
+
+    def weight(self, layer: Layer, word: str, *shape: int, values: Array | None = None) -> str:
+        """A tensor of the layer, or of the one whose weights it uses: without its numbers if there are none.
+
+        `values` are its numbers where it is not simply the parameter `word`.
+        """
+        name = f"{self.owner(layer)}.{word}"
+        if name in self.tensors:
+            return name
+        if self.weights is not None:
+            array = self.weights[name] if values is None else values
+            self.tensors[name] = numpy_helper.from_array(
+                np.ascontiguousarray(array, np.float32).reshape(shape), name
+            )
+            return name
+        tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape)
         tensor.data_location = TensorProto.EXTERNAL
         tensor.external_data.add(key="location", value="no such file")
-        self.tensors[tensor.name] = tensor
-        return tensor.name
+        self.tensors[name] = tensor
+        return name
+
+    def own(self, layer: Layer, word: str) -> Array | None:
+        """The numbers of a parameter, if the network has them."""
+        return None if self.weights is None else self.weights.get(f"{self.owner(layer)}.{word}")
 
     def small(self, layer: Layer, word: str, values: object, dtype: type = np.int64) -> str:
         name = f"{layer.name}.{word}"
@@ -75,12 +98,17 @@ def _convolution(writer: Writer, layer: Any) -> None:
 
 def _linear(writer: Writer, layer: Any) -> None:
     features, outputs = layer.input_shapes[0][-1], layer.out_features
-    weight = writer.weight(layer, "weight", outputs, features)
     bias = [writer.weight(layer, "bias", outputs)] if layer.bias else []
     if len(layer.input_shapes[0]) == 2:
+        weight = writer.weight(layer, "weight", outputs, features)
         writer.node("Gemm", [*layer.inputs, weight, *bias], layer.name, transB=1)
         return
-    turned = writer.node("Transpose", [weight], f"{layer.name}.turned", perm=[1, 0])
+    matrix = writer.own(layer, "weight")
+    if matrix is None or f"{writer.owner(layer)}.weight" in writer.tensors:
+        weight = writer.weight(layer, "weight", outputs, features)
+        turned = writer.node("Transpose", [weight], f"{layer.name}.turned", perm=[1, 0])
+    else:
+        turned = writer.weight(layer, "weight.turned", features, outputs, values=matrix.T)
     product = f"{layer.name}.product" if bias else layer.name
     writer.node("MatMul", [*layer.inputs, turned], product, name=layer.name)
     if bias:
@@ -95,13 +123,28 @@ def _pool(writer: Writer, layer: Any) -> None:
     writer.node(operator, layer.inputs, layer.name, **_window(layer), **more)
 
 
-def _norm(operator: str, *words: str) -> Callable[[Writer, Any], None]:
-    def write(writer: Writer, layer: Any) -> None:
-        features = layer.input_shapes[0][1 if operator == "BatchNormalization" else -1]
-        learned = [writer.weight(layer, word, features) for word in words]
-        writer.node(operator, [*layer.inputs, *learned], layer.name)
+def _layer_norm(writer: Writer, layer: Any) -> None:
+    learned = [writer.weight(layer, word, layer.input_shapes[0][-1]) for word in ("weight", "bias")]
+    writer.node("LayerNormalization", [*layer.inputs, *learned], layer.name, epsilon=layer.epsilon)
 
-    return write
+
+def _batch_norm(writer: Writer, layer: Any) -> None:
+    features = layer.input_shapes[0][1]
+    mean, variance = writer.own(layer, "running_mean"), writer.own(layer, "running_var")
+    if mean is None or variance is None:  # such that nothing is left of them
+        mean, variance = np.zeros(features), np.full(features, 1 - layer.epsilon)
+    learned = [
+        writer.weight(layer, "weight", features),
+        writer.weight(layer, "bias", features),
+        writer.weight(layer, "running_mean", features, values=mean),
+        writer.weight(layer, "running_var", features, values=variance),
+    ]
+    writer.node("BatchNormalization", [*layer.inputs, *learned], layer.name, epsilon=layer.epsilon)
+
+
+def _lrn(writer: Writer, layer: Any) -> None:
+    factors = {"alpha": layer.alpha, "beta": layer.beta, "bias": layer.k}
+    writer.node("LRN", layer.inputs, layer.name, size=layer.size, **factors)
 
 
 def _plain(operator: str) -> Callable[[Writer, Any], None]:
@@ -170,6 +213,8 @@ def _positions(writer: Writer, layer: Any) -> None:
         numbers = (("starts", layer.first), ("ends", layer.first + rows), ("axes", 0))
         cut = [writer.small(layer, word, [value]) for word, value in numbers]
         table = writer.node("Slice", [table, *cut], f"{layer.name}.rows")
+    elif (rows_of := writer.own(layer, "weight")) is not None:
+        table = writer.small(layer, "rows", rows_of, np.float32)
     else:
         table = writer.zeros(layer, "rows", rows, features)
     writer.node("Add", [*layer.inputs, table], layer.name)
@@ -184,15 +229,35 @@ def _class_token(writer: Writer, layer: Any) -> None:
     writer.node("Concat", [token, *layer.inputs], layer.name, axis=1)
 
 
+# Where PyTorch's order has ONNX's gates: i o f c in i f g o, z r h in r z n.
+_GATES = {"rnn": (0,), "lstm": (0, 3, 1, 2), "gru": (1, 0, 2)}
+
+
+def _turned(writer: Writer, layer: Any, word: str) -> Array | None:
+    array = writer.own(layer, word)
+    if array is None:
+        return None
+    order = _GATES[layer.kind]
+    parts = array.reshape(len(order), layer.hidden_size, *array.shape[1:])[list(order)]
+    return parts.reshape(array.shape)
+
+
 def _recurrent(writer: Writer, layer: Any) -> None:
-    gates = {"rnn": 1, "lstm": 4, "gru": 3}[layer.kind] * layer.hidden_size
-    inputs = [
-        *layer.inputs,
-        writer.weight(layer, "weight", 1, gates, layer.input_shapes[0][-1]),
-        writer.weight(layer, "state", 1, gates, layer.hidden_size),
-    ]
+    gates = len(_GATES[layer.kind]) * layer.hidden_size
+    shapes = {"weight_ih": (1, gates, layer.input_shapes[0][-1]), "weight_hh": (1, gates, layer.hidden_size)}
+    # Runtimes only know sequences that have their steps first.
+    steps_first = writer.weights is not None
+    given = layer.inputs[0]
+    if steps_first:
+        given = writer.node("Transpose", [given], f"{layer.name}.steps", perm=[1, 0, 2])
+    inputs = [given]
+    for word, shape in shapes.items():
+        inputs.append(writer.weight(layer, word, *shape, values=_turned(writer, layer, word)))
     if layer.biases:
-        learned = writer.weight(layer, "bias", 1, layer.biases * gates)
+        rows = [_turned(writer, layer, word) for word in ("bias_ih", "bias_hh")[: layer.biases]]
+        known = [row for row in rows if row is not None]
+        joined = np.concatenate(known) if known else None
+        learned = writer.weight(layer, "bias", 1, layer.biases * gates, values=joined)
         if layer.biases == 1:  # ONNX always has two vectors
             none = writer.zeros(layer, "none", 1, gates)
             learned = writer.node("Concat", [learned, none], f"{layer.name}.biases", axis=1)
@@ -204,10 +269,14 @@ def _recurrent(writer: Writer, layer: Any) -> None:
         name=layer.name,
         hidden_size=layer.hidden_size,
         direction="reverse" if layer.reverse else "forward",
-        layout=1,
+        layout=int(not steps_first),
+        **({"linear_before_reset": 1} if layer.kind == "gru" else {}),
     )
-    axes = writer.small(layer, "axes", [2])
-    writer.node("Squeeze", [states, axes], layer.name, name=f"{layer.name}.squeeze")
+    axes = writer.small(layer, "axes", [1 if steps_first else 2])
+    whole = f"{layer.name}.whole" if steps_first else layer.name
+    writer.node("Squeeze", [states, axes], whole, name=f"{layer.name}.squeeze")
+    if steps_first:
+        writer.node("Transpose", [whole], layer.name, name=f"{layer.name}.back", perm=[1, 0, 2])
 
 
 _WRITERS: dict[str, Callable[[Writer, Any], None]] = {
@@ -219,13 +288,15 @@ _WRITERS: dict[str, Callable[[Writer, Any], None]] = {
     "avg_pool": _pool,
     "global_avg_pool": _plain("GlobalAveragePool"),
     "global_max_pool": _plain("GlobalMaxPool"),
-    "lrn": lambda writer, layer: writer.node("LRN", layer.inputs, layer.name, size=layer.size),
+    "lrn": _lrn,
     "softmax": lambda writer, layer: writer.node("Softmax", layer.inputs, layer.name, axis=layer.axis),
-    "batch_norm": _norm("BatchNormalization", "weight", "bias", "mean", "variance"),
-    "layer_norm": _norm("LayerNormalization", "weight", "bias"),
+    "batch_norm": _batch_norm,
+    "layer_norm": _layer_norm,
     "relu": _plain("Relu"),
     "relu6": _clip,
-    "gelu": _plain("Gelu"),
+    "gelu": lambda writer, layer: writer.node(
+        "Gelu", layer.inputs, layer.name, approximate=layer.approximate
+    ),
     "sigmoid": _plain("Sigmoid"),
     "tanh": _plain("Tanh"),
     "scale": _scale,
@@ -247,9 +318,9 @@ _WRITERS: dict[str, Callable[[Writer, Any], None]] = {
 }
 
 
-def to_model(network: Network) -> onnx.ModelProto:
-    """Return `network` as an ONNX model."""
-    writer = Writer(network)
+def to_model(network: Network, weights: Weights | None = None) -> onnx.ModelProto:
+    """Return `network` as an ONNX model, with its weights if there are some."""
+    writer = Writer(network, weights)
     for layer in network.layers:
         _WRITERS[layer.kind](writer, layer)
     tokens = {
@@ -275,7 +346,7 @@ def to_model(network: Network) -> onnx.ModelProto:
     )
 
 
-def to_onnx(network: Network, path: Path) -> Path:
-    """Write `network` to the ONNX file `path`; a few kilobytes, because its weights are not written."""
-    path.write_bytes(to_model(network).SerializeToString())
+def to_onnx(network: Network, path: Path, weights: Weights | None = None) -> Path:
+    """Write `network` to the ONNX file `path`; without weights it takes a few kilobytes."""
+    path.write_bytes(to_model(network, weights).SerializeToString())
     return path

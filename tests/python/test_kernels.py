@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 import dnnaccel as da
-from dnnaccel import kernels
+from dnnaccel import _core, kernels
 from dnnaccel.errors import KernelError, UnknownNameError
 
 ISAS = kernels.isa_names()
@@ -140,6 +140,94 @@ def test_out_is_written_in_place_and_may_be_the_residual(channels: int) -> None:
     # Long sums are made in passes where the residual is apart from the outputs: the same bits.
     assert np.array_equal(plan(x, residual=apart), out)
     assert np.abs(out - wanted).max() < 1e-5 * 200
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("groups", [1, 32, 64])
+def test_slices_of_channels_are_read_and_written(isa: str, groups: int) -> None:
+    rng = np.random.default_rng(9)
+    wide = np.full((2, 7, 9, 80), np.nan, np.float32)
+    x = wide[..., 5:69]
+    x[...] = floats(rng, *x.shape)
+    w, b = floats(rng, 64, 64 // groups, 3, 3), floats(rng, 64)
+    wanted = kernels.Conv2d(x.shape, w, b, padding=1, groups=groups, isa=isa)(np.ascontiguousarray(x))
+    made = _core.conv_operator(
+        input=x.shape,
+        weights=w,
+        bias=b,
+        stride=(1, 1),
+        padding=(1, 1, 1, 1),
+        dilation=(1, 1),
+        groups=groups,
+        nchw=False,
+        algorithm="",
+        threads=2,
+        isa=isa,
+        clamp=(-np.inf, np.inf),
+        x_pitch=80,
+        out_pitch=100,
+    )
+    around = np.full((2, 7, 9, 100), 7, np.float32)
+    out = around[..., 36:]
+    made.run((x, None), (out,))
+    assert np.array_equal(out, wanted)
+    assert (around[..., :36] == 7).all()
+    residual = np.full((2, 7, 9, 100), 7, np.float32)[..., :64]
+    made.run((x, residual), (out,))
+    assert np.abs(out - wanted - 7).max() < 1e-5
+    with pytest.raises(ValueError, match="the input must be of vectors 80 values apart"):
+        made.run((np.ascontiguousarray(x), None), (out,))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_products_with_a_matrix_of_slices(isa: str) -> None:
+    rng = np.random.default_rng(10)
+    x, w = floats(rng, 5, 3, 40)[..., :33], floats(rng, 21, 33)
+    out = np.full((5, 3, 30), 7, np.float32)
+    made = _core.linear_operator(
+        input=x.shape,
+        weights=w,
+        bias=None,
+        threads=1,
+        isa=isa,
+        clamp=(-np.inf, np.inf),
+        activation="tanh",
+        x_pitch=40,
+        out_pitch=30,
+    )
+    made.run((x, None), (out[..., :21],))
+    assert error(out[..., :21], np.tanh(x.astype(np.float64) @ w.T.astype(np.float64))) < 1e-5
+    assert (out[..., 21:] == 7).all()
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("outputs", [1, 16, 70])
+def test_sigmoid_and_tanh_follow_the_sum(isa: str, outputs: int) -> None:
+    rng = np.random.default_rng(11)
+    x, w, b = floats(rng, 2, 5, 6, 30), floats(rng, outputs, 30, 1, 1) / 4, floats(rng, outputs)
+    x[0, 0, 0, 0], x[0, 1, 1, 0], x[0, 2, 2, 0] = np.nan, np.inf, -np.inf
+    residual = floats(rng, 2, 5, 6, outputs)
+    sums = kernels.conv2d(x, w, b, residual=residual, isa=isa).astype(np.float64)
+    with np.errstate(over="ignore"):
+        logistic = 1 / (1 + np.exp(-sums))
+    for activation, wanted in (("sigmoid", logistic), ("tanh", np.tanh(sums))):
+        plan = kernels.Conv2d(x.shape, w, b, activation=activation, isa=isa)
+        assert f", {activation};" in repr(plan)
+        got = plan(x, residual=residual)
+        assert np.allclose(got, wanted, rtol=0, atol=1e-6, equal_nan=True)
+        assert np.array_equal(
+            kernels.conv2d(x, w, b, residual=residual, activation=activation, isa=isa), got, equal_nan=True
+        )
+        turned = kernels.conv2d(
+            x.transpose(0, 3, 1, 2),
+            w,
+            b,
+            residual=residual.transpose(0, 3, 1, 2),
+            activation=activation,
+            isa=isa,
+            layout="NCHW",
+        )
+        assert np.array_equal(turned.transpose(0, 2, 3, 1), got, equal_nan=True)
 
 
 def test_arrays_that_kernels_make_begin_at_a_cache_line() -> None:

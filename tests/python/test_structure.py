@@ -45,7 +45,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("network", "mapping", "dataflow_files"),
     ("builder", "datasets"),
     ("zoo", "dataflow", "importers"),
-    ("_narrow",),
+    ("_narrow", "runtime"),
     ("mapspace",),
     ("_lower",),
     ("sparsity",),

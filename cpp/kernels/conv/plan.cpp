@@ -6,6 +6,7 @@
 #include <iterator>
 #include <limits>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "kernels/conv/transpose.hpp"
@@ -71,6 +72,19 @@ Algorithm choose_algorithm(const ConvShape& shape, const TileSet& tiles, std::st
   return named->second;
 }
 
+RowFunction find_activation(const TileSet& tiles, std::string_view asked) {
+  if (asked.empty()) return nullptr;
+  if (asked == "sigmoid") return tiles.sigmoid;
+  if (asked == "tanh") return tiles.tanh;
+  throw std::invalid_argument("convolution: no activation '" + std::string(asked) +
+                              "'; valid: sigmoid, tanh");
+}
+
+/// Bytes of so many values, filled up to whole cache lines.
+std::size_t whole_lines(std::int64_t values) {
+  return static_cast<std::size_t>((values + 15) / 16 * 16) * sizeof(float);
+}
+
 /// Bring the inputs of a tile's pixels `first` ... `end` - 1 nearer. For products of matrices
 /// alone, which read much for what they compute.
 void fetch_pixels(const TileArgs& tile, std::int32_t first, std::int32_t end) {
@@ -94,7 +108,7 @@ std::vector<Panel> make_panels(const ConvShape& shape, const TileSet& tiles, Alg
   }
   // All groups, or those that fill no vector of the shortest.
   TileLevel dense = tiles.dense;
-  const std::int64_t step = shape.channels * shape.stride_width * 4;
+  const std::int64_t step = shape.x_step() * shape.stride_width * 4;
   if (step % kWayBytes == 0) {
     for (TileColumn& column : dense.columns) column.rows = std::min(column.rows, kRowsInOneSet);
   }
@@ -105,13 +119,6 @@ std::vector<Panel> make_panels(const ConvShape& shape, const TileSet& tiles, Alg
 }
 
 }  // namespace
-
-/// A plan in NCHW order works on copies in NHWC order, one caller at a time.
-struct ConvPlan::Scratch {
-  std::mutex in_use;
-  AlignedFloats inputs;
-  AlignedFloats outputs;
-};
 
 struct ConvPlan::Job {
   const float* inputs;
@@ -135,6 +142,7 @@ ConvPlan::ConvPlan(const ConvShape& shape, const float* weights, const float* bi
   const KernelSet& kernels = find_kernels(options.isa);
   const TileSet& tiles = *kernels.tiles;
   algorithm_ = choose_algorithm(shape, tiles, options.algorithm);
+  activation_ = find_activation(tiles, options.activation);
   isa_ = kernels.name;
   panels_ = make_panels(shape, tiles, algorithm_);
   weights_ = pack(panels_, weights, shape.group_channels(),
@@ -152,14 +160,12 @@ ConvPlan::ConvPlan(const ConvShape& shape, const float* weights, const float* bi
   }
   macs_ *= shape.outputs * (shape.batch / windows_.images);
   if (options.layout == Layout::nchw) {
-    scratch_ = std::make_unique<Scratch>();
-    scratch_->inputs = AlignedFloats(static_cast<std::size_t>(shape.input_size()));
-    scratch_->outputs = AlignedFloats(static_cast<std::size_t>(shape.output_size()));
+    if (shape.x_step() != shape.channels || shape.out_step() != shape.outputs)
+      throw std::invalid_argument("convolution: images in NCHW order have no pitch of pixels");
+    scratch_bytes_ = whole_lines(shape.input_size()) + whole_lines(shape.output_size());
   }
   start_workers(threads_);
 }
-
-ConvPlan::~ConvPlan() = default;
 
 const char* ConvPlan::algorithm() const {
   return kAlgorithms[static_cast<std::size_t>(algorithm_)].first;
@@ -192,10 +198,10 @@ void ConvPlan::compute_item(const Job& job, std::int64_t item) const noexcept {
   const Panel& panel = panels_[static_cast<std::size_t>(item % panel_count)];
   const Block& block = windows_.blocks[static_cast<std::size_t>(item / panel_count % block_count)];
   const std::int64_t image = item / panel_count / block_count * windows_.images;
-  const std::int64_t in = image * shape_.height * shape_.width * shape_.channels +
+  const std::int64_t in = image * shape_.height * shape_.width * shape_.x_step() +
                           panel.first / shape_.group_outputs() * shape_.group_channels();
   const std::int64_t out =
-      image * shape_.out_height() * shape_.out_width() * shape_.outputs + panel.first;
+      image * shape_.out_height() * shape_.out_width() * shape_.out_step() + panel.first;
   TileArgs tile{.input = job.inputs + in,
                 .panel = weights_.data() + panel.weights,
                 .output = job.outputs + out,
@@ -210,6 +216,18 @@ void ConvPlan::compute_item(const Job& job, std::int64_t item) const noexcept {
     tile.low = last ? low_ : -std::numeric_limits<float>::infinity();
     tile.high = last ? high_ : std::numeric_limits<float>::infinity();
     compute_block(panel, block, tile, {row, row + pass}, item % panel_count == 0);
+  }
+  if (activation_ != nullptr) activate_block(panel, block, tile.output);
+}
+
+/// What has just been written, while it is near.
+void ConvPlan::activate_block(const Panel& panel, const Block& block,
+                              float* output) const noexcept {
+  for (std::int32_t s = 0; s < block.segments; ++s) {
+    const Segment& segment = windows_.segments[static_cast<std::size_t>(block.first_segment + s)];
+    const Pixel* const pixels = windows_.pixels.data() + segment.first_pixel;
+    for (std::int32_t i = 0; i < segment.pixels; ++i)
+      activation_(output + pixels[i].output, panel.width);
   }
 }
 
@@ -251,7 +269,7 @@ void ConvPlan::compute_block(const Panel& panel, const Block& block, TileArgs ti
   }
 }
 
-void ConvPlan::run_nhwc(const float* inputs, const float* residual, float* outputs) const {
+void ConvPlan::run_nhwc(const float* inputs, const float* residual, float* outputs) const noexcept {
   Job job{.inputs = inputs, .residual = residual, .outputs = outputs};
   const std::int64_t items = static_cast<std::int64_t>(panels_.size() * windows_.blocks.size()) *
                              (shape_.batch / windows_.images);
@@ -265,15 +283,15 @@ void ConvPlan::run_nhwc(const float* inputs, const float* residual, float* outpu
   run_on_workers(threads, work);
 }
 
-void ConvPlan::run(const float* inputs, const float* residual, float* outputs) const {
+void ConvPlan::run(const float* inputs, const float* residual, float* outputs,
+                   void* scratch) const noexcept {
   if (shape_.batch == 0) return;
-  if (!scratch_) return run_nhwc(inputs, residual, outputs);
-  const std::lock_guard lock(scratch_->in_use);
+  if (scratch_bytes_ == 0) return run_nhwc(inputs, residual, outputs);
   const ConvShape& s = shape_;
   const std::int64_t in_pixels = s.height * s.width;
   const std::int64_t out_pixels = s.out_height() * s.out_width();
-  float* const in = scratch_->inputs.data();
-  float* const out = scratch_->outputs.data();
+  float* const in = static_cast<float*>(scratch);
+  float* const out = in + whole_lines(s.input_size()) / sizeof(float);
   transpose(inputs, in, {s.batch, s.channels, in_pixels}, threads_);
   if (residual != nullptr) transpose(residual, out, {s.batch, s.outputs, out_pixels}, threads_);
   run_nhwc(in, residual == nullptr ? nullptr : out, out);

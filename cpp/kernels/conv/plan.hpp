@@ -1,9 +1,7 @@
 #pragma once
 
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <string>
+#include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -27,7 +25,9 @@ struct ConvOptions {
   Layout layout = Layout::nhwc;     // of inputs, residuals and outputs
   std::string_view algorithm = {};  // "" for the best, or as `Algorithm` names them
   std::string_view isa = {};        // "" for the best that the processor can run
-  float low = -__builtin_inff();    // outputs are clamped to low ... high
+  // What becomes of the clamped outputs: "" nothing, "sigmoid" or "tanh".
+  std::string_view activation = {};
+  float low = -__builtin_inff();  // outputs are clamped to low ... high
   float high = __builtin_inff();
 };
 
@@ -36,16 +36,16 @@ class ConvPlan {
  public:
   /// `weights` are [output channel][channel of its group][row][column], `bias` is one value for
   /// each output channel or null. Throws std::invalid_argument for a shape that check() refuses, an
-  /// algorithm that it is not for, or an isa that does not run here.
+  /// algorithm that it is not for, an isa that does not run here, or an activation of another name.
   ConvPlan(const ConvShape& shape, const float* weights, const float* bias,
            const ConvOptions& options);
 
-  ~ConvPlan();
-
-  /// outputs = clamp(convolution + bias + residual); `residual` has the outputs' shape, may be the
-  /// outputs, and may be null. The outputs must not overlap the inputs. Allocates nothing. May be
-  /// called from several threads at once.
-  void run(const float* inputs, const float* residual, float* outputs) const;
+  /// outputs = activation(clamp(convolution + bias + residual)); `residual` has the outputs' shape
+  /// and pitch, may be the outputs, and may be null. The outputs must not overlap the inputs.
+  /// `scratch` has scratch_bytes() bytes and begins at a cache line. Allocates nothing. May be
+  /// called from several threads at once, each with its own scratch.
+  void run(const float* inputs, const float* residual, float* outputs,
+           void* scratch = nullptr) const noexcept;
 
   const ConvShape& shape() const { return shape_; }
   unsigned threads() const { return threads_; }
@@ -53,17 +53,19 @@ class ConvPlan {
   const char* algorithm() const;
   /// Bytes of the weights as they are kept.
   std::size_t packed_bytes() const { return packed_bytes_; }
+  /// Bytes that a run works in: copies in NHWC order of images that are in NCHW order.
+  std::size_t scratch_bytes() const { return scratch_bytes_; }
   /// Multiply-accumulates of one run, those with padding left out.
   std::int64_t macs() const { return macs_; }
 
  private:
-  struct Scratch;
   struct Job;
 
-  void run_nhwc(const float* inputs, const float* residual, float* outputs) const;
+  void run_nhwc(const float* inputs, const float* residual, float* outputs) const noexcept;
   void compute_item(const Job& job, std::int64_t item) const noexcept;
   void compute_block(const Panel& panel, const Block& block, TileArgs tile,
                      std::pair<std::int32_t, std::int32_t> rows, bool fetch) const noexcept;
+  void activate_block(const Panel& panel, const Block& block, float* output) const noexcept;
   std::int32_t choose_pass(const Panel& panel) const;
   Cut choose_cut(std::size_t panels) const;
 
@@ -75,10 +77,11 @@ class ConvPlan {
   float high_;
   std::vector<Panel> panels_;
   AlignedFloats weights_;
+  RowFunction activation_ = nullptr;
   std::size_t packed_bytes_ = 0;
+  std::size_t scratch_bytes_ = 0;
   std::int64_t macs_ = 0;
   Windows windows_;
-  std::unique_ptr<Scratch> scratch_;  // for NCHW alone
 };
 
 }  // namespace dnnaccel::kernels

@@ -30,6 +30,13 @@ void check_product(const char* what, std::initializer_list<std::int64_t> factors
   }
 }
 
+void check_pitch(const char* name, std::int64_t pitch, std::int64_t channels) {
+  if (pitch == 0 || (pitch >= channels && pitch <= kLimit)) return;
+  refuse(std::string(name) + " must be 0 or from " + std::to_string(channels) +
+         ", the channels of a pixel, to " + std::to_string(kLimit) + ", not " +
+         std::to_string(pitch));
+}
+
 void check_side(const char* name, std::int64_t padded, std::int64_t dilation, std::int64_t kernel) {
   const std::int64_t span = dilation * (kernel - 1) + 1;
   if (span > padded)
@@ -65,8 +72,10 @@ void check(const ConvShape& s) {
   const std::int64_t padded_width = s.width + s.pad_left + s.pad_right;
   check_side("height", padded_height, s.dilation_height, s.kernel_height);
   check_side("width", padded_width, s.dilation_width, s.kernel_width);
-  check_product("an image with its padding", {padded_height, padded_width, s.channels});
-  check_product("an output image", {s.out_height(), s.out_width(), s.outputs});
+  check_pitch("x_pitch", s.x_pitch, s.channels);
+  check_pitch("out_pitch", s.out_pitch, s.outputs);
+  check_product("an image with its padding", {padded_height, padded_width, s.x_step()});
+  check_product("an output image", {s.out_height(), s.out_width(), s.out_step()});
   // Rows of weights are filled up to whole vectors of at most 16.
   check_product("the weights",
                 {s.outputs + 16 * s.groups, s.group_channels(), s.kernel_height, s.kernel_width});

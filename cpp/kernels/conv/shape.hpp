@@ -22,7 +22,13 @@ struct ConvShape {
   std::int64_t dilation_height = 1;
   std::int64_t dilation_width = 1;
   std::int64_t groups = 1;
+  // Values from one pixel to the next, in memory; 0: as many as there are channels. More: the image
+  // is a slice of the channels of a wider one.
+  std::int64_t x_pitch = 0;
+  std::int64_t out_pitch = 0;
 
+  std::int64_t x_step() const { return x_pitch != 0 ? x_pitch : channels; }
+  std::int64_t out_step() const { return out_pitch != 0 ? out_pitch : outputs; }
   std::int64_t group_channels() const { return channels / groups; }
   std::int64_t group_outputs() const { return outputs / groups; }
   std::int64_t out_height() const {
@@ -46,7 +52,8 @@ struct ConvShape {
 };
 
 /// Throws std::invalid_argument, with the value at fault, unless the shape is one of a convolution
-/// with at least one output, whose images and weights each have fewer than 2^31 values.
+/// with at least one output, whose images (with what lies between their pixels) and weights each
+/// have fewer than 2^31 values.
 void check(const ConvShape& shape);
 
 }  // namespace dnnaccel::kernels

@@ -44,7 +44,7 @@ std::int64_t images_together(const ConvShape& shape) {
   const std::int64_t pixels = shape.out_height() * shape.out_width();
   const std::int64_t height = shape.height + shape.pad_top + shape.pad_bottom;
   const std::int64_t width = shape.width + shape.pad_left + shape.pad_right;
-  const std::int64_t values = std::max(height * width * shape.channels, pixels * shape.outputs);
+  const std::int64_t values = std::max(height * width * shape.x_step(), pixels * shape.out_step());
   // Offsets are 32 bits wide, and a window may begin outside its image.
   const std::int64_t fitting = std::numeric_limits<std::int32_t>::max() / values - 1;
   std::int64_t images = std::clamp(kEnoughPixels / pixels, std::int64_t{1},
@@ -96,13 +96,14 @@ class Maker {
     const ConvShape& s = shape_;
     const std::int64_t depth = merge_ ? s.group_channels() : 1;
     // Neighbours in the kernel's row are neighbours in memory when nothing lies between them.
-    const bool together = merge_ && s.dilation_width == 1 && s.groups == 1;
+    const bool together =
+        merge_ && s.dilation_width == 1 && s.groups == 1 && s.x_step() == s.channels;
     for (std::int64_t r = rows.begin; r < rows.end; ++r) {
       std::int64_t step = 1;
       for (std::int64_t c = columns.begin; c < columns.end; c += step) {
         if (together) step = std::clamp(cut_.run / depth, std::int64_t{1}, columns.end - c);
         const std::int64_t input =
-            (r * s.dilation_height * s.width + c * s.dilation_width) * s.channels;
+            (r * s.dilation_height * s.width + c * s.dilation_width) * s.x_step();
         made_.runs.push_back({static_cast<std::int32_t>(input),
                               static_cast<std::int32_t>((r * s.kernel_width + c) * depth),
                               static_cast<std::int32_t>(step * depth)});
@@ -118,8 +119,8 @@ class Maker {
           const std::int64_t y = image * s.height + row * s.stride_height - s.pad_top;
           const std::int64_t x = column * s.stride_width - s.pad_left;
           const std::int64_t out = (image * s.out_height() + row) * s.out_width() + column;
-          made_.pixels.push_back({static_cast<std::int32_t>((y * s.width + x) * s.channels),
-                                  static_cast<std::int32_t>(out * s.outputs)});
+          made_.pixels.push_back({static_cast<std::int32_t>((y * s.width + x) * s.x_step()),
+                                  static_cast<std::int32_t>(out * s.out_step())});
         }
       }
     }

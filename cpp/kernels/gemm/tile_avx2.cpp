@@ -11,6 +11,8 @@ const TileSet kAvx2Tiles = {
      lane_level<1, Rows{8, 5, 4, 0}>()},
     {{2, {group_level<2, 8, Rows{8, 0, 0, 0}>(), group_level<2, 4, Rows{8, 0, 0, 0}>()}},
      {4, {group_level<4, 8, Rows{8, 0, 0, 0}>(), group_level<4, 4, Rows{8, 0, 0, 0}>()}},
-     {8, {group_level<8, 8, Rows{8, 0, 0, 0}>()}}}};
+     {8, {group_level<8, 8, Rows{8, 0, 0, 0}>()}}},
+    kSigmoid<8>,
+    kTanh<8>};
 
 }  // namespace dnnaccel::kernels

@@ -12,6 +12,8 @@ const TileSet kAvx512Tiles = {
      lane_level<4, Rows{14, 0, 0, 0}>(), lane_level<1, Rows{14, 12, 8, 0}>()},
     {{2, {group_level<2, 16, Rows{12, 0, 0, 0}>(), group_level<2, 4, Rows{8, 0, 0, 0}>()}},
      {4, {group_level<4, 16, Rows{12, 0, 0, 0}>(), group_level<4, 4, Rows{8, 0, 0, 0}>()}},
-     {8, {group_level<8, 16, Rows{12, 0, 0, 0}>(), group_level<8, 8, Rows{12, 0, 0, 0}>()}}}};
+     {8, {group_level<8, 16, Rows{12, 0, 0, 0}>(), group_level<8, 8, Rows{12, 0, 0, 0}>()}}},
+    kSigmoid<16>,
+    kTanh<16>};
 
 }  // namespace dnnaccel::kernels

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/tile.hpp"
+#include "kernels/vector_math.hpp"
 #include "kernels/vectors.hpp"
 
 // The kernels of kernels/tile.hpp: one body for every instruction set, number of pixels and number
@@ -223,6 +224,24 @@ constexpr TileLevel make_level() {
            Column<Kind, kLanes, 3, kRows.of_three>::kColumn,
            Column<Kind, kLanes, 4, kRows.of_four>::kColumn}};
 }
+
+/// kFunction of each of a row's values.
+template <int kLanes, auto kFunction>
+void apply_to_row(float* values, std::int32_t count) noexcept {
+  using V = Vectors<kLanes>;
+  for (; count >= kLanes; count -= kLanes, values += kLanes)
+    V::store(values, kFunction(V::load(values)));
+  if (count == 0) return;
+  const auto bytes = static_cast<unsigned long>(count) * sizeof(float);
+  float buffer[kLanes] = {};
+  __builtin_memcpy(buffer, values, bytes);
+  V::store(buffer, kFunction(V::load(buffer)));
+  __builtin_memcpy(values, buffer, bytes);
+}
+template <int kLanes>
+constexpr RowFunction kSigmoid = &apply_to_row<kLanes, &VectorMath<kLanes>::sigmoid>;
+template <int kLanes>
+constexpr RowFunction kTanh = &apply_to_row<kLanes, &VectorMath<kLanes>::tanh>;
 
 /// Products of matrices.
 template <int kLanes, Rows kRows>

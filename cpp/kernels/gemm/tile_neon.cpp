@@ -7,6 +7,8 @@ namespace dnnaccel::kernels {
 const TileSet kNeonTiles = {
     dense_level<4, Rows{12, 10, 8, 6}>(),
     {lane_level<4, Rows{12, 10, 8, 6}>(), lane_level<1, Rows{12, 10, 8, 0}>()},
-    {{2, {group_level<2, 4, Rows{8, 0, 0, 0}>()}}, {4, {group_level<4, 4, Rows{8, 0, 0, 0}>()}}}};
+    {{2, {group_level<2, 4, Rows{8, 0, 0, 0}>()}}, {4, {group_level<4, 4, Rows{8, 0, 0, 0}>()}}},
+    kSigmoid<4>,
+    kTanh<4>};
 
 }  // namespace dnnaccel::kernels

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import click
 
 from dnnaccel import __version__
+from dnnaccel.cli._bench import bench
 from dnnaccel.cli._cache import cache
 from dnnaccel.cli._dram import dram
 from dnnaccel.cli._group import Commands
@@ -87,7 +88,7 @@ def cli(ctx: click.Context) -> None:
 
 
 # Adding a command: a function in one of this package's files, and its name here.
-_JOBS = (simulate, compare, search, evaluate, trace, reproduce, dram, scalesim)
+_JOBS = (simulate, compare, search, evaluate, trace, reproduce, bench, dram, scalesim)
 _LISTS = (networks, archs, datasets, draw, schema, show)
 for _command in (*_JOBS, *_LISTS):
     cli.add_command(_command)

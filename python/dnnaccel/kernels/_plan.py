@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,24 +16,34 @@ from dnnaccel.errors import KernelError, unknown_name
 __all__ = [
     "Activation",
     "Floats",
+    "OneInput",
+    "Padding",
+    "Pair",
     "Plan",
+    "as_activation",
     "as_clamp",
     "as_factor",
     "as_floats",
+    "as_four",
+    "as_pair",
     "as_threads",
     "as_whole",
     "empty",
+    "made",
     "shown",
     "usable",
 ]
 
 Floats: TypeAlias = NDArray[np.float32]
 Activation: TypeAlias = str | tuple[float, float] | None
+Pair: TypeAlias = int | tuple[int, int]
+Padding: TypeAlias = int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
 
 INFINITY = float("inf")
 _LINE = 64
 """Bytes in a cache line."""
 _ACTIVATIONS = {"relu": (0.0, INFINITY), "relu6": (0.0, 6.0)}
+_FUNCTIONS = ("sigmoid", "tanh")
 
 
 def empty(shape: Sequence[int]) -> Floats:
@@ -123,6 +133,30 @@ class Plan:
         return f"{type(self).__name__}({self._what}; {self.algorithm} on {self.isa}, {threads})"
 
 
+class OneInput(Plan):
+    """A plan that is called with one array."""
+
+    __slots__ = ()
+
+    def __call__(self, x: Floats, out: Floats | None = None) -> Floats:
+        """Return the outputs for `x`, written into `out` if that is given.
+
+        The arrays are float32, contiguous and of the plan's shapes; none is copied. Raises `KernelError` for
+        an array that does not fit.
+        """
+        return self._call((x,), out)  # type: ignore[no-any-return]
+
+
+def made(
+    who: str, factory: Callable[..., _core.Operator], *, threads: int | None, isa: str | None, **given: Any
+) -> _core.Operator:
+    """Return the operator that a factory of the core makes, or say who could not be made and why."""
+    try:
+        return factory(threads=as_threads(threads), isa=isa or "", **given)
+    except ValueError as error:
+        raise KernelError(f"{who}: {error}") from None
+
+
 def as_floats(name: str, values: ArrayLike) -> Floats:
     array = np.asarray(values)
     if array.dtype.kind not in "fiub":
@@ -142,6 +176,22 @@ def as_whole(name: str, values: Any) -> tuple[int, ...]:
     if any(abs(value) >= 2**63 for value in whole):
         raise KernelError(f"{name} must be of numbers below 2**63, not {values!r}")
     return whole
+
+
+def as_pair(name: str, value: Any) -> tuple[int, int]:
+    both = as_whole(name, value if isinstance(value, (tuple, list)) else (value, value))
+    if len(both) != 2:
+        raise KernelError(f"{name} must be one number or one for each of height and width, not {value!r}")
+    return both[0], both[1]
+
+
+def as_four(name: str, value: Any) -> tuple[int, int, int, int]:
+    if isinstance(value, (tuple, list)) and value and isinstance(value[0], (tuple, list)):
+        if len(value) != 2:
+            raise KernelError(f"{name} must be ((top, bottom), (left, right)), not {value!r}")
+        return (*as_pair(name, value[0]), *as_pair(name, value[1]))
+    height, width = as_pair(name, value)
+    return height, height, width, width
 
 
 def as_threads(threads: int | None) -> int:
@@ -172,6 +222,15 @@ def as_clamp(activation: Activation) -> tuple[float, float]:
     except (TypeError, ValueError):
         raise KernelError(f"activation must be a name or (low, high), not {activation!r}") from None
     return low, high
+
+
+def as_activation(activation: Activation) -> tuple[tuple[float, float], str]:
+    """Return what to clamp to, and the function that follows, "" for none."""
+    if isinstance(activation, str) and activation not in _ACTIVATIONS:
+        if activation not in _FUNCTIONS:
+            raise unknown_name("activation", activation, (*_ACTIVATIONS, *_FUNCTIONS))
+        return as_clamp(None), activation
+    return as_clamp(activation), ""
 
 
 def shown(activation: Activation) -> str:

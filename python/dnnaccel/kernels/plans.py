@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
 
 from numpy.typing import ArrayLike
 
@@ -12,9 +11,13 @@ from dnnaccel.errors import KernelError, unknown_name
 from dnnaccel.kernels._plan import (
     Activation,
     Floats,
+    Padding,
+    Pair,
     Plan,
-    as_clamp,
+    as_activation,
     as_floats,
+    as_four,
+    as_pair,
     as_threads,
     as_whole,
     shown,
@@ -22,9 +25,6 @@ from dnnaccel.kernels._plan import (
 )
 
 __all__ = ["Conv2d", "Linear", "conv2d", "linear"]
-
-Pair: TypeAlias = int | tuple[int, int]
-Padding: TypeAlias = int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
 
 _ALGORITHMS = {"auto": "", "gemm": "gemm", "depthwise": "depthwise", "grouped": "grouped"}
 _LAYOUTS = ("NHWC", "NCHW")
@@ -64,7 +64,7 @@ class Conv2d(_Product):
     groups
         Channels and output channels are cut into this many; each part of the outputs sees one of the inputs.
     activation
-        "relu", "relu6", or (low, high) to clamp to. A NaN stays one.
+        "relu", "relu6", "sigmoid", "tanh", or (low, high) to clamp to. A NaN stays one.
     threads
         How many threads a call may use; None: what `num_threads` says. Results are the same bits.
     algorithm
@@ -116,20 +116,22 @@ class Conv2d(_Product):
         if len(shape) != 4:
             raise KernelError(f"Conv2d: x_shape must have four axes, not {shape}")
         weights = as_floats("w", w)
+        clamp, function = as_activation(activation)
         try:
             core = _core.conv_operator(
                 input=shape,
                 weights=weights,
                 bias=None if b is None else as_floats("b", b),
-                stride=_pair("stride", stride),
-                padding=_four("padding", padding),
-                dilation=_pair("dilation", dilation),
+                stride=as_pair("stride", stride),
+                padding=as_four("padding", padding),
+                dilation=as_pair("dilation", dilation),
                 groups=as_whole("groups", (groups,))[0],
                 nchw=layout == "NCHW",
                 algorithm=_ALGORITHMS[algorithm],
                 threads=as_threads(threads),
                 isa=isa or "",
-                clamp=as_clamp(activation),
+                clamp=clamp,
+                activation=function,
             )
         except ValueError as error:
             raise KernelError(f"Conv2d: {error}") from None
@@ -184,6 +186,7 @@ class Linear(_Product):
         isa: str | None = None,
     ) -> None:
         shape = as_whole("x_shape", x_shape)
+        clamp, function = as_activation(activation)
         try:
             core = _core.linear_operator(
                 input=shape,
@@ -191,7 +194,8 @@ class Linear(_Product):
                 bias=None if b is None else as_floats("b", b),
                 threads=as_threads(threads),
                 isa=isa or "",
-                clamp=as_clamp(activation),
+                clamp=clamp,
+                activation=function,
             )
         except ValueError as error:
             raise KernelError(f"Linear: {error}") from None
@@ -253,19 +257,3 @@ def linear(
     values = usable("x", x)
     plan = Linear(values.shape, w, b, activation=activation, threads=threads, isa=isa)
     return plan(values, residual=None if residual is None else usable("residual", residual))
-
-
-def _pair(name: str, value: Any) -> tuple[int, int]:
-    both = as_whole(name, value if isinstance(value, (tuple, list)) else (value, value))
-    if len(both) != 2:
-        raise KernelError(f"{name} must be one number or one for each of height and width, not {value!r}")
-    return both[0], both[1]
-
-
-def _four(name: str, value: Any) -> tuple[int, int, int, int]:
-    if isinstance(value, (tuple, list)) and value and isinstance(value[0], (tuple, list)):
-        if len(value) != 2:
-            raise KernelError(f"{name} must be ((top, bottom), (left, right)), not {value!r}")
-        return (*_pair(name, value[0]), *_pair(name, value[1]))
-    height, width = _pair(name, value)
-    return height, height, width, width

@@ -242,6 +242,21 @@ class Layer(_Inferred, ABC):
             raise self._error(f"{what} must be a whole number from {minimum} to 2**31 - 1, given {value!r}")
         return number
 
+    def _read_number(self, field: str, minimum: float | None = None) -> None:
+        """Make a field a float; it must be finite, and `minimum` or more if that is given."""
+        value = getattr(self, field)
+        try:
+            number = (
+                float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+            )
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number) or (minimum is not None and number < minimum):
+            least = "" if minimum is None else f" from {minimum:g} on"
+            raise self._error(f"{field} must be a finite number{least}, given {value!r}")
+        if number is not value:
+            self._set(field, number)
+
     def _check_name(self, name: object) -> None:
         if not (isinstance(name, str) and name and name.isprintable()):
             raise LayerError(

@@ -48,12 +48,21 @@ class ReLU6(_Elementwise):
         return 2 * math.prod(self.output_shape)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GELU(_Elementwise):
-    """x * Phi(x), Phi the normal distribution's; one table look-up and one multiplication per element."""
+    """x * Phi(x), Phi the normal distribution's; one table look-up and one multiplication per element.
 
-    __slots__ = ()
+    `approximate` "tanh" is x/2 * (1 + tanh(sqrt(2/pi) * (x + 0.044715 * x^3))) (Hendrycks and Gimpel 2016),
+    as GPT-2 has it; it changes values, not work.
+    """
 
     kind: ClassVar[str] = "gelu"
+
+    approximate: str = "none"
+
+    def _fill_in(self) -> None:
+        if self.approximate not in ("none", "tanh"):
+            raise self._error(f'approximate must be "none" or "tanh", given {self.approximate!r}')
 
     @property
     def ops(self) -> int:
@@ -70,13 +79,7 @@ class Scale(_Elementwise):
     factor: float = 1.0
 
     def _fill_in(self) -> None:
-        if (
-            isinstance(self.factor, bool)
-            or not isinstance(self.factor, int | float)
-            or not math.isfinite(self.factor)
-        ):
-            raise self._error(f"factor must be a finite number, given {self.factor!r}")
-        self._set("factor", float(self.factor))
+        self._read_number("factor")
 
 
 class Sigmoid(_Elementwise):
@@ -95,17 +98,21 @@ class Tanh(_Elementwise):
     kind: ClassVar[str] = "tanh"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchNorm(_Elementwise):
     """Batch normalisation at inference: scale * x + shift, per channel (axis 1).
 
     Mean and variance are constants by then and are folded into scale and shift: two parameters per channel
-    (running statistics are not counted, as they are not learned). Vector operations: one multiplication and
-    one addition per element.
+    (running statistics are not counted, as they are not learned). `epsilon` is added to the variance. Vector
+    operations: one multiplication and one addition per element.
     """
 
-    __slots__ = ()
-
     kind: ClassVar[str] = "batch_norm"
+
+    epsilon: float = 1e-5
+
+    def _fill_in(self) -> None:
+        self._read_number("epsilon", 0)
 
     @property
     def parameters(self) -> int:

@@ -18,13 +18,21 @@ class LRN(Layer):
 
     Vector operations per element: 1 square (shared by the windows that see it), size - 1 additions, 1
     multiplication and 1 addition for alpha and k, 1 power, 1 division; size + 4 in all. The first and last
-    channels see fewer neighbours and are counted alike.
+    channels see fewer neighbours and are counted alike. An even size has one more before than after, as in
+    PyTorch. `alpha`, `beta` and `k` change values, not work.
     """
 
     kind: ClassVar[str] = "lrn"
     _integers: ClassVar[Mapping[str, int]] = {"size": 1}
 
     size: int = 5
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 1.0
+
+    def _fill_in(self) -> None:
+        for field in ("alpha", "beta", "k"):
+            self._read_number(field, 0)
 
     def _infer(self, shapes: tuple[Shape, ...]) -> Shape:
         return self._image(shapes[0])
@@ -60,6 +68,7 @@ class Softmax(Layer):
         return (5 * size - 2) * (math.prod(shape) // size)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LayerNorm(Layer):
     """scale * (x - mean) / sqrt(variance + epsilon) + shift, along the last axis (Ba, Kiros, Hinton 2016).
 
@@ -69,9 +78,12 @@ class LayerNorm(Layer):
     and n additions of the shift; 7n + 2 in all.
     """
 
-    __slots__ = ()
-
     kind: ClassVar[str] = "layer_norm"
+
+    epsilon: float = 1e-5
+
+    def _fill_in(self) -> None:
+        self._read_number("epsilon", 0)
 
     def _infer(self, shapes: tuple[Shape, ...]) -> Shape:
         return shapes[0]

@@ -12,13 +12,13 @@ from dnnaccel.importers.onnx.fold import fold, is_foldable
 from dnnaccel.importers.onnx.graph import Graph, Operator, Results
 from dnnaccel.importers.onnx.nodes import Dims, initialisers, producers_of, read_node, sort_nodes
 from dnnaccel.importers.onnx.unknown import add_opaque, opaque_output, unknown_constant
-from dnnaccel.importers.onnx.values import Activation, Node, NotCounted, Value, short
+from dnnaccel.importers.onnx.values import MAX_KNOWN, Activation, Node, NotCounted, Value, short
 from dnnaccel.network import Metadata, Network
 
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["OPERATORS", "build_network"]
+__all__ = ["OPERATORS", "build_network", "read_graph"]
 
 # Adding an operator: its function in one of these files, and its line in that file's table.
 OPERATORS: dict[str, Operator] = {
@@ -36,18 +36,31 @@ def build_network(model: onnx.ModelProto, file: str, *, dims: Mapping[str, int],
     Raises `ImportedFileError` for a graph that is none or leaves a size open, and `LayerError` or
     `NetworkError` for shapes that do not meet.
     """
+    return read_graph(model, file, dims=dims, name=name)[0]
+
+
+def read_graph(
+    model: onnx.ModelProto, file: str, *, dims: Mapping[str, int], name: str | None, known: int = MAX_KNOWN
+) -> tuple[Network, Graph]:
+    """Return the network that `model` describes, and how it was read.
+
+    `known` is the most elements of a constant whose numbers are kept. Raises as `build_network`.
+    """
     opset = max((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), default=1)
     if not 1 <= opset < 1000:
         raise ImportedFileError(f"{file}: says version {opset} of ONNX's operators, which does not exist")
     sizes = Dims(file, dims)
-    constants = initialisers(model.graph, file)
+    constants = initialisers(model.graph, file, known=known)
     inputs = {one.name: sizes.shape(one) for one in model.graph.input if one.name not in constants}
     sizes.check_used()
-    nodes = [read_node(proto, index, file, opset) for index, proto in enumerate(model.graph.node)]
+    nodes = [
+        read_node(proto, index, file, opset, known=known) for index, proto in enumerate(model.graph.node)
+    ]
     producers = producers_of(nodes, (*inputs, *constants), file)
     ordered = sort_nodes(nodes, (*inputs, *constants), producers)
     graph = _start(model, file, sizes, nodes)
     graph.producers = producers
+    graph.known = known
     graph.values = {**constants}
     for given, shape in inputs.items():
         graph.values[given] = Activation(graph.fresh(given, f"input_{len(graph.names)}"), shape)
@@ -55,7 +68,7 @@ def build_network(model: onnx.ModelProto, file: str, *, dims: Mapping[str, int],
     for node in sorted(ordered, key=lambda one: one.operator != "Constant" or bool(one.inputs)):
         if not (node.outputs and node.outputs[0] in graph.done):
             _read(graph, node)
-    return _finished(graph, file, inputs, model, name)
+    return _finished(graph, file, inputs, model, name), graph
 
 
 def _start(model: onnx.ModelProto, file: str, sizes: Dims, nodes: list[Node]) -> Graph:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import isclose, sqrt
 
+import numpy as np
+
 from dnnaccel.importers.onnx.graph import Graph, Operator, Results
-from dnnaccel.importers.onnx.values import Activation, Constant, Node, NotCounted
+from dnnaccel.importers.onnx.values import Activation, Array, Constant, Node, NotCounted, short
 from dnnaccel.layers import (
     GELU,
     LRN,
@@ -25,14 +28,35 @@ from dnnaccel.layers import (
 __all__ = ["OPERATORS"]
 
 
-def _unary(
-    kind: type[ReLU] | type[GELU] | type[Sigmoid] | type[Tanh] | type[BatchNorm] | type[ReLU6],
-) -> Operator:
+def _unary(kind: type[ReLU] | type[Sigmoid] | type[Tanh] | type[ReLU6]) -> Operator:
     def build(graph: Graph, node: Node) -> Results:
         x = graph.activation(node, 0)
         return (graph.add(kind(name=node.name, inputs=(x.layer,), input_shapes=(x.layer_shape,)), x.shape),)
 
     return build
+
+
+def _gelu(graph: Graph, node: Node) -> Results:
+    x = graph.activation(node, 0)
+    approximate = node.text("approximate", "none")
+    layer = GELU(name=node.name, inputs=(x.layer,), input_shapes=(x.layer_shape,), approximate=approximate)
+    return (graph.add(layer, x.shape),)
+
+
+def _batch_norm(graph: Graph, node: Node) -> Results:
+    x = graph.activation(node, 0)
+    if node.integer("training_mode", 0):
+        graph.inexact.append(f"{node.operator} {short(node.name)} takes its statistics from the batch")
+    layer = BatchNorm(
+        name=node.name,
+        inputs=(x.layer,),
+        input_shapes=(x.layer_shape,),
+        epsilon=node.number("epsilon", 1e-5),
+    )
+    result = graph.add(layer, x.shape)
+    words = ("weight", "bias", "running_mean", "running_var")
+    graph.learn(result.layer, **{word: graph.known_input(node, 1 + i) for i, word in enumerate(words)})
+    return (result,)
 
 
 def _clip(graph: Graph, node: Node) -> Results:
@@ -143,7 +167,10 @@ def _positions(graph: Graph, node: Node, x: Activation, table: Constant) -> Resu
         first=table.first if whole else 0,
         learned=table.learned > 0,
     )
-    return (graph.add_shared(layer, table),)
+    result = graph.add_shared(layer, table, whole=True)
+    source = graph.values.get(table.origin or "") if whole and layer.learned else None
+    graph.learn(result.layer, weight=source if isinstance(source, Constant) else table)
+    return (result,)
 
 
 def _multiply(graph: Graph, node: Node) -> Results:
@@ -174,6 +201,8 @@ def _softmax(graph: Graph, node: Node) -> Results:
     axis = node.axis(node.integer("axis", -1 if node.opset >= 13 else 1), len(x.layer_shape))
     if axis == 0:
         raise NotCounted("Softmax (batch)")
+    if node.opset < 13 and any(size > 1 for size in x.layer_shape[axis + 1 :]):
+        graph.inexact.append(f"Softmax {short(node.name)} normalises all axes from {axis} on together")
     layer = Softmax(name=node.name, inputs=(x.layer,), input_shapes=(x.layer_shape,), axis=axis)
     return (graph.add(layer, x.shape),)
 
@@ -181,22 +210,43 @@ def _softmax(graph: Graph, node: Node) -> Results:
 def _lrn(graph: Graph, node: Node) -> Results:
     x = graph.activation(node, 0)
     size = node.integer("size", 0)
-    return (graph.add(LRN(name=node.name, inputs=(x.layer,), input_shapes=(x.layer_shape,), size=size)),)
+    if size % 2 == 0:
+        graph.inexact.append(f"LRN {short(node.name)} of even size {size} looks at other neighbours")
+    layer = LRN(
+        name=node.name,
+        inputs=(x.layer,),
+        input_shapes=(x.layer_shape,),
+        size=size,
+        alpha=node.number("alpha", 1e-4),
+        beta=node.number("beta", 0.75),
+        k=node.number("bias", 1.0),
+    )
+    return (graph.add(layer),)
 
 
 def _layer_norm(graph: Graph, node: Node) -> Results:
     x = graph.activation(node, 0)
     if node.axis(node.integer("axis", -1), len(x.shape)) != len(x.shape) - 1 or len(x.shape) < 2:
         raise NotCounted("LayerNormalization (several axes)")
-    return (graph.add(LayerNorm(name=node.name, inputs=(x.layer,), input_shapes=(x.shape,))),)
+    layer = LayerNorm(
+        name=node.name, inputs=(x.layer,), input_shapes=(x.shape,), epsilon=node.number("epsilon", 1e-5)
+    )
+    result = graph.add(layer)
+    shift: Constant | Callable[[], Array] | None = graph.known_input(node, 2)
+    graph.learn(
+        result.layer,
+        weight=graph.known_input(node, 1),
+        bias=(lambda: np.zeros(x.shape[-1], np.float32)) if shift is None else shift,
+    )
+    return (result,)
 
 
 OPERATORS: dict[str, Operator] = {
     "Relu": _unary(ReLU),
-    "Gelu": _unary(GELU),
+    "Gelu": _gelu,
     "Sigmoid": _unary(Sigmoid),
     "Tanh": _unary(Tanh),
-    "BatchNormalization": _unary(BatchNorm),
+    "BatchNormalization": _batch_norm,
     "Clip": _clip,
     "Erf": _erf,
     "Add": _add,

@@ -51,16 +51,18 @@ def check_file(file: str) -> int:
     return status.st_size
 
 
-def read_model(file: str) -> onnx.ModelProto:
+def read_model(file: str, *, with_places: bool = False) -> onnx.ModelProto:
     """Return the model in `file` without the data of its large tensors, which stays on the disk.
 
-    Raises `ImportedFileError` for a file that cannot be read or is no ONNX model, and `MissingExtraError`.
+    `with_places`: as data outside the model, of which is said where it stands. Raises `ImportedFileError` for
+    a file that cannot be read or is no ONNX model, and `MissingExtraError`.
     """
     onnx_package()
     check_file(file)
     try:
         with open(file, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return parse(without_weights(data, max_bytes=_MAX_GRAPH_BYTES), file)
+            name = os.path.basename(file) if with_places else None
+            return parse(without_weights(data, max_bytes=_MAX_GRAPH_BYTES, file=name), file)
     except WireError as error:
         raise ImportedFileError(f"{file}: is no ONNX model, or is cut short: {error}") from None
     except OSError as error:

@@ -20,10 +20,7 @@ from dnnaccel.importers.onnx.values import (
 )
 from dnnaccel.layers import Shape
 
-__all__ = ["MAX_KNOWN", "VIEWS", "fold", "is_foldable", "shape_of", "slices"]
-
-MAX_KNOWN = 1024
-"""Most elements of a tensor whose values are kept."""
+__all__ = ["VIEWS", "fold", "is_foldable", "shape_of", "slices"]
 
 
 def _reshape(graph: Graph, node: Node, data: Array) -> Array:
@@ -178,9 +175,11 @@ def _rearranged(graph: Graph, node: Node, data: Constant) -> Constant:
     shape = graph.rearranged(node, change, data.shape).shape
     array = data.array
     if array is not None:
-        array = graph.rearranged(node, change, array) if math.prod(shape) <= MAX_KNOWN else None
+        array = graph.rearranged(node, change, array) if math.prod(shape) <= graph.known else None
         if array is not None and node.operator == "Cast":
             array = _cast(node, array)
+        if array is not None and node.operator == "DequantizeLinear":
+            array = _dequantized(graph, node, array)
     first = data.first
     if node.operator == "Slice" and data.shape:
         kept = slices(graph, node, len(data.shape)).get(0, slice(None))
@@ -188,13 +187,34 @@ def _rearranged(graph: Graph, node: Node, data: Constant) -> Constant:
     return Constant(shape, array, data.origin, data.origin_shape, first, min(data.learned, math.prod(shape)))
 
 
-_DTYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64, 9: np.bool_, 11: np.float64}
+_DTYPES = {
+    **{1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64, 9: np.bool_},
+    **{10: np.float16, 11: np.float64},
+}
 
 
 def _cast(node: Node, array: Array) -> Array | None:
     dtype = _DTYPES.get(node.integer("to", 0))
     with np.errstate(all="ignore"):
         return None if dtype is None or array.dtype.kind not in "iufb" else array.astype(dtype)
+
+
+def _dequantized(graph: Graph, node: Node, array: Array) -> Array | None:
+    """Return (array - zero) * scale, each of which may be one number for each part along an axis."""
+    scale, zero = graph.optional(node, 1), graph.optional(node, 2)
+    if not isinstance(scale, Constant) or scale.array is None:
+        return None
+    if zero is not None and (not isinstance(zero, Constant) or zero.array is None):
+        return None
+    rows = [1] * array.ndim
+    if scale.size > 1:
+        rows[node.axis(node.integer("axis", 1), array.ndim)] = scale.size
+    try:
+        centre = 0 if zero is None else zero.numbers.reshape(rows).astype(np.float32)
+        restored: Array = (array.astype(np.float32) - centre) * scale.array.reshape(rows)
+    except (ValueError, TypeError):
+        raise node.error(f"scales of shape {scale.shape} do not fit {array.shape}") from None
+    return restored
 
 
 def _arithmetic(graph: Graph, node: Node, given: Sequence[Constant]) -> Constant:
@@ -204,12 +224,13 @@ def _arithmetic(graph: Graph, node: Node, given: Sequence[Constant]) -> Constant
         raise node.error(f"shapes {', '.join(str(one.shape) for one in given)} do not meet") from None
     graph.check_shape(node, shape)
     arrays = [one.array for one in given if one.array is not None]
-    if len(arrays) < len(given) or math.prod(shape) > MAX_KNOWN:
-        return Constant(shape, learned=max(one.learned for one in given))
+    learned = max(one.learned for one in given)
+    if len(arrays) < len(given) or math.prod(shape) > graph.known:
+        return Constant(shape, learned=learned)
     operation = _ARITHMETIC[node.operator]
     try:
         with np.errstate(all="ignore"):
-            return _known(np.asarray(operation(*arrays)))
+            return Constant(shape, np.asarray(operation(*arrays)), learned=learned)
     except (ValueError, TypeError, OverflowError, ZeroDivisionError):
         raise node.error("cannot be computed from its constants") from None
 
@@ -226,13 +247,14 @@ def _concat(graph: Graph, node: Node, given: Sequence[Constant]) -> Constant:
     shape = (*first[:axis], sum(one.shape[axis] for one in given), *first[axis + 1 :])
     arrays = [one.array for one in given if one.array is not None]
     learned = sum(one.learned for one in given)
-    if len(arrays) < len(given) or math.prod(shape) > MAX_KNOWN:
-        origins = [one.origin for one in given if one.origin is not None]
-        return Constant(shape, origin="+".join(origins) or None, origin_shape=shape, learned=learned)
-    try:
-        return Constant(shape, np.concatenate(arrays, axis), learned=learned)
-    except (ValueError, TypeError):
-        raise node.error("joins tensors of unlike types") from None
+    array: Array | None = None
+    if len(arrays) == len(given) and math.prod(shape) <= graph.known:
+        try:
+            array = np.concatenate(arrays, axis)
+        except (ValueError, TypeError):
+            raise node.error("joins tensors of unlike types") from None
+    origin = "+".join(one.origin for one in given if one.origin is not None) or None
+    return Constant(shape, array, origin, shape, learned=learned)
 
 
 def _gather(graph: Graph, node: Node, given: Sequence[Constant]) -> Constant:
@@ -245,14 +267,15 @@ def _gather(graph: Graph, node: Node, given: Sequence[Constant]) -> Constant:
     known = indices.array
     if known is not None and known.dtype.kind not in "iu":
         raise node.error("its indices are no whole numbers")
-    if data.array is not None and known is not None and math.prod(shape) <= MAX_KNOWN:
+    array: Array | None = None
+    if data.array is not None and known is not None and math.prod(shape) <= graph.known:
         try:
-            return _known(np.take(data.array, known, axis))
+            array = np.take(data.array, known, axis)
         except (IndexError, ValueError):
             raise node.error(f"an index lies outside the {data.shape[axis]} elements of its axis") from None
     first = int(known.min()) if known is not None and known.size and axis == 0 else 0
     learned = min(data.learned, math.prod(shape))
-    return Constant(shape, None, data.origin, data.origin_shape, data.first + max(first, 0), learned)
+    return Constant(shape, array, data.origin, data.origin_shape, data.first + max(first, 0), learned)
 
 
 def _constant_of_shape(graph: Graph, node: Node, given: Sequence[Constant]) -> Constant:
@@ -262,7 +285,7 @@ def _constant_of_shape(graph: Graph, node: Node, given: Sequence[Constant]) -> C
     graph.check_shape(node, shape)
     value = node.attributes.get("value")
     fill = value.array if isinstance(value, Constant) and value.array is not None else np.zeros(1, np.float32)
-    if fill.size != 1 or math.prod(shape) > MAX_KNOWN:
+    if fill.size != 1 or math.prod(shape) > graph.known:
         return Constant(shape, origin_shape=shape)
     try:
         filled = np.full(shape, fill.reshape(()), fill.dtype)
@@ -280,7 +303,7 @@ def _range(graph: Graph, node: Node, given: Sequence[Constant]) -> Constant:
         raise node.error("its step is 0")
     counted = range(start, limit, step)
     size = max(0, -(-(limit - start) // step))
-    return _known(np.array(counted, np.int64)) if size <= MAX_KNOWN else Constant((size,))
+    return _known(np.array(counted, np.int64)) if size <= graph.known else Constant((size,))
 
 
 def _constant(graph: Graph, node: Node, given: Sequence[Constant]) -> Constant:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ import numpy as np
 
 from dnnaccel.errors import ImportedFileError
 from dnnaccel.importers.onnx.values import (
+    MAX_KNOWN,
     MAX_RANK,
     Activation,
     Array,
@@ -29,6 +32,9 @@ Results = Sequence["Value | None"]
 
 Operator = Callable[["Graph", Node], Results]
 """Adds a node's layers to the graph; raises `NotCounted` for a form that has no layer."""
+
+Parameters = dict[str, Callable[[], Array]]
+"""What gives each parameter of a layer; raises `UnknownNumbersError` where nothing does."""
 
 _MAX_NAME = 200
 
@@ -52,6 +58,15 @@ class Graph:
 
     spare: set[str] = field(default_factory=set)
     """Layers that are left out if nobody reads them."""
+
+    known: int = MAX_KNOWN
+    """Most elements of a constant whose numbers are kept."""
+
+    learned: dict[str, Parameters] = field(default_factory=dict)
+    """What gives the parameters of each layer, where the file's numbers are read."""
+
+    inexact: list[str] = field(default_factory=list)
+    """What the file computes and the layers do not; it changes numbers, not sizes."""
 
     unknown: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
@@ -83,6 +98,11 @@ class Graph:
         if value is None:
             raise node.error(f"has no input {index}")
         return value
+
+    def known_input(self, node: Node, index: int) -> Constant | None:
+        """Return an input if it is there and constant."""
+        value = self.optional(node, index)
+        return value if isinstance(value, Constant) else None
 
     def has_constant(self, node: Node, index: int) -> bool:
         """Return whether the optional input `index` is there; raises `NotCounted` if it is computed."""
@@ -128,9 +148,20 @@ class Graph:
         self.layers[name] = layer
         return Activation(name, layer.output_shape if shape is None else shape)
 
-    def add_shared(self, layer: Layer, *learned: Constant | None) -> Activation:
-        """Add a layer; if an earlier one of its kind has the same initialisers, it uses those weights."""
-        key = tuple(one.origin or "" for one in learned if one is not None)
+    def learn(self, layer: str, **parameters: Constant | Callable[[], Array] | None) -> None:
+        """Say where the parameters of a layer come from: as they are, or out of a function."""
+        self.learned[layer] = {
+            name: functools.partial(getattr, one, "numbers") if isinstance(one, Constant) else one
+            for name, one in parameters.items()
+            if one is not None
+        }
+
+    def add_shared(self, layer: Layer, *learned: Constant | None, whole: bool = False) -> Activation:
+        """Add a layer; if an earlier one of its kind has the same initialisers, it uses those weights.
+
+        `whole`: of each initialiser it has all, though it reads a part.
+        """
+        key = tuple(_place(one, whole=whole) for one in learned if one is not None)
         if not all(key):
             return self.add(layer)
         owner = self.layers.get(self._owners.get(key, ""))
@@ -203,6 +234,13 @@ class Graph:
     def missing(self, node: Node, name: str) -> ImportedFileError:
         """Return the error for a node that reads what nothing gives."""
         return node.error(f"reads {short(name)}, which no node, input or initialiser of the graph gives")
+
+
+def _place(learned: Constant, *, whole: bool) -> str:
+    """Return which part of which initialiser a constant is, "" if of none."""
+    if learned.origin is None or whole or learned.size == math.prod(learned.origin_shape):
+        return learned.origin or ""
+    return f"{learned.origin}[{learned.first}:]{learned.shape}"
 
 
 def _undoes(axes: tuple[int, ...], before: tuple[int, ...]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dnnaccel.importers.onnx.fold import VIEWS, shape_of, slices
 from dnnaccel.importers.onnx.graph import Graph, Operator, Results
-from dnnaccel.importers.onnx.values import Activation, Constant, Node, NotCounted
+from dnnaccel.importers.onnx.values import Activation, Constant, Node, NotCounted, short
 from dnnaccel.layers import ChannelShuffle, ClassToken, Concat, Flatten, Pad2d, Permute, Reshape, Slice
 
 __all__ = ["OPERATORS"]
@@ -152,7 +152,9 @@ def _class_token(graph: Graph, node: Node, token: Constant, x: Activation) -> Ac
     """One vector before a sequence, the same for every sample."""
     if len(x.shape) != 3 or token.shape != (x.shape[0], 1, x.shape[2]):
         raise NotCounted("Concat (constant)")
-    return graph.add(ClassToken(name=node.name, inputs=(x.layer,), input_shapes=(x.shape,)))
+    result = graph.add(ClassToken(name=node.name, inputs=(x.layer,), input_shapes=(x.shape,)))
+    graph.learn(result.layer, weight=lambda: token.numbers[0])
+    return result
 
 
 def _pad(graph: Graph, node: Node) -> Results:
@@ -167,6 +169,10 @@ def _pad(graph: Graph, node: Node) -> Results:
     wide = {axis: sizes for axis, sizes in around.items() if sizes != (0, 0)}
     if not wide:
         return (x,)
+    fill = graph.optional(node, 2)
+    number = fill.scalar if isinstance(fill, Constant) else node.attributes.get("value", 0.0)
+    if number != 0 or node.text("mode", "constant") != "constant":
+        graph.inexact.append(f"Pad {short(node.name)} pads with something else than zeros")
     if rank != 4 or not set(wide) <= {2, 3} or min(map(min, wide.values())) < 0:
         raise NotCounted("Pad")
     layer = Pad2d(

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
+
+import numpy as np
 
 from dnnaccel.importers.onnx import layout
+from dnnaccel.importers.onnx.cells import note_differences, recurrent_parameters
 from dnnaccel.importers.onnx.graph import Graph, Operator, Results
-from dnnaccel.importers.onnx.values import Activation, Constant, Node, NotCounted
+from dnnaccel.importers.onnx.values import Activation, Array, Constant, Node, NotCounted, short
 from dnnaccel.layers import GRU, LSTM, RNN, Add, Concat, Embedding, Linear, MatMul, Slice
 
 __all__ = ["OPERATORS"]
@@ -25,17 +30,36 @@ def _gemm(graph: Graph, node: Node) -> Results:
     if isinstance(right, Constant):
         learned = bias if isinstance(bias, Constant) else None
         features = right.shape[::-1] if transposed else right.shape
-        product = _linear(graph, node, x, right, (features[0], features[1]), learned)
+        sizes = (features[0], features[1])
+        product = _linear(graph, node, x, right, sizes, learned, outputs_first=transposed)
+        _factors(graph, node, product.layer)
     else:
         if transposed:
             right = graph.permute(right, (1, 0), f"{node.name}:right", asked=False)
         product = _product(graph, node, x, right)
+        if node.number("alpha", 1.0) != 1:
+            graph.inexact.append(f"Gemm {short(node.name)} multiplies a product of two activations")
     if not isinstance(bias, Activation):
         return (product,)
+    if node.number("beta", 1.0) != 1:
+        graph.inexact.append(f"Gemm {short(node.name)} multiplies what it adds")
     if bias.shape != product.shape:
         raise NotCounted("Gemm (broadcast)")
     names, shapes = (product.layer, bias.layer), (product.shape, bias.shape)
     return (graph.add(Add(name=f"{node.name}:add", inputs=names, input_shapes=shapes)),)
+
+
+def _factors(graph: Graph, node: Node, layer: str) -> None:
+    """Take the numbers by which a Gemm multiplies its product and its bias into those."""
+    for parameter, attribute in (("weight", "alpha"), ("bias", "beta")):
+        factor, numbers = node.number(attribute, 1.0), graph.learned[layer].get(parameter)
+        if factor != 1 and numbers is not None:
+            graph.learned[layer][parameter] = functools.partial(_scaled, numbers, factor)
+
+
+def _scaled(numbers: Callable[[], Array], factor: float) -> Array:
+    scaled: Array = numbers() * np.float32(factor)
+    return scaled
 
 
 def _linear(
@@ -45,6 +69,8 @@ def _linear(
     matrix: Constant,
     features: tuple[int, int],
     bias: Constant | None,
+    *,
+    outputs_first: bool = False,
 ) -> Activation:
     layer = Linear(
         name=node.name,
@@ -54,7 +80,9 @@ def _linear(
         out_features=features[1],
         bias=bias is not None,
     )
-    return graph.add_shared(layer, matrix, bias)
+    result = graph.add_shared(layer, matrix, bias)
+    graph.learn(result.layer, weight=matrix if outputs_first else lambda: matrix.numbers.T, bias=bias)
+    return result
 
 
 def _product(graph: Graph, node: Node, left: Activation, right: Activation) -> Activation:
@@ -107,7 +135,9 @@ def _gather(graph: Graph, node: Node) -> Results:
         entries=table.shape[0],
         features=table.shape[1],
     )
-    return (graph.add_shared(layer, table),)
+    result = graph.add_shared(layer, table)
+    graph.learn(result.layer, weight=table)
+    return (result,)
 
 
 _CELLS: dict[str, tuple[type[RNN] | type[LSTM] | type[GRU], int]] = {
@@ -135,9 +165,9 @@ def _recurrent(graph: Graph, node: Node) -> Results:
         raise node.error(f"weights {matrix.shape} do not meet hidden_size {hidden} and input {x.shape}")
     if steps_first:
         x = graph.permute(x, (1, 0, 2), f"{node.name}:in", asked=False)
-    _note_states(graph, node)
+    note_differences(graph, node, len(directions))
     results: list[Activation] = []
-    for reverse in directions:
+    for index, reverse in enumerate(directions):
         suffix = ":reverse" if len(directions) == 2 and reverse else ""
         layer = kind(
             name=f"{node.name}{suffix}",
@@ -154,7 +184,10 @@ def _recurrent(graph: Graph, node: Node) -> Results:
             for one in (matrix, state, bias)
             if isinstance(one, Constant)
         ]
-        results.append(graph.add_shared(layer, *key))
+        result = graph.add_shared(layer, *key)
+        results.append(result)
+        given = (matrix, state, bias if isinstance(bias, Constant) else None)
+        graph.learn(result.layer, **recurrent_parameters(node, given, index, layer))
     return _states(graph, node, results, directions, steps_first=steps_first)
 
 
@@ -165,11 +198,6 @@ def _biases(graph: Graph, node: Node, numbers: int) -> int:
         return 0
     learned = graph.constant(node, 3).learned
     return min(2, -(-learned // max(numbers, 1)))
-
-
-def _note_states(graph: Graph, node: Node) -> None:
-    if any(isinstance(graph.optional(node, index), Activation) for index in (5, 6)):
-        graph.notes.append(f"the first state that {node.operator} {node.name!r} reads is not counted")
 
 
 def _states(

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dnnaccel.errors import ImportedFileError, unknown_name
-from dnnaccel.importers.onnx.fold import MAX_KNOWN
-from dnnaccel.importers.onnx.values import MAX_RANK, Array, Constant, Node, short
-from dnnaccel.importers.onnx.weights import tensor_array
+from dnnaccel.importers.onnx.values import MAX_KNOWN, MAX_RANK, Array, Constant, Node, short
+from dnnaccel.importers.onnx.weights import stored_array, tensor_array
 from dnnaccel.layers import Shape, whole_number
 
 if TYPE_CHECKING:
@@ -88,23 +87,29 @@ class Dims:
                 raise unknown_name(f"open size of {self._file}", name, self._open)
 
 
-def initialisers(graph: onnx.GraphProto, file: str) -> dict[str, Constant]:
-    """Return the initialisers of a graph: their shapes, and the numbers of those that hold few."""
-    found = {tensor.name: constant(tensor, file, origin=tensor.name) for tensor in graph.initializer}
+def initialisers(graph: onnx.GraphProto, file: str, *, known: int = MAX_KNOWN) -> dict[str, Constant]:
+    """Return the initialisers of a graph: their shapes, and the numbers of those of at most `known`."""
+    found = {
+        tensor.name: constant(tensor, file, origin=tensor.name, known=known) for tensor in graph.initializer
+    }
     for sparse in graph.sparse_initializer:
         name, shape = sparse.values.name, _shape(sparse.dims, sparse.values.name, file)
         found[name] = Constant(shape, None, name, shape, learned=math.prod(shape))
     return found
 
 
-def constant(tensor: onnx.TensorProto, file: str, *, origin: str | None = None) -> Constant:
+def constant(
+    tensor: onnx.TensorProto, file: str, *, origin: str | None = None, known: int = MAX_KNOWN
+) -> Constant:
     """Return what is known of a tensor; `origin` None: it is no initialiser, and nothing in it is learned."""
     shape = _shape(tensor.dims, tensor.name, file)
     size = math.prod(shape)
     held = tensor.raw_data or tensor.float_data or tensor.int32_data or tensor.int64_data
     array: Array | None = None
     inside = tensor.data_location != _EXTERNAL and tensor.data_type != _STRING
-    if size <= MAX_KNOWN and inside and (held or tensor.double_data or tensor.uint64_data or size == 0):
+    if known > MAX_KNOWN and size <= known and tensor.data_type != _STRING:
+        array = stored_array(file, tensor)
+    elif size <= MAX_KNOWN and inside and (held or tensor.double_data or tensor.uint64_data or size == 0):
         array = tensor_array(file, tensor)
     return Constant(shape, array, origin, shape, learned=0 if origin is None else size)
 
@@ -119,7 +124,7 @@ def _shape(dims: Iterable[int], name: str, file: str) -> Shape:
     return shape
 
 
-def read_node(proto: onnx.NodeProto, index: int, file: str, opset: int) -> Node:
+def read_node(proto: onnx.NodeProto, index: int, file: str, opset: int, *, known: int = MAX_KNOWN) -> Node:
     """Return a node with its attributes."""
     operator = proto.op_type
     if proto.domain not in ("", "ai.onnx") and (proto.domain, operator) != ("com.microsoft", "Gelu"):
@@ -129,12 +134,12 @@ def read_node(proto: onnx.NodeProto, index: int, file: str, opset: int) -> Node:
     name = proto.name or (proto.output[0] if proto.output else "")
     if not name or not name.isprintable() or len(name) > 200:
         name = f"{operator}_{index}"
-    attributes = {one.name: _attribute(one, file) for one in proto.attribute}
-    known = {key: value for key, value in attributes.items() if value is not None}
-    return Node(file, name, operator, tuple(proto.input), tuple(proto.output), known, opset, proto)
+    attributes = {one.name: _attribute(one, file, known) for one in proto.attribute}
+    needed = {key: value for key, value in attributes.items() if value is not None}
+    return Node(file, name, operator, tuple(proto.input), tuple(proto.output), needed, opset, proto)
 
 
-def _attribute(attribute: onnx.AttributeProto, file: str) -> Any:
+def _attribute(attribute: onnx.AttributeProto, file: str, known: int) -> Any:
     """Return a number, a text, a tuple of them or a constant; None for what no layer needs."""
     kind = attribute.type
     if kind == 1:
@@ -144,7 +149,7 @@ def _attribute(attribute: onnx.AttributeProto, file: str) -> Any:
     if kind == 3:
         return attribute.s.decode("utf-8", "replace")
     if kind == 4:
-        return constant(attribute.t, file)
+        return constant(attribute.t, file, known=known)
     if kind in (6, 7):
         numbers = attribute.floats if kind == 6 else attribute.ints
         return tuple(numbers)

@@ -7,7 +7,7 @@ from typing import Any
 
 from dnnaccel.importers.onnx.files import onnx_package
 from dnnaccel.importers.onnx.graph import Graph, Results
-from dnnaccel.importers.onnx.values import MAX_RANK, Activation, Constant, Node, Value, short
+from dnnaccel.importers.onnx.values import MAX_KNOWN, MAX_RANK, Activation, Constant, Node, Value, short
 from dnnaccel.layers import Opaque, Shape, whole_number
 
 __all__ = ["add_opaque", "opaque_output", "unknown_constant"]
@@ -76,7 +76,7 @@ def _by_schema(graph: Graph, node: Node) -> dict[str, Shape]:
         value = graph.values[name]
         array = value.array if isinstance(value, Constant) else None
         element = _FLOAT
-        if array is not None and array.dtype.kind in "iufb":
+        if array is not None and array.dtype.kind in "iufb" and array.size <= MAX_KNOWN:
             data[name] = onnx.numpy_helper.from_array(array, name)
             element = data[name].data_type
         types[name] = onnx.helper.make_tensor_type_proto(element, value.shape)

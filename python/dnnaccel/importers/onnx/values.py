@@ -15,12 +15,30 @@ from dnnaccel.layers import Shape
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["MAX_RANK", "Activation", "Array", "Constant", "Node", "NotCounted", "Value", "short"]
+__all__ = [
+    "MAX_KNOWN",
+    "MAX_RANK",
+    "Activation",
+    "Array",
+    "Constant",
+    "Node",
+    "NotCounted",
+    "UnknownNumbersError",
+    "Value",
+    "short",
+]
 
 Array = NDArray[Any]
 
+MAX_KNOWN = 1024
+"""Most elements of a tensor whose values are kept where the weights are not asked for."""
+
 MAX_RANK = 16
 """Most axes that a tensor may have."""
+
+
+class UnknownNumbersError(Exception):
+    """Numbers that are made by operators which are not computed here."""
 
 
 class NotCounted(Exception):
@@ -66,6 +84,13 @@ class Constant:
         return math.prod(self.shape)
 
     @property
+    def numbers(self) -> Array:
+        """The array; raises `UnknownNumbersError` if it is not known."""
+        if self.array is None:
+            raise UnknownNumbersError
+        return self.array
+
+    @property
     def scalar(self) -> float | None:
         """The one number that it holds, or None if it holds several or is not known."""
         if self.array is None or self.array.size != 1 or self.array.dtype.kind not in "iufb":
@@ -100,6 +125,13 @@ class Node:
         if not isinstance(value, int):
             raise self.error(f"attribute {attribute} must be a whole number")
         return value
+
+    def number(self, attribute: str, default: float) -> float:
+        """Return an attribute that is a number, as the decimal that was meant: files hold 32 bits of it."""
+        value = self.attributes.get(attribute, default)
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            raise self.error(f"attribute {attribute} must be a finite number")
+        return float(f"{value:.7g}")
 
     def integers(self, attribute: str, default: Sequence[int] | None = None) -> tuple[int, ...] | None:
         """Return an attribute that is a row of whole numbers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +18,7 @@ from dnnaccel.importers.onnx.values import short
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["load_onnx_weights", "tensor_array"]
+__all__ = ["load_onnx_weights", "stored_array", "tensor_array"]
 
 
 def load_onnx_weights(
@@ -49,7 +50,7 @@ def load_onnx_weights(
     for name in wanted:
         if name not in tensors:
             raise unknown_name("initialiser", name, tensors)
-    return {name: _array(file, tensors[name]) for name in wanted}
+    return {name: stored_array(file, tensors[name]) for name in wanted}
 
 
 def tensor_array(file: str, tensor: onnx.TensorProto) -> NDArray[np.generic]:
@@ -59,16 +60,31 @@ def tensor_array(file: str, tensor: onnx.TensorProto) -> NDArray[np.generic]:
     except Exception:
         # What to_array raises for corrupt tensors is not documented: ValueError, TypeError and KeyError so
         # far. None of them is a fault of ours, as nothing but the tensor is handed over.
-        raise ImportedFileError(
-            f"{file}: initialiser {short(tensor.name)} does not hold what its shape {tuple(tensor.dims)} says"
-        ) from None
+        raise _other_size(file, tensor) from None
     return array
 
 
-def _array(file: str, tensor: onnx.TensorProto) -> NDArray[np.generic]:
+def _other_size(file: str, tensor: onnx.TensorProto) -> ImportedFileError:
+    return ImportedFileError(
+        f"{file}: initialiser {short(tensor.name)} does not hold what its shape {tuple(tensor.dims)} says"
+    )
+
+
+_PLAIN = {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8", 10: "<f2", 11: "<f8"}
+"""Types whose data NumPy reads as it stands."""
+
+
+def stored_array(file: str, tensor: onnx.TensorProto) -> NDArray[np.generic]:
+    """Return the array of `tensor`, wherever it is stored; raises `ImportedFileError` if it is not there."""
     onnx = onnx_package()
     if tensor.data_location != onnx.TensorProto.EXTERNAL:
         return tensor_array(file, tensor)
+    if tensor.data_type in _PLAIN:
+        dtype = np.dtype(_PLAIN[tensor.data_type])
+        data = _external(file, tensor)
+        if len(data) != math.prod(tensor.dims) * dtype.itemsize:
+            raise _other_size(file, tensor)
+        return np.frombuffer(data, dtype).reshape(tuple(tensor.dims))
     inside = onnx.TensorProto()
     inside.name, inside.data_type = tensor.name, tensor.data_type
     inside.dims.extend(tensor.dims)

@@ -134,8 +134,10 @@ def _convolution(graph: Graph, node: Node) -> Results:
             groups=groups,
             bias=bias,
         )
-    learned = (filters, graph.constant(node, 2)) if bias else (filters,)
-    return _result(graph, node, graph.add_shared(layer, *learned))
+    biases = graph.constant(node, 2) if bias else None
+    result = graph.add_shared(layer, filters, biases)
+    graph.learn(result.layer, weight=filters, bias=biases)
+    return _result(graph, node, result)
 
 
 def _pool(graph: Graph, node: Node) -> Results:

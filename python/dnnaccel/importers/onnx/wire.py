@@ -45,23 +45,29 @@ _MODEL = _Message(frozenset({1, 2, 3, 8}), {7: _GRAPH})
 _Bytes = bytes | mmap.mmap
 
 
-def without_weights(model: _Bytes, *, max_bytes: int) -> bytes:
+def without_weights(model: _Bytes, *, max_bytes: int, file: str | None = None) -> bytes:
     """Return the serialised `model` without the data of its large tensors.
 
-    Raises `WireError` if it is no such message, or if more than `max_bytes` would be left.
+    With the name of the `file` that it is in, these say where in it their data stands, as if outside. Raises
+    `WireError` if it is no such message, or if more than `max_bytes` would be left.
     """
-    return b"".join(_trimmed(model, 0, len(model), _MODEL, max_bytes))
+    location = None if file is None else file.encode("utf-8", "surrogateescape")
+    return b"".join(_trimmed(model, 0, len(model), _MODEL, max_bytes, location))
 
 
-def _trimmed(data: _Bytes, start: int, end: int, message: _Message, max_bytes: int) -> list[bytes]:
+def _trimmed(
+    data: _Bytes, start: int, end: int, message: _Message, max_bytes: int, file: bytes | None
+) -> list[bytes]:
     parts: list[bytes] = []
     total = 0
     for number, kind, begin, value, stop in _fields(data, start, end):
         inner = message.inside.get(number)
         if inner is not None and kind == 2 and (stop - value > _COPIED_BYTES or inner is _GRAPH):
-            content = b"".join(_trimmed(data, value, stop, inner, max_bytes))
+            content = b"".join(_trimmed(data, value, stop, inner, max_bytes, file))
             parts += [_varint_bytes(number << 3 | 2), _varint_bytes(len(content)), content]
             total += len(content)
+        elif message is _TENSOR and file is not None and number in _PLAIN_DATA and kind == 2:
+            parts += _place(file, value, stop - value)
         elif inner is not None or number in message.kept:
             total += stop - begin
             if total <= max_bytes:
@@ -69,6 +75,21 @@ def _trimmed(data: _Bytes, start: int, end: int, message: _Message, max_bytes: i
         if total > max_bytes:
             raise WireError(f"its graph alone takes more than {max_bytes} bytes")
     return parts
+
+
+# Data that stands in the file as it does in memory: raw_data, and packed float_data and double_data.
+_PLAIN_DATA = {9, 4, 10}
+
+
+def _place(file: bytes, offset: int, length: int) -> list[bytes]:
+    """Return the fields of a tensor that say where its data is: external_data and data_location."""
+    told = {b"location": file, b"offset": b"%d" % offset, b"length": b"%d" % length}
+    entries = [_text(1, key) + _text(2, value) for key, value in told.items()]
+    return [*(_text(13, entry) for entry in entries), _varint_bytes(14 << 3), b"\x01"]
+
+
+def _text(number: int, content: bytes) -> bytes:
+    return _varint_bytes(number << 3 | 2) + _varint_bytes(len(content)) + content
 
 
 def _fields(data: _Bytes, start: int, end: int) -> Iterator[tuple[int, int, int, int, int]]:

@@ -29,7 +29,6 @@ __all__ = ["OPERATORS"]
 _SIMPLE: dict[str, type[Layer]] = {
     "relu": ReLU,
     "relu6": ReLU6,
-    "gelu": GELU,
     "sigmoid": Sigmoid,
     "tanh": Tanh,
 }
@@ -42,6 +41,11 @@ def _simple(graph: Graph, call: Call) -> Value:
 def _apply(graph: Graph, call: Call, kind: type[Layer]) -> Activation:
     x = graph.activation(call, "self")
     return graph.add(kind(name=graph.name(call), **graph.read(x)), x.shape)
+
+
+def _gelu(graph: Graph, call: Call) -> Value:
+    x, approximate = graph.activation(call, "self"), call.arguments.get("approximate", "none")
+    return graph.add(GELU(name=graph.name(call), approximate=approximate, **graph.read(x)), x.shape)
 
 
 def _clamp(graph: Graph, call: Call) -> Value:
@@ -149,7 +153,7 @@ def _batch_norm(graph: Graph, call: Call) -> Value | Outputs:
     if len(x.shape) < 2:
         raise NotCounted(f"aten.{call.operator}")
     name = graph.name(call, weights=_weights(graph, call))
-    result = graph.add(BatchNorm(name=name, **graph.read(x)))
+    result = graph.add(BatchNorm(name=name, epsilon=call.arguments["eps"], **graph.read(x)))
     return _first_of(graph, call, result)
 
 
@@ -162,7 +166,7 @@ def _layer_norm(graph: Graph, call: Call) -> Value | Outputs:
         raise NotCounted(f"aten.{call.operator} (batch)")
     joined = graph.reshape(x, (*x.shape[:kept], math.prod(x.shape[kept:])), call) if axes > 1 else x
     name = graph.name(call, weights=_weights(graph, call))
-    result = graph.add(LayerNorm(name=name, **graph.read(joined)))
+    result = graph.add(LayerNorm(name=name, epsilon=call.arguments["eps"], **graph.read(joined)))
     return _first_of(graph, call, graph.reshape(result, x.shape, call))
 
 
@@ -184,6 +188,7 @@ def _first_of(graph: Graph, call: Call, result: Activation) -> Value | Outputs:
 
 OPERATORS: dict[str, Operator] = {
     **dict.fromkeys(_SIMPLE, _simple),
+    "gelu": _gelu,
     **dict.fromkeys(("hardtanh", "clamp", "clamp_min"), _clamp),
     "silu": _silu,
     **dict.fromkeys(("softmax", "_softmax"), _softmax),

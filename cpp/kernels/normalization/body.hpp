@@ -1,0 +1,175 @@
+#pragma once
+
+#include "kernels/normalization/kernels.hpp"
+#include "kernels/normalization/lrn_body.hpp"
+#include "kernels/normalization/reduce.hpp"
+
+// The kernels of normalization/kernels.hpp: one body for every instruction set. A file that
+// includes it is compiled for one and calls nothing of the standard library.
+namespace dnnaccel::kernels {
+
+namespace {
+
+/// Vectors that are summed side by side, so that one addition need not wait for another.
+constexpr int kChains = 4;
+
+/// Give body(at, count, chain) the vectors of a row: `count` is kLanes but for the last.
+template <int kLanes, class Body>
+inline void for_vectors(std::int64_t width, const Body& body) {
+  std::int64_t at = 0;
+  for (; at + kChains * kLanes <= width; at += kChains * kLanes) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kChains; ++j) body(at + j * kLanes, j, false);
+  }
+  for (; at + kLanes <= width; at += kLanes) body(at, 0, false);
+  if (at < width) body(at, 0, true);
+}
+
+/// One row: of x + residual, written to the output first, if there is a residual.
+template <int kLanes>
+inline void normalize_row(const LayerNormArgs& args, const float* input, const float* residual,
+                          float* output) {
+  using V = Vectors<kLanes>;
+  using Floats = typename V::Floats;
+  const std::int64_t width = args.width;
+  const std::int64_t rest = width % kLanes;
+  Floats sums[kChains] = {};
+  const auto load = [rest](const float* from, bool part) {
+    return part ? V::load_part(from, rest) : V::load(from);
+  };
+  const auto store = [rest](float* to, Floats values, bool part) {
+    part ? V::store_part(to, values, rest) : V::store(to, values);
+  };
+  for_vectors<kLanes>(width, [&](std::int64_t at, int chain, bool part) {
+    Floats values = load(input + at, part);
+    if (residual != nullptr) {
+      values += load(residual + at, part);
+      store(output + at, values, part);
+    }
+    sums[chain] += values;
+  });
+  const float count = static_cast<float>(width);
+  const float mean = sum_of<kLanes>((sums[0] + sums[1]) + (sums[2] + sums[3])) / count;
+  const float* const from = residual != nullptr ? output : input;
+  Floats squares[kChains] = {};
+  for_vectors<kLanes>(width, [&](std::int64_t at, int chain, bool part) {
+    Floats values = load(from + at, part) - mean;
+    // What is behind the end of the row counts as the mean.
+    if (part) {
+      float kept[kLanes] = {};
+      V::store_part(kept, values, rest);
+      values = V::load(kept);
+    }
+    squares[chain] += values * values;
+  });
+  const float variance =
+      sum_of<kLanes>((squares[0] + squares[1]) + (squares[2] + squares[3])) / count;
+  const float inverse = 1.0F / __builtin_sqrtf(variance + args.epsilon);
+  for_vectors<kLanes>(width, [&](std::int64_t at, int, bool part) {
+    const Floats values = (load(from + at, part) - mean) * inverse;
+    store(output + at, values * load(args.scale + at, part) + load(args.shift + at, part), part);
+  });
+}
+
+template <int kLanes>
+void layer_norm(const LayerNormArgs& args) noexcept {
+  for (std::int64_t row = 0; row < args.rows; ++row) {
+    const std::int64_t at = row * args.width;
+    normalize_row<kLanes>(args, args.input + at,
+                          args.residual == nullptr ? nullptr : args.residual + at,
+                          args.output + at);
+  }
+}
+
+/// exp(x - largest) / sum. The largest may miss a NaN: the sum does not.
+template <int kLanes>
+void softmax_rows(const SoftmaxArgs& args) noexcept {
+  using V = Vectors<kLanes>;
+  using Floats = typename V::Floats;
+  const std::int64_t width = args.axis;
+  const std::int64_t rest = width % kLanes;
+  const Floats least = -__builtin_inff() - Floats{};
+  for (std::int64_t row = 0; row < args.count; ++row) {
+    const float* const input = args.input + row * width;
+    float* const output = args.output + row * width;
+    // What is behind the end of the row counts as minus infinity, the exponential of which is 0.
+    const auto load = [&](std::int64_t at, bool part) {
+      if (!part) return V::load(input + at);
+      float kept[kLanes];
+      V::store(kept, least);
+      V::store_part(kept, V::load_part(input + at, rest), rest);
+      return V::load(kept);
+    };
+    Floats most[kChains] = {least, least, least, least};
+    for_vectors<kLanes>(width, [&](std::int64_t at, int chain, bool part) {
+      const Floats values = load(at, part);
+      most[chain] = values > most[chain] ? values : most[chain];
+    });
+    for (int j = 1; j < kChains; ++j) most[0] = most[j] > most[0] ? most[j] : most[0];
+    const float largest = largest_of<kLanes>(most[0]);
+    Floats sums[kChains] = {};
+    for_vectors<kLanes>(width, [&](std::int64_t at, int chain, bool part) {
+      const Floats values = VectorMath<kLanes>::exp(load(at, part) - largest);
+      sums[chain] += values;
+      part ? V::store_part(output + at, values, rest) : V::store(output + at, values);
+    });
+    const float inverse = 1.0F / sum_of<kLanes>((sums[0] + sums[1]) + (sums[2] + sums[3]));
+    for_vectors<kLanes>(width, [&](std::int64_t at, int, bool part) {
+      if (part)
+        V::store_part(output + at, V::load_part(output + at, rest) * inverse, rest);
+      else
+        V::store(output + at, V::load(output + at) * inverse);
+    });
+  }
+}
+
+template <int kLanes, bool kPart>
+inline void softmax_column(const SoftmaxArgs& args, std::int64_t at, std::int64_t count) {
+  using V = Vectors<kLanes>;
+  using Floats = typename V::Floats;
+  const auto load = [count](const float* from) {
+    return kPart ? V::load_part(from, count) : V::load(from);
+  };
+  const auto store = [count](float* to, Floats values) {
+    kPart ? V::store_part(to, values, count) : V::store(to, values);
+  };
+  const float* const input = args.input + at;
+  float* const output = args.output + at;
+  Floats most = load(input);
+  for (std::int64_t i = 1; i < args.axis; ++i) {
+    const Floats values = load(input + i * args.inner);
+    most = values > most ? values : most;
+  }
+  Floats sum = {};
+  for (std::int64_t i = 0; i < args.axis; ++i) {
+    const Floats values = VectorMath<kLanes>::exp(load(input + i * args.inner) - most);
+    sum += values;
+    store(output + i * args.inner, values);
+  }
+  const Floats inverse = 1.0F / sum;
+  for (std::int64_t i = 0; i < args.axis; ++i)
+    store(output + i * args.inner, load(output + i * args.inner) * inverse);
+}
+
+template <int kLanes>
+void softmax_columns(const SoftmaxArgs& args) noexcept {
+  for (std::int64_t block = 0; block < args.count; ++block) {
+    const std::int64_t from = block * args.axis * args.inner;
+    std::int64_t c = 0;
+    for (; c + kLanes <= args.inner; c += kLanes)
+      softmax_column<kLanes, false>(args, from + c, kLanes);
+    if (c < args.inner) softmax_column<kLanes, true>(args, from + c, args.inner - c);
+  }
+}
+
+template <int kLanes>
+constexpr NormalizationKernels normalization_kernels() {
+  return {.layer_norm = layer_norm<kLanes>,
+          .softmax_rows = softmax_rows<kLanes>,
+          .softmax_columns = softmax_columns<kLanes>,
+          .lrn = lrn<kLanes>};
+}
+
+}  // namespace
+
+}  // namespace dnnaccel::kernels

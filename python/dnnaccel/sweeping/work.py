@@ -1,0 +1,109 @@
+"""What is done for one point, in whatever process an executor has."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from dnnaccel.errors import DataflowError, MappingError
+
+if TYPE_CHECKING:
+    from dnnaccel.arch import Chip
+    from dnnaccel.dataflow import Dataflow
+    from dnnaccel.mapper import Progress
+    from dnnaccel.network import Network
+    from dnnaccel.report import Report
+    from dnnaccel.sparsity import DensityLike
+
+__all__ = ["FIGURES", "Task", "evaluate"]
+
+FIGURES = (
+    "energy",
+    "cycles",
+    "seconds",
+    "edp",
+    "utilization",
+    "frames_per_second",
+    "average_power_watts",
+    "dram_words",
+    "dram_bytes",
+    "area",
+    "on_chip_bytes",
+    "pe_count",
+    "macs",
+)
+"""What is kept of each point. Energy is in the chip's unit, edp is that times seconds (or cycles)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A network on a chip, ready to be sent to another process."""
+
+    net: Network
+    chip: Chip
+    dataflow: str | Dataflow | None
+    objective: str
+    density: DensityLike | None
+
+    def key(self, fingerprint: str) -> str:
+        """Return what tells the results of this task from all others: a hash of all that goes into it."""
+        described = [
+            fingerprint,
+            repr(self.net.layers),
+            dict(self.net.inputs),
+            self.chip.to_dict(),
+            repr(self.dataflow),
+            self.objective,
+            repr(self.density),
+        ]
+        return sha256(json.dumps(described, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def evaluate(task: Task, progress: Progress | None = None) -> dict[str, Any]:
+    """Return a point's figures by name, or its "reason" if it cannot run; raises what `progress` raises."""
+    from dnnaccel.simulate import simulate
+
+    try:
+        report = simulate(
+            task.net,
+            task.chip,
+            dataflow=task.dataflow,
+            objective=task.objective,
+            density=task.density,
+            threads=1,
+            progress=progress,
+        )
+    except (DataflowError, MappingError) as error:
+        return {"reason": str(error)}
+    return figures(report, task.chip)
+
+
+def figures(report: Report, chip: Chip) -> dict[str, Any]:
+    """Return the figures of a report."""
+    from dnnaccel.sweeping.points import on_chip_bytes
+
+    outermost = report.memories[0]
+    found: dict[str, Any] = {
+        "energy": report.energy,
+        "energy_unit": report.energy_unit,
+        "cycles": report.cycles,
+        "seconds": report.seconds,
+        "edp": report.energy * (report.cycles if report.seconds is None else report.seconds),
+        "utilization": report.utilization,
+        "frames_per_second": report.frames_per_second,
+        "average_power_watts": report.average_power_watts,
+        "dram_words": report.traffic(outermost),
+        "dram_bytes": report.traffic(outermost, unit="bytes"),
+        "area": chip.area,
+        "area_unit": chip.area_unit,
+        "on_chip_bytes": on_chip_bytes(chip),
+        "pe_count": chip.pe_count,
+        "macs": report.macs,
+    }
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in found.items()
+    }
