@@ -87,16 +87,20 @@ class Plan:
         """Run the operator on arrays; `out` None: on a new one of float32."""
         if out is None:
             out = empty(self.out_shape)
+        self._compute(inputs, (out,))
+        return out
+
+    def _compute(self, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+        """Run the operator on arrays, or None for those that it can do without."""
         try:
-            self._run(inputs, (out,))
+            self._run(inputs, outputs)
         except ValueError as error:
             raise KernelError(f"{type(self).__name__}: {error}") from None
         except TypeError:
-            given = [type(value).__name__ for value in (*inputs, out) if value is not None]
+            given = [type(value).__name__ for value in (*inputs, *outputs) if value is not None]
             raise KernelError(
                 f"{type(self).__name__}: takes NumPy arrays, given {', '.join(given)}"
             ) from None
-        return out
 
     @property
     def operator(self) -> _core.Operator:
