@@ -2,7 +2,6 @@
 
 #include "kernels/lane_moves.hpp"
 #include "kernels/matmul/rows.hpp"
-#include "kernels/vector_parts.hpp"
 #include "kernels/vectors.hpp"
 
 // The kernels of kernels/matmul/rows.hpp: one body for every instruction set. A file that includes
@@ -21,7 +20,7 @@ void pack_rows(const PackArgs& args) noexcept {
     for (std::int32_t c = 0; c < whole; c += kLanes)
       V::store(to + c, V::load(from + c) * args.factor);
     if (whole < args.row_length)
-      V::store(to + whole, load_part<kLanes>(from + whole, args.width - whole) * args.factor);
+      V::store(to + whole, V::load_part(from + whole, args.width - whole) * args.factor);
   }
 }
 
@@ -63,7 +62,7 @@ void pack_columns(const PackArgs& args) noexcept {
         const float* const at = from + i * args.pitch + k;
         rows[i] = typename V::Floats{};
         if (i < columns)
-          rows[i] = (depth == kLanes ? V::load(at) : load_part<kLanes>(at, depth)) * args.factor;
+          rows[i] = (depth == kLanes ? V::load(at) : V::load_part(at, depth)) * args.factor;
       }
       transpose<kLanes, kLanes / 2>(rows);
 #pragma GCC unroll 16
@@ -92,15 +91,15 @@ void dots(const DotArgs& args) noexcept {
       for (int j = 0; j < kLanes; ++j) sums[j] += x * V::load(rows[j] + k);
     }
     if (rest != 0) {
-      const typename V::Floats x = load_part<kLanes>(args.x + whole, rest);
+      const typename V::Floats x = V::load_part(args.x + whole, rest);
 #pragma GCC unroll 16
-      for (int j = 0; j < kLanes; ++j) sums[j] += x * load_part<kLanes>(rows[j] + whole, rest);
+      for (int j = 0; j < kLanes; ++j) sums[j] += x * V::load_part(rows[j] + whole, rest);
     }
     const typename V::Floats result = LaneMoves<kLanes>::add_lanes(sums) * args.factor;
     if (left >= kLanes)
       V::store(args.out + i, result);
     else
-      store_part<kLanes>(args.out + i, result, left);
+      V::store_part(args.out + i, result, left);
   }
 }
 
@@ -124,6 +123,7 @@ inline void combine_vectors(const CombineArgs& args, std::int64_t column) {
 
 template <int kLanes>
 void combine(const CombineArgs& args) noexcept {
+  using V = Vectors<kLanes>;
   constexpr int kMany = 8;
   constexpr int kFew = 4;
   std::int64_t column = 0;
@@ -134,11 +134,11 @@ void combine(const CombineArgs& args) noexcept {
   for (; args.width - column >= kLanes; column += kLanes) combine_vectors<kLanes, 1>(args, column);
   const std::int64_t rest = args.width - column;
   if (rest == 0) return;
-  typename Vectors<kLanes>::Floats sum{};
-  if (args.add) sum = load_part<kLanes>(args.out + column, rest);
+  typename V::Floats sum{};
+  if (args.add) sum = V::load_part(args.out + column, rest);
   for (std::int64_t i = 0; i < args.count; ++i)
-    sum += load_part<kLanes>(args.rows + i * args.pitch + column, rest) * args.weights[i];
-  store_part<kLanes>(args.out + column, sum * args.factor, rest);
+    sum += V::load_part(args.rows + i * args.pitch + column, rest) * args.weights[i];
+  V::store_part(args.out + column, sum * args.factor, rest);
 }
 
 template <int kLanes>
