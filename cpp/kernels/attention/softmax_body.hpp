@@ -3,6 +3,7 @@
 #include "kernels/attention/softmax.hpp"
 #include "kernels/lane_moves.hpp"
 #include "kernels/vector_math.hpp"
+#include "kernels/vector_parts.hpp"
 #include "kernels/vectors.hpp"
 
 // The kernels of kernels/attention/softmax.hpp: one body for every instruction set. A file that
@@ -68,7 +69,7 @@ inline FloatsOf<kLanes> find_peaks(float* scores, const float* mask, std::int64_
   if (const std::int64_t rest = count - i; rest > 0) {
     FloatsOf<kLanes> values = V::load(scores + i);
     if (mask != nullptr) {
-      values += V::load_part(mask + i, rest);
+      values += load_part<kLanes>(mask + i, rest);
       V::store(scores + i, values);
     }
     peaks = larger<kLanes>(only_first<kLanes>(values, rest), peaks);

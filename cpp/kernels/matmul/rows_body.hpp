@@ -2,6 +2,7 @@
 
 #include "kernels/lane_moves.hpp"
 #include "kernels/matmul/rows.hpp"
+#include "kernels/vector_parts.hpp"
 #include "kernels/vectors.hpp"
 
 // The kernels of kernels/matmul/rows.hpp: one body for every instruction set. A file that includes
@@ -20,7 +21,7 @@ void pack_rows(const PackArgs& args) noexcept {
     for (std::int32_t c = 0; c < whole; c += kLanes)
       V::store(to + c, V::load(from + c) * args.factor);
     if (whole < args.row_length)
-      V::store(to + whole, V::load_part(from + whole, args.width - whole) * args.factor);
+      V::store(to + whole, load_part<kLanes>(from + whole, args.width - whole) * args.factor);
   }
 }
 
@@ -62,7 +63,7 @@ void pack_columns(const PackArgs& args) noexcept {
         const float* const at = from + i * args.pitch + k;
         rows[i] = typename V::Floats{};
         if (i < columns)
-          rows[i] = (depth == kLanes ? V::load(at) : V::load_part(at, depth)) * args.factor;
+          rows[i] = (depth == kLanes ? V::load(at) : load_part<kLanes>(at, depth)) * args.factor;
       }
       transpose<kLanes, kLanes / 2>(rows);
 #pragma GCC unroll 16
@@ -91,15 +92,15 @@ void dots(const DotArgs& args) noexcept {
       for (int j = 0; j < kLanes; ++j) sums[j] += x * V::load(rows[j] + k);
     }
     if (rest != 0) {
-      const typename V::Floats x = V::load_part(args.x + whole, rest);
+      const typename V::Floats x = load_part<kLanes>(args.x + whole, rest);
 #pragma GCC unroll 16
-      for (int j = 0; j < kLanes; ++j) sums[j] += x * V::load_part(rows[j] + whole, rest);
+      for (int j = 0; j < kLanes; ++j) sums[j] += x * load_part<kLanes>(rows[j] + whole, rest);
     }
     const typename V::Floats result = LaneMoves<kLanes>::add_lanes(sums) * args.factor;
     if (left >= kLanes)
       V::store(args.out + i, result);
     else
-      V::store_part(args.out + i, result, left);
+      store_part<kLanes>(args.out + i, result, left);
   }
 }
 
@@ -135,10 +136,10 @@ void combine(const CombineArgs& args) noexcept {
   const std::int64_t rest = args.width - column;
   if (rest == 0) return;
   typename V::Floats sum{};
-  if (args.add) sum = V::load_part(args.out + column, rest);
+  if (args.add) sum = load_part<kLanes>(args.out + column, rest);
   for (std::int64_t i = 0; i < args.count; ++i)
-    sum += V::load_part(args.rows + i * args.pitch + column, rest) * args.weights[i];
-  V::store_part(args.out + column, sum * args.factor, rest);
+    sum += load_part<kLanes>(args.rows + i * args.pitch + column, rest) * args.weights[i];
+  store_part<kLanes>(args.out + column, sum * args.factor, rest);
 }
 
 template <int kLanes>
