@@ -6,7 +6,7 @@
 
 Where torch and onnxruntime (with onnx) are installed in this Python, they are timed by turns in the same run,
 and the better of them is compared. The GB/s are of the weights: of a recurrent layer those of the hidden
-units, which every step reads anew, over all of its time; the limit is what this machine reads of as many bytes.
+units, which every step reads, over all of its time; the limit is what this machine reads of as many bytes.
 """
 
 from __future__ import annotations
