@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -143,7 +142,9 @@ def measure_first(kind: str, file: Path, outputs: list[str], threads: int) -> di
 
 
 def peak_megabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not of getrusage, which counts what the parent had when it forked.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
 def first_in_child(kind: str, case: Case, threads: int) -> dict[str, float]:
