@@ -35,8 +35,9 @@ from rich.console import Console
 from rich.table import Table
 
 import dnnaccel as da
+from dnnaccel.runtime.random import random_inputs
 
-TESTS = Path(__file__).parents[1] / "tests"
+TESTS = str(Path(__file__).parents[1] / "tests" / "python")
 NETWORKS = (
     *("alexnet", "vgg16", "googlenet", "resnet50", "densenet121", "mobilenet_v1", "squeezenet_v1_1"),
     *("shufflenet_v1", "inception_v3", "lstm", "bert_base"),
@@ -69,11 +70,9 @@ class Case:
 
 def prepare(name: str, folder: Path) -> tuple[Case, da.Network, Arrays]:
     """Write a network and its inputs to files."""
-    for path in (TESTS, TESTS / "python"):
-        if str(path) not in sys.path:
-            sys.path.insert(0, str(path))
+    if TESTS not in sys.path:
+        sys.path.insert(0, TESTS)
     from onnx_export import to_onnx  # the tests' own writer
-    from small_nets import random_inputs
 
     net = da.zoo.load(name)
     weights: Arrays = dict(da.runtime.random_weights(net))

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnnaccel.errors import WeightsError
-from dnnaccel.layers import Layer, Shape
+from dnnaccel.layers import Embedding, Layer, Shape
 from dnnaccel.network import Network
 from dnnaccel.runtime.parameters import parameters_of
 
-__all__ = ["random_weights", "sinusoids"]
+__all__ = ["random_inputs", "random_weights", "sinusoids"]
 
 Floats = NDArray[np.float32]
 
@@ -60,6 +60,19 @@ def random_weights(net: Network, seed: int = 0) -> dict[str, Floats]:
             rng = np.random.default_rng([start, zlib.crc32(name.encode())])
             weights[name] = _draw(rng, layer, parameter, shape, spread)
     return weights
+
+
+def random_inputs(net: Network, seed: int = 0) -> dict[str, NDArray[Any]]:
+    """Return normal numbers for each input of `net`, and tokens for those that name rows of tables."""
+    rng = np.random.default_rng(seed)
+    inputs: dict[str, NDArray[Any]] = {}
+    for name, shape in net.inputs.items():
+        entries = [layer.entries for layer in net.consumers(name) if isinstance(layer, Embedding)]
+        if entries:
+            inputs[name] = rng.integers(0, min(entries), shape)
+        else:
+            inputs[name] = rng.standard_normal(shape, np.float32)
+    return inputs
 
 
 def sinusoids(positions: int, features: int, first: int = 0) -> Floats:
