@@ -52,8 +52,12 @@ Examples:
 @click.option("--random", "random", is_flag=True, help="Random weights, to see how fast it is.")
 @click.option("--dataset", type=click.Choice(_DATASETS), help="Give the accuracy on this set's test images.")
 @click.option("--data", metavar="DIR", help="Where the data set's files are.")
-@click.option("--mean", callback=_read_numbers, metavar="NUMBERS", help="Subtracted from each channel in 0..1.")
-@click.option("--std", callback=_read_numbers, metavar="NUMBERS", help="What each channel is divided by then.")
+@click.option(
+    "--mean", callback=_read_numbers, metavar="NUMBERS", help="Subtracted from each channel in 0..1."
+)
+@click.option(
+    "--std", callback=_read_numbers, metavar="NUMBERS", help="What each channel is divided by then."
+)
 @click.option("--threads", type=click.IntRange(min=1), help="Threads to run on; default all.")
 @click.option(
     "--dtype",

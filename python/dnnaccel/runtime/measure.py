@@ -193,4 +193,3 @@ def latency(
         lower_bound_bytes=memory.lower_bound,
         scratch_bytes=memory.scratch,
     )
-
