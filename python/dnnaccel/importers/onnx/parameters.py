@@ -74,8 +74,9 @@ def read_parameters(path: str | os.PathLike[str], *, like: Mapping[str, Shape]) 
     """
     file = os.fspath(path)
     model = read_model(file, with_places=True)
-    # No constant of a sound file is larger than its largest tensor, or the largest one that it works out.
-    known = min(max((math.prod(one.dims) for one in _tensors(model)), default=0), 2**31 - 1)
+    # No weights are larger than all tensors together, which are read, and must be there, before anything is
+    # made of them.
+    known = min(sum(math.prod(one.dims) for one in _tensors(model)), 2**31 - 1)
     net, graph = read_graph(model, file, dims=_dims(model, like), name=None, known=max(known, MAX_KNOWN + 1))
     if graph.inexact:
         more = len(graph.inexact) - _MAX_NAMED
