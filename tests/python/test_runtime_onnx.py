@@ -98,6 +98,18 @@ def _floats(*shape: int) -> Any:
     return RNG.standard_normal(shape).astype(np.float32)
 
 
+@pytest.mark.parametrize("operator", ["MaxPool", "AveragePool"])
+@pytest.mark.parametrize(
+    ("pads", "ceil_mode"), [((0, 0, 1, 1), True), ((1, 1, 1, 1), False), ((0, 0, 0, 1), True)]
+)
+def test_padding_behind(tmp_path: Path, operator: str, pads: tuple[int, ...], ceil_mode: bool) -> None:
+    node = _node(operator, "x", kernel_shape=[3, 3], strides=[2, 2], pads=pads)
+    path = _file(tmp_path / "pool.onnx", [node], {}, (1, 2, 9, 8))
+    (layer,) = da.from_onnx(path)
+    assert layer.ceil_mode is ceil_mode  # type: ignore[attr-defined]
+    _agrees(path, _floats(1, 2, 9, 8) - 3)
+
+
 @pytest.mark.parametrize("transposed", [0, 1])
 def test_gemm_with_factors(tmp_path: Path, transposed: int) -> None:
     w = _floats(4, 3) if transposed else _floats(3, 4)
@@ -241,14 +253,18 @@ _CELL = {"w": np.ones((1, 12, 3), np.float32), "r": np.ones((1, 12, 4), np.float
         ),
         (("Pad", "x", "p"), {"p": np.array([0, 0, 1, 1, 0, 0, 1, 1])}, (1, 2, 3, 3), "something else"),
         (("LRN", "x"), {}, (1, 2, 3, 3), "of even size 4 looks at other neighbours"),
+        (("MaxPool", "x"), {}, (1, 2, 5, 5), "has a padding that its layer takes for zeros"),
     ],
 )
 def test_what_layers_do_not_compute(
     tmp_path: Path, node: tuple[str, ...], arrays: dict[str, Any], shape: tuple[int, ...], message: str
 ) -> None:
-    more: dict[str, Any] = {"GRU": {"hidden_size": 4}, "Pad": {"mode": "reflect"}, "LRN": {"size": 4}}[
-        node[0]
-    ]
+    more: dict[str, Any] = {
+        "GRU": {"hidden_size": 4},
+        "Pad": {"mode": "reflect"},
+        "LRN": {"size": 4},
+        "MaxPool": {"kernel_shape": [3, 3], "pads": [1, 0, 0, 1]},
+    }[node[0]]
     path = _file(tmp_path / "other.onnx", [_node(*node, **more)], arrays, shape)
     net = da.from_onnx(path)
     with pytest.raises(ImportedFileError, match=message):
