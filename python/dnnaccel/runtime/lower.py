@@ -95,12 +95,16 @@ class Lowering:
         pitched: bool = False,
         out_pitched: bool = False,
         residual: int | None = None,
+        learned: Callable[[], dict[str, Any]] = dict,
         **given: Any,
     ) -> Tensor:
-        """Add a step whose operator `factory` makes of `given`, and of pitches if it takes any."""
+        """Add a step whose operator `factory` makes of `given`, and of pitches if it takes any.
+
+        `learned` gives what is read when the operator packs it, so that no more than that is held at a time.
+        """
 
         def make(pitches: Pitches) -> _core.Operator:
-            return factory(**given, **pitches.keywords(), threads=self.threads, isa=self.isa)
+            return factory(**given, **learned(), **pitches.keywords(), threads=self.threads, isa=self.isa)
 
         return self.add(
             Step(

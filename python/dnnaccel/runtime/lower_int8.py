@@ -63,7 +63,8 @@ def _product(
     given: dict[str, Any],
 ) -> Tensor | None:
     """Add the step of a product of integers, with what is fused into it."""
-    weights, bias = given.pop("weights"), given.pop("bias")
+    learned = given.pop("learned")()
+    weights, bias = learned["weights"], learned["bias"]
     assert x.params is not None
     if weights.size // len(weights) * 255 * 127 + 2**30 > _MOST:
         return None  # its sums could leave 32 bits

@@ -21,9 +21,9 @@ from dnnaccel.runtime.batches import with_batch
 from dnnaccel.runtime.fusion import fuse
 from dnnaccel.runtime.lower import Floats, lower
 from dnnaccel.runtime.quantize import Ranges, quantization_of
-from dnnaccel.runtime.random import random_weights
+from dnnaccel.runtime.random import drawn_weights
 from dnnaccel.runtime.steps import Step
-from dnnaccel.runtime.weights import load_weights
+from dnnaccel.runtime.weights import open_weights
 from dnnaccel.runtime.zeros import ZeroCounter
 from dnnaccel.sparsity import Density
 
@@ -142,8 +142,8 @@ def compile(
 
 def _resolved(weights: WeightsLike, net: Network) -> Mapping[str, Floats]:
     if isinstance(weights, str) and weights == "random":
-        return random_weights(net)
-    return load_weights(weights, net)
+        return drawn_weights(net)
+    return open_weights(weights, net)
 
 
 class Model:
