@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "base/cpu_features.hpp"
+#include "kernels/conv/rows.hpp"
 #include "kernels/elementwise/kernels.hpp"
 #include "kernels/gemm/variants.hpp"
 #include "kernels/normalization/kernels.hpp"
@@ -26,27 +27,31 @@ constexpr std::array kVariants = {
              .tiles = &kAvx512Tiles,
              .elementwise = &kAvx512Elementwise,
              .normalization = &kAvx512Normalization,
-             .pooling = &kAvx512Pooling},
+             .pooling = &kAvx512Pooling,
+             .rows = &kAvx512Rows},
             [](const base::CpuFeatures& cpu) { return cpu.avx512; }},
     Variant{{.name = "avx2",
              .tiles = &kAvx2Tiles,
              .elementwise = &kAvx2Elementwise,
              .normalization = &kAvx2Normalization,
-             .pooling = &kAvx2Pooling},
+             .pooling = &kAvx2Pooling,
+             .rows = &kAvx2Rows},
             [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
 #elif defined(DNNACCEL_ARM_VARIANTS)
     Variant{{.name = "neon",
              .tiles = &kNeonTiles,
              .elementwise = &kNeonElementwise,
              .normalization = &kNeonNormalization,
-             .pooling = &kNeonPooling},
+             .pooling = &kNeonPooling,
+             .rows = &kNeonRows},
             [](const base::CpuFeatures& cpu) { return cpu.neon; }},
 #endif
     Variant{{.name = "portable",
              .tiles = &kPortableTiles,
              .elementwise = &kPortableElementwise,
              .normalization = &kPortableNormalization,
-             .pooling = &kPortablePooling},
+             .pooling = &kPortablePooling,
+             .rows = &kPortableRows},
             [](const base::CpuFeatures&) { return true; }},
 };
 

@@ -12,6 +12,7 @@ namespace dnnaccel::kernels {
 struct ElementwiseKernels;
 struct NormalizationKernels;
 struct PoolingKernels;
+struct RowKernels;
 
 /// Names of the variants that this processor can run, the fastest first.
 std::vector<std::string> isa_names();
@@ -23,6 +24,7 @@ struct KernelSet {
   const ElementwiseKernels* elementwise;
   const NormalizationKernels* normalization;
   const PoolingKernels* pooling;
+  const RowKernels* rows;
 };
 
 /// The kernels of a variant; "" for what the environment variable DNNACCEL_ISA names or, if that is

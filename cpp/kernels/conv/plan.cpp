@@ -141,40 +141,49 @@ ConvPlan::ConvPlan(const ConvShape& shape, const float* weights, const float* bi
                    const ConvOptions& options)
     : shape_(shape),
       threads_(options.threads == 0 ? num_threads() : options.threads),
-      low_(options.low),
-      high_(options.high) {
+      epilogue_{.low = options.low, .high = options.high, .function = nullptr} {
   check(shape);
   if (threads_ > kMaxThreads)
     throw std::invalid_argument("convolution: at most " + std::to_string(kMaxThreads) +
                                 " threads, not " + std::to_string(threads_));
-  if (!(low_ <= high_))
+  if (!(options.low <= options.high))
     throw std::invalid_argument("convolution: the clamp's low end must not be above its high end");
   const KernelSet& kernels = find_kernels(options.isa);
   const TileSet& tiles = *kernels.tiles;
   algorithm_ = choose_algorithm(shape, tiles, options.algorithm);
-  activation_ = find_activation(tiles, options.activation);
+  epilogue_.function = find_activation(tiles, options.activation);
   isa_ = kernels.name;
-  panels_ = make_panels(shape, tiles, algorithm_);
-  weights_ = pack(panels_, weights, shape.group_channels(),
-                  shape.kernel_height * shape.kernel_width, bias);
+  if (options.layout == Layout::nchw) {
+    if (shape.x_step() != shape.channels || shape.out_step() != shape.outputs)
+      throw std::invalid_argument("convolution: images in NCHW order have no pitch of pixels");
+    scratch_bytes_ = whole_lines(shape.input_size()) + whole_lines(shape.output_size());
+  }
+  if (algorithm_ == Algorithm::depthwise && DepthwiseRows::suit(shape, *kernels.rows)) {
+    rows_.emplace(shape, *kernels.rows, weights, bias, epilogue_, threads_);
+    packed_bytes_ = rows_->packed_bytes();
+    macs_ = rows_->macs();
+  } else {
+    prepare_tiles(tiles, weights, bias);
+  }
+  start_workers(threads_);
+}
+
+void ConvPlan::prepare_tiles(const TileSet& tiles, const float* weights, const float* bias) {
+  panels_ = make_panels(shape_, tiles, algorithm_);
+  weights_ = pack(panels_, weights, shape_.group_channels(),
+                  shape_.kernel_height * shape_.kernel_width, bias);
   for (const Panel& panel : panels_)
     packed_bytes_ += static_cast<std::size_t>(panel.row_length) * sizeof(float) *
-                     static_cast<std::size_t>(shape.weight_size() / shape.outputs + 1);
-  if (shape.batch == 0) return;
-  windows_ = make_windows(shape, algorithm_ != Algorithm::depthwise, choose_cut(panels_.size()));
+                     static_cast<std::size_t>(shape_.weight_size() / shape_.outputs + 1);
+  if (shape_.batch == 0) return;
+  windows_ = make_windows(shape_, algorithm_ != Algorithm::depthwise, choose_cut(panels_.size()));
   for (const Segment& segment : windows_.segments) {
     std::int64_t values = 0;
     for (std::int32_t run = 0; run < segment.runs; ++run)
       values += windows_.runs[static_cast<std::size_t>(segment.first_run + run)].length;
     macs_ += values * segment.pixels;
   }
-  macs_ *= shape.outputs * (shape.batch / windows_.images);
-  if (options.layout == Layout::nchw) {
-    if (shape.x_step() != shape.channels || shape.out_step() != shape.outputs)
-      throw std::invalid_argument("convolution: images in NCHW order have no pitch of pixels");
-    scratch_bytes_ = whole_lines(shape.input_size()) + whole_lines(shape.output_size());
-  }
-  start_workers(threads_);
+  macs_ *= shape_.outputs * (shape_.batch / windows_.images);
 }
 
 const char* ConvPlan::algorithm() const {
@@ -225,7 +234,7 @@ void ConvPlan::compute_item(const Job& job, std::int64_t item) const noexcept {
   for (std::int32_t row = 0; row < rows; row += pass) {
     const bool last = rows - row <= pass;
     Part part{.first_row = row, .end_row = std::min(row + pass, rows)};
-    if (packed_bytes_ > kNearBytes) {
+    if (algorithm_ == Algorithm::gemm && shape_.groups == 1 && packed_bytes_ > kNearBytes) {
       const Panel& next = last ? following : panel;
       tile.ahead = weights_.data() + next.weights + (last ? 0 : part.end_row * next.row_length);
       part.fetched = std::min(last ? pass : rows - part.end_row, pass) * next.row_length *
@@ -233,11 +242,11 @@ void ConvPlan::compute_item(const Job& job, std::int64_t item) const noexcept {
     }
     tile.bias = row == 0 ? weights_.data() + panel.bias : nullptr;
     tile.residual = last && job.residual != nullptr ? job.residual + out : nullptr;
-    tile.low = last ? low_ : -std::numeric_limits<float>::infinity();
-    tile.high = last ? high_ : std::numeric_limits<float>::infinity();
+    tile.low = last ? epilogue_.low : -std::numeric_limits<float>::infinity();
+    tile.high = last ? epilogue_.high : std::numeric_limits<float>::infinity();
     compute_block(panel, block, tile, part, item % panel_count == 0);
   }
-  if (activation_ != nullptr) activate_block(panel, block, tile.output);
+  if (epilogue_.function != nullptr) activate_block(panel, block, tile.output);
 }
 
 /// What has just been written, while it is near.
@@ -247,7 +256,7 @@ void ConvPlan::activate_block(const Panel& panel, const Block& block,
     const Segment& segment = windows_.segments[static_cast<std::size_t>(block.first_segment + s)];
     const Pixel* const pixels = windows_.pixels.data() + segment.first_pixel;
     for (std::int32_t i = 0; i < segment.pixels; ++i)
-      activation_(output + pixels[i].output, panel.width);
+      epilogue_.function(output + pixels[i].output, panel.width);
   }
 }
 
@@ -313,6 +322,7 @@ void ConvPlan::compute_block(const Panel& panel, const Block& block, TileArgs ti
 }
 
 void ConvPlan::run_nhwc(const float* inputs, const float* residual, float* outputs) const noexcept {
+  if (rows_) return rows_->run(inputs, residual, outputs);
   const std::int64_t items = static_cast<std::int64_t>(panels_.size() * windows_.blocks.size()) *
                              (shape_.batch / windows_.images);
   const auto threads = static_cast<unsigned>(
