@@ -23,15 +23,11 @@ constexpr std::int64_t kBlockBytes = 384 * 1024;
 constexpr std::int64_t kBlockForOutputs = 192;
 /// A panel of weights of this size is read from the second cache for each tile; of a larger one,
 /// parts of the second size in as many passes.
-#ifndef PASS
-#define PASS 256
-#define ONEPASS 384
-#endif
-constexpr std::int64_t kOnePassBytes = ONEPASS * 1024;
-constexpr std::int64_t kPassBytes = PASS * 1024;
+constexpr std::int64_t kOnePassBytes = 640 * 1024;
+constexpr std::int64_t kPassBytes = 320 * 1024;
 /// Weights of this size stay in the second cache from one block to the next; of more, those for the
 /// next pass or panel are fetched while the ones before are at work.
-constexpr std::size_t kNearBytes = 512 * 1024;
+constexpr std::int64_t kNearBytes = 512 * 1024;
 /// Pixels that are a multiple of this apart fall into one set of the first cache, which has room
 /// for so many of them beside the weights.
 constexpr std::int64_t kWayBytes = 4096;
@@ -104,6 +100,11 @@ void fetch_pixels(const TileArgs& tile, std::int32_t first, std::int32_t end, st
   }
 }
 
+/// Whether weights come from beyond the second cache for every block.
+bool streams(const ConvShape& shape) {
+  return shape.groups == 1 && shape.weight_size() * kFloatBytes > kNearBytes;
+}
+
 std::vector<Panel> make_panels(const ConvShape& shape, const TileSet& tiles, Algorithm algorithm) {
   std::vector<Panel> panels;
   std::int64_t first = 0;
@@ -117,6 +118,12 @@ std::vector<Panel> make_panels(const ConvShape& shape, const TileSet& tiles, Alg
   }
   // All groups, or those that fill no vector of the shortest.
   TileLevel dense = tiles.dense;
+  if (streams(shape)) {
+    for (int vectors = 0; vectors < kMaxVectors; ++vectors) {
+      if (tiles.streaming.columns[vectors].rows > 0)
+        dense.columns[vectors] = tiles.streaming.columns[vectors];
+    }
+  }
   const std::int64_t step = shape.x_step() * shape.stride_width * 4;
   if (step % kWayBytes == 0) {
     for (TileColumn& column : dense.columns) column.rows = std::min(column.rows, kRowsInOneSet);
@@ -234,7 +241,7 @@ void ConvPlan::compute_item(const Job& job, std::int64_t item) const noexcept {
   for (std::int32_t row = 0; row < rows; row += pass) {
     const bool last = rows - row <= pass;
     Part part{.first_row = row, .end_row = std::min(row + pass, rows)};
-    if (algorithm_ == Algorithm::gemm && shape_.groups == 1 && packed_bytes_ > kNearBytes) {
+    if (streams(shape_)) {
       const Panel& next = last ? following : panel;
       tile.ahead = weights_.data() + next.weights + (last ? 0 : part.end_row * next.row_length);
       part.fetched = std::min(last ? pass : rows - part.end_row, pass) * next.row_length *

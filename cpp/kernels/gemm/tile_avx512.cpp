@@ -9,6 +9,7 @@ namespace dnnaccel::kernels {
 // the multiplications, set the pace where those are 512 bits wide.
 const TileSet kAvx512Tiles = {
     dense_level<16, Rows{14, 12, 8, 6}>(),
+    streaming_level<16, Rows{0, 0, 8, 6}>(),
     {lane_level<16, Rows{14, 12, 8, 6}>(), lane_level<8, Rows{14, 0, 0, 0}>(),
      lane_level<4, Rows{14, 0, 0, 0}>(), lane_level<1, Rows{14, 12, 8, 0}>()},
     {{2, {group_level<2, 16, Rows{12, 0, 0, 0}>(), group_level<2, 4, Rows{8, 0, 0, 0}>()}},

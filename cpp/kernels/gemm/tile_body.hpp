@@ -39,7 +39,9 @@ struct PixelWindows {
 /// Of __builtin_prefetch: into the second cache.
 constexpr int kSecondCache = 2;
 
-/// x(i, k) is one value: a product of matrices, `kRows` pixels by `kCount` vectors.
+/// x(i, k) is one value: a product of matrices, `kRows` pixels by `kCount` vectors. With kAhead,
+/// what is wanted next is fetched meanwhile.
+template <bool kAhead>
 struct Dense {
   template <int kLanes, int kCount, int kRows>
   static inline void accumulate(const TileArgs& tile,
@@ -58,7 +60,7 @@ struct Dense {
         typename V::Floats row[kCount];
 #pragma GCC unroll 16
         for (int j = 0; j < kCount; ++j) row[j] = V::load(weights + j * kLanes);
-        if constexpr (kCount >= 3) {  // with fewer, loads set the pace
+        if constexpr (kAhead) {
           __builtin_prefetch(ahead, 0, kSecondCache);
           ahead += ahead_step;
         }
@@ -242,7 +244,11 @@ constexpr RowFunction kTanh = &apply_to_row<kLanes, &VectorMath<kLanes>::tanh>;
 /// Products of matrices.
 template <int kLanes, Rows kRows>
 constexpr TileLevel dense_level() {
-  return make_level<Dense, kLanes, kRows>();
+  return make_level<Dense<false>, kLanes, kRows>();
+}
+template <int kLanes, Rows kRows>
+constexpr TileLevel streaming_level() {
+  return make_level<Dense<true>, kLanes, kRows>();
 }
 
 /// Channel by channel.
