@@ -1,7 +1,6 @@
 #include "kernels/conv/depthwise.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <iterator>
 
 #include "kernels/pool.hpp"
@@ -93,7 +92,8 @@ DepthwiseRows::DepthwiseRows(const ConvShape& shape, const RowKernels& kernels,
   rows_ = std::clamp(kPieceBytes / row_bytes, std::int64_t{1}, shape.out_height());
   if (threads_ > 1) {
     const std::int64_t others = shape.batch * ceil_div(panels, group_);
-    const std::int64_t blocks = ceil_div(threads_ * kItemsPerThread, std::max(others, std::int64_t{1}));
+    const std::int64_t blocks =
+        ceil_div(threads_ * kItemsPerThread, std::max(others, std::int64_t{1}));
     rows_ = std::min(rows_, ceil_div(shape.out_height(), blocks));
   }
 }
@@ -138,16 +138,15 @@ void DepthwiseRows::compute_row(const Job& job, std::int64_t image, std::int64_t
     piece.end_column = static_cast<std::int32_t>(s.width - left);
     const std::int64_t input =
         ((image * s.height + top + inside.begin) * s.width + left) * s.x_step();
-    const std::int64_t output =
-        ((image * s.out_height() + row) * columns + first) * s.out_step();
+    const std::int64_t output = ((image * s.out_height() + row) * columns + first) * s.out_step();
     for (std::int64_t p = first_panel; p < end_panel; p += piece.vectors) {
       const Panel& panel = panels_[static_cast<std::size_t>(p)];
       const bool part = panel.width != panel.row_length;
       piece.vectors = part ? 1 : static_cast<std::int32_t>(std::min(end_panel, whole_) - p);
       piece.offset = input + panel.first;
       piece.width = panel.width;
-      piece.panel = weights_.data() + panel.weights +
-                    inside.begin * s.kernel_width * panel.row_length;
+      piece.panel =
+          weights_.data() + panel.weights + inside.begin * s.kernel_width * panel.row_length;
       piece.bias = weights_.data() + panel.bias;
       piece.output = job.outputs + output + panel.first;
       piece.residual = job.residual == nullptr ? nullptr : job.residual + output + panel.first;
@@ -172,20 +171,13 @@ void DepthwiseRows::compute_item(const Job& job, std::int64_t item) const noexce
                 std::min(first_panel + group_, panels));
 }
 
-void DepthwiseRows::run(const float* inputs, const float* residual,
-                        float* outputs) const noexcept {
+void DepthwiseRows::run(const float* inputs, const float* residual, float* outputs) const noexcept {
   const Job job{.inputs = inputs, .residual = residual, .outputs = outputs};
   const std::int64_t items = shape_.batch * ceil_div(shape_.out_height(), rows_) *
                              ceil_div(static_cast<std::int64_t>(panels_.size()), group_);
   const auto threads = static_cast<unsigned>(
       std::clamp<std::int64_t>(macs_ / kMacsPerThread, 1, std::min<std::int64_t>(threads_, items)));
-  std::atomic<std::int64_t> next{0};
-  auto work = [&](unsigned) noexcept {
-    for (std::int64_t item = next.fetch_add(1, std::memory_order_relaxed); item < items;
-         item = next.fetch_add(1, std::memory_order_relaxed))
-      compute_item(job, item);
-  };
-  run_on_workers(threads, work);
+  share_out(threads, items, [&](std::int64_t item) noexcept { compute_item(job, item); });
 }
 
 }  // namespace dnnaccel::kernels

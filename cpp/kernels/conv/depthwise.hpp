@@ -49,8 +49,8 @@ class DepthwiseRows {
   std::int64_t whole_ = 0;       // panels that fill their vectors
   std::int64_t panel_step_ = 0;  // values from one panel to the next
   std::int64_t macs_ = 0;
-  std::int64_t rows_ = 1;    // of outputs in a piece of work
-  std::int64_t group_ = 1;   // panels that a piece goes through together
+  std::int64_t rows_ = 1;   // of outputs in a piece of work
+  std::int64_t group_ = 1;  // panels that a piece goes through together
 };
 
 }  // namespace dnnaccel::kernels

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <iterator>
 #include <limits>
 #include <stdexcept>
@@ -43,6 +42,8 @@ constexpr std::int64_t kLeastBlock = 24;
 
 constexpr std::int64_t kLineBytes = 64;
 constexpr std::int64_t kFloatBytes = sizeof(float);
+
+std::int64_t ceil_div(std::int64_t value, std::int64_t by) { return (value + by - 1) / by; }
 
 constexpr std::array kAlgorithms = {std::pair{"gemm", Algorithm::gemm},
                                     std::pair{"depthwise", Algorithm::depthwise},
@@ -96,7 +97,8 @@ std::size_t whole_lines(std::int64_t values) {
 void fetch_pixels(const TileArgs& tile, std::int32_t first, std::int32_t end, std::int64_t values) {
   for (std::int32_t i = first; i < end; ++i) {
     const float* const from = tile.input + (tile.pixels[i].input + tile.runs->input);
-    for (std::int64_t k = 0; k < values; k += kLineBytes / kFloatBytes) __builtin_prefetch(from + k);
+    for (std::int64_t k = 0; k < values; k += kLineBytes / kFloatBytes)
+      __builtin_prefetch(from + k);
   }
 }
 
@@ -140,8 +142,6 @@ struct ConvPlan::Job {
   const float* inputs;
   const float* residual;
   float* outputs;
-  std::int64_t threads;
-  std::atomic<std::int64_t> next{0};
 };
 
 ConvPlan::ConvPlan(const ConvShape& shape, const float* weights, const float* bias,
@@ -183,7 +183,7 @@ void ConvPlan::prepare_tiles(const TileSet& tiles, const float* weights, const f
     packed_bytes_ += static_cast<std::size_t>(panel.row_length) * sizeof(float) *
                      static_cast<std::size_t>(shape_.weight_size() / shape_.outputs + 1);
   if (shape_.batch == 0) return;
-  windows_ = make_windows(shape_, algorithm_ != Algorithm::depthwise, choose_cut(panels_.size()));
+  windows_ = make_windows(shape_, algorithm_ != Algorithm::depthwise, choose_cut());
   for (const Segment& segment : windows_.segments) {
     std::int64_t values = 0;
     for (std::int32_t run = 0; run < segment.runs; ++run)
@@ -197,7 +197,7 @@ const char* ConvPlan::algorithm() const {
   return kAlgorithms[static_cast<std::size_t>(algorithm_)].first;
 }
 
-Cut ConvPlan::choose_cut(std::size_t panels) const {
+Cut ConvPlan::choose_cut() const {
   const std::int64_t depth =
       algorithm_ == Algorithm::gemm ? shape_.group_channels() : shape_.channels;
   const std::int64_t bytes = depth * static_cast<std::int64_t>(sizeof(float)) *
@@ -208,14 +208,17 @@ Cut ConvPlan::choose_cut(std::size_t panels) const {
   const std::int64_t both = bytes + shape_.outputs * static_cast<std::int64_t>(sizeof(float));
   std::int64_t block =
       std::max(kBlockBytes / both, std::min(kBlockBytes / bytes, kBlockForOutputs));
+  const std::int64_t images = images_together(shape_);
+  const std::int64_t pixels = images * shape_.out_height() * shape_.out_width();
   if (threads_ > 1) {
-    const std::int64_t pixels = shape_.batch * shape_.out_height() * shape_.out_width();
-    const auto items = static_cast<std::int64_t>(threads_) * kItemsPerThread;
-    const std::int64_t blocks =
-        (items + static_cast<std::int64_t>(panels) - 1) / static_cast<std::int64_t>(panels);
-    block = std::min(block, (pixels + blocks - 1) / blocks);
+    const std::int64_t others = static_cast<std::int64_t>(panels_.size()) * (shape_.batch / images);
+    const std::int64_t blocks = ceil_div(threads_ * kItemsPerThread, others);
+    block = std::min(block, ceil_div(pixels, blocks));
   }
-  return {.block = std::max(block, kLeastBlock), .run = kLongestRun};
+  // Of sizes as equal as can be, in whole tiles.
+  block = ceil_div(pixels, ceil_div(pixels, std::max(block, kLeastBlock)));
+  const std::int64_t rows = panels_.front().kernels.rows;
+  return {.block = ceil_div(block, rows) * rows, .run = kLongestRun};
 }
 
 void ConvPlan::compute_item(const Job& job, std::int64_t item) const noexcept {
@@ -236,8 +239,8 @@ void ConvPlan::compute_item(const Job& job, std::int64_t item) const noexcept {
   const auto rows = static_cast<std::int32_t>(shape_.weight_size() / shape_.outputs);
   // A residual that is the outputs would be lost under the sums of the first pass.
   const std::int32_t pass = job.residual == job.outputs ? rows : choose_pass(panel);
-  // After this panel comes that of the item that this thread is likely to be given next.
-  const Panel& following = panels_[static_cast<std::size_t>((item + job.threads) % panel_count)];
+  // That of the item which this thread is likely to be given next.
+  const Panel& following = panels_[static_cast<std::size_t>((item + 1) % panel_count)];
   for (std::int32_t row = 0; row < rows; row += pass) {
     const bool last = rows - row <= pass;
     Part part{.first_row = row, .end_row = std::min(row + pass, rows)};
@@ -334,13 +337,8 @@ void ConvPlan::run_nhwc(const float* inputs, const float* residual, float* outpu
                              (shape_.batch / windows_.images);
   const auto threads = static_cast<unsigned>(
       std::clamp<std::int64_t>(macs_ / kMacsPerThread, 1, std::min<std::int64_t>(threads_, items)));
-  Job job{.inputs = inputs, .residual = residual, .outputs = outputs, .threads = threads};
-  auto work = [&](unsigned) noexcept {
-    for (std::int64_t item = job.next.fetch_add(1, std::memory_order_relaxed); item < items;
-         item = job.next.fetch_add(1, std::memory_order_relaxed))
-      compute_item(job, item);
-  };
-  run_on_workers(threads, work);
+  const Job job{.inputs = inputs, .residual = residual, .outputs = outputs};
+  share_out(threads, items, [&](std::int64_t item) noexcept { compute_item(job, item); });
 }
 
 void ConvPlan::run(const float* inputs, const float* residual, float* outputs,

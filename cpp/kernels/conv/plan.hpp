@@ -73,12 +73,12 @@ class ConvPlan {
   void prepare_tiles(const TileSet& tiles, const float* weights, const float* bias);
   void run_nhwc(const float* inputs, const float* residual, float* outputs) const noexcept;
   void compute_item(const Job& job, std::int64_t item) const noexcept;
-  void compute_block(const Panel& panel, const Block& block, TileArgs tile,
-                     const Part& part, bool fetch) const noexcept;
+  void compute_block(const Panel& panel, const Block& block, TileArgs tile, const Part& part,
+                     bool fetch) const noexcept;
   std::int64_t find_runs(const Segment& segment, const Part& part, TileArgs& tile) const noexcept;
   void activate_block(const Panel& panel, const Block& block, float* output) const noexcept;
   std::int32_t choose_pass(const Panel& panel) const;
-  Cut choose_cut(std::size_t panels) const;
+  Cut choose_cut() const;
 
   ConvShape shape_;
   Algorithm algorithm_ = Algorithm::gemm;

@@ -7,9 +7,10 @@
 // library, because files compiled for one instruction set include it.
 namespace dnnaccel::kernels {
 
-/// One piece of a row, of `vectors` vectors of channels one after the other, or of a part of one. With x(r, j, c) the value of channel c at the
-/// r-th of `rows` rows of the image and the j-th column from where the first pixel's window begins,
-/// w(r, s, c) a row of `panel`, and q a residual:
+/// One piece of a row, of `vectors` vectors of channels one after the other, or of a part of one.
+/// With x(r, j, c) the value of channel c at the r-th of `rows` rows of the image and the j-th
+/// column from where the first pixel's window begins, w(r, s, c) a row of `panel`, and q a
+/// residual:
 ///
 ///     y(i, c) = clamp(bias(c) + sum over r, s in order of x(r, i * stride + s, c) * w(r, s, c)
 ///                     + q(i, c), low, high)
@@ -25,11 +26,11 @@ struct RowArgs {
   std::int32_t first_column;
   std::int32_t end_column;
   std::int32_t vectors;
-  std::int32_t width;        // of a part: channels to read and store
-  const float* panel;        // of the first vector
+  std::int32_t width;  // of a part: channels to read and store
+  const float* panel;  // of the first vector
   const float* bias;
-  std::int64_t panel_step;   // from one vector's panel, and bias, to the next one's
-  const float* residual;  // laid out as the output, or null
+  std::int64_t panel_step;  // from one vector's panel, and bias, to the next one's
+  const float* residual;    // laid out as the output, or null
   float* output;
   std::int64_t out_step;
   float low;

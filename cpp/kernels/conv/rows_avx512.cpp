@@ -1,5 +1,5 @@
-#include "kernels/parts_avx512.hpp"
 #include "kernels/conv/rows_body.hpp"
+#include "kernels/parts_avx512.hpp"
 
 namespace dnnaccel::kernels {
 
