@@ -21,6 +21,7 @@ struct CellKernels;
 struct GemvKernels;
 struct Int8Set;
 struct Int8Values;
+struct RowKernels;
 
 /// Names of the variants that this processor can run, the fastest first. Some are for values of one
 /// kind: with instructions for int8 beyond those of the variant after it, whose kernels it has for
@@ -42,6 +43,7 @@ struct KernelSet {
   const MatmulKernels* matmul;
   const SoftmaxKernels* softmax;
   const WinogradKernels* winograd;
+  const RowKernels* rows;
 };
 
 /// The kernels of a variant; "" for what the environment variable DNNACCEL_ISA names or, if that is
