@@ -305,3 +305,32 @@ def test_ctrl_c_ends_a_run() -> None:
 
 def test_a_model_says_what_it_is(residual: tuple[Network, Model]) -> None:
     assert repr(residual[1]) == "<Model residual: float32, batch 2, 7 steps, 1 thread>"
+
+
+@pytest.mark.parametrize("name", [*SMALL_NETS, "lenet5", "squeezenet_v1_1"])
+def test_quantised_networks_come_near(name: str) -> None:
+    net = SMALL_NETS[name]() if name in SMALL_NETS else da.zoo.load(name)
+    weights, inputs = random_weights(net), random_inputs(net)
+    model = da.runtime.compile(net, weights, dtype="int8", calibration=[inputs])
+    assert "int8" in repr(model)
+    expected = da.runtime.compile(net, weights).run(**inputs)
+    for layer, values in model.run(**inputs).items():
+        assert values.dtype == np.float32
+        error = np.abs(values - expected[layer]).max() / np.abs(expected[layer]).max()
+        assert error < 0.1
+    two = da.runtime.compile(net, weights, dtype="int8", calibration=[inputs], threads=2)
+    assert all(
+        two.run(**inputs)[layer].tobytes() == values.tobytes()
+        for layer, values in model.run(**inputs).items()
+    )
+
+
+def test_a_quantised_network_computes_in_integers(residual: tuple[Network, Model]) -> None:
+    net, _ = residual
+    inputs = random_inputs(net)
+    model = da.runtime.compile(net, dtype="int8", calibration=[inputs["input"]])
+    kinds = {row["layer"]: row["type"] for row in model.profile(**inputs, repeats=1)}
+    assert {name for name, kind in kinds.items() if kind == "float32"} == {"fc"}
+    assert model.memory.activations < residual[1].memory.activations
+    with pytest.raises(RuntimeModelError, match="int8 needs inputs to measure ranges"):
+        da.runtime.compile(net, dtype="int8")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dnnaccel import _core
 from dnnaccel.errors import DnnAccelError, RuntimeModelError
+from dnnaccel.kernels import QuantParams
 from dnnaccel.layers import Layer
 from dnnaccel.network import Network
 from dnnaccel.runtime.fusion import Node
@@ -63,7 +64,7 @@ class Lowering:
         self.steps: list[Step] = []
         self.tensors: dict[str, Tensor] = {}
         self.writers: dict[Tensor, list[Step]] = {}
-        self._copies: dict[tuple[Tensor, Layout], Tensor] = {}
+        self.copies: dict[tuple[Tensor, Layout | QuantParams | None], Tensor] = {}
         for number, (name, shape) in enumerate(net.inputs.items()):
             tokens = any(layer.kind == "embedding" for layer in net.consumers(name))
             self.tensors[name] = Tensor(
@@ -133,13 +134,17 @@ class Lowering:
 
     def numbers(self, tensor: Tensor) -> Tensor:
         """Return what the integers of a quantised tensor stand for; any other tensor as it is."""
-        if tensor.params is None:
+        return self.requantized(tensor, None)
+
+    def requantized(self, tensor: Tensor, params: QuantParams | None) -> Tensor:
+        """Return the values of `tensor` as integers that stand for them as `params` say, or as numbers."""
+        if tensor.params == params:
             return tensor
-        key = (tensor, tensor.layout)
-        if key not in self._copies:
-            target = Tensor(tensor.name, tensor.layout)
-            self._copies[key] = self.add(copy_step(tensor, target, self.threads, self.isa))
-        return self._copies[key]
+        if (tensor, params) not in self.copies:
+            element = "float32" if params is None else params.dtype
+            target = Tensor(tensor.name, tensor.layout, element, params=params)
+            self.copies[tensor, params] = self.add(copy_step(tensor, target, self.threads, self.isa))
+        return self.copies[tensor, params]
 
     def dense(self, tensor: Tensor) -> Tensor:
         """Return `tensor`, or a copy of it whose vectors lie without gaps."""
@@ -173,8 +178,8 @@ class Lowering:
 
     def _permuted(self, tensor: Tensor, layout: Layout) -> Tensor:
         tensor = self.numbers(tensor)
-        if (tensor, layout) in self._copies:
-            return self._copies[tensor, layout]
+        if (tensor, layout) in self.copies:
+            return self.copies[tensor, layout]
         source = self.dense(tensor)
         axes = conversion(source.layout, layout)
 
@@ -184,7 +189,7 @@ class Lowering:
             )
 
         step = Step((tensor.name,), (source,), Tensor(tensor.name, layout), make)
-        return self._copies.setdefault((tensor, layout), self.add(step))
+        return self.copies.setdefault((tensor, layout), self.add(step))
 
 
 def copy_step(source: Tensor, target: Tensor, threads: int, isa: str) -> Step:

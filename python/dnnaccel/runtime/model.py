@@ -328,6 +328,7 @@ def _row(net: Network, step: Step, seconds: float) -> Row:
         "kind": net[step.layers[0]].kind if step.layers[0] in net else "input",
         "layers": " + ".join(step.layers),
         "output": tuple(step.output.layout.shape),
+        "type": step.output.element,
         "macs": op.macs,
         "seconds": seconds,
         "gflops": work / seconds / 1e9 if seconds else 0.0,
