@@ -8,11 +8,13 @@
 #include "kernels/matmul/rows.hpp"
 #include "kernels/operator.hpp"
 #include "kernels/tile.hpp"
+#include "kernels/winograd/transform.hpp"
 
 // Which kernels this build has and this processor can run.
 namespace dnnaccel::kernels {
 
 struct ElementwiseKernels;
+struct LayoutKernels;
 struct NormalizationKernels;
 struct PoolingKernels;
 struct CellKernels;
@@ -32,12 +34,14 @@ struct KernelSet {
   const Int8Set* int8;
   const Int8Values* int8_values;
   const ElementwiseKernels* elementwise;
+  const LayoutKernels* layout;
   const NormalizationKernels* normalization;
   const PoolingKernels* pooling;
   const CellKernels* cells;
   const GemvKernels* gemv;
   const MatmulKernels* matmul;
   const SoftmaxKernels* softmax;
+  const WinogradKernels* winograd;
 };
 
 /// The kernels of a variant; "" for what the environment variable DNNACCEL_ISA names or, if that is
