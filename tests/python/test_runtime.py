@@ -211,6 +211,17 @@ def test_tokens_are_checked() -> None:
         model(tokens.astype(float))
 
 
+def test_tokens_may_come_in_another_shape() -> None:
+    b = NetworkBuilder("flat", input_shape=(1, 2, 3))
+    b.reshape("line", shape=(1, 6))
+    b.embedding("table", entries=9, features=4)
+    net = b.build()
+    weights = random_weights(net)
+    tokens = np.array([[[1, 8, 0], [2, 2, 7]]])
+    found = da.runtime.compile(net, weights)(tokens)
+    assert np.array_equal(found[0], weights["table.weight"][tokens.ravel()])
+
+
 def test_what_cannot_be_computed_is_said_with_its_layer() -> None:
     layers = (
         Conv2d(name="conv", inputs=("x",), out_channels=2, kernel=1),
@@ -224,6 +235,8 @@ def test_what_cannot_be_computed_is_said_with_its_layer() -> None:
         da.runtime.compile(tiny, {"conv.weight": np.zeros((2, 3, 1, 1))})
     with pytest.raises(da.UnknownNameError, match="float32"):
         da.runtime.compile(tiny, dtype="float31")
+    with pytest.raises(RuntimeModelError, match="takes a Network"):
+        da.runtime.compile("vgg16")  # type: ignore[arg-type]
     with pytest.raises(da.UnknownNameError, match="instruction set"):
         da.runtime.compile(tiny, isa="mmx")
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dnnaccel import _core
 from dnnaccel.errors import DnnAccelError, RuntimeModelError
 from dnnaccel.kernels import QuantParams
-from dnnaccel.layers import Layer
+from dnnaccel.layers import Embedding, Layer
 from dnnaccel.network import Network
 from dnnaccel.runtime.fusion import Node
 from dnnaccel.runtime.layouts import Layout, conversion, row_major, same_memory
@@ -20,7 +20,7 @@ from dnnaccel.runtime.parameters import owner_of
 from dnnaccel.runtime.quantize import Quantization, requantize_step
 from dnnaccel.runtime.steps import Pitches, Step, Tensor
 
-__all__ = ["Lowering", "lower", "lowers"]
+__all__ = ["Lowering", "lower", "lowers", "token_limit"]
 
 Floats = NDArray[np.float32]
 Lowered = Callable[["Lowering", Node], Tensor | None]
@@ -66,10 +66,8 @@ class Lowering:
         self.writers: dict[Tensor, list[Step]] = {}
         self.copies: dict[tuple[Tensor, Layout | QuantParams | None], Tensor] = {}
         for number, (name, shape) in enumerate(net.inputs.items()):
-            tokens = any(layer.kind == "embedding" for layer in net.consumers(name))
-            self.tensors[name] = Tensor(
-                name, row_major(shape), "int32" if tokens else "float32", where=("input", number)
-            )
+            element = "float32" if token_limit(net, name) is None else "int32"
+            self.tensors[name] = Tensor(name, row_major(shape), element, where=("input", number))
 
     def parameter(self, layer: Layer, name: str, *, optional: bool = False) -> Floats | None:
         """Return a layer's learned numbers, or those of the layer that it shares them with."""
@@ -190,6 +188,17 @@ class Lowering:
 
         step = Step((tensor.name,), (source,), Tensor(tensor.name, layout), make)
         return self.copies.setdefault((tensor, layout), self.add(step))
+
+
+def token_limit(net: Network, name: str) -> int | None:
+    """Return how many entries the tables have that an input is looked up in; None: it is not of tokens."""
+    limits: list[int | None] = []
+    for layer in net.consumers(name):
+        if isinstance(layer, Embedding):
+            limits.append(layer.entries)
+        elif layer.is_view:
+            limits.append(token_limit(net, layer.name))
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def copy_step(source: Tensor, target: Tensor, threads: int, isa: str) -> Step:
