@@ -102,8 +102,8 @@ def _product(
     if not node.function:
         return out
     last = Node([node.layers[-1]], (node.layers[-2].name,))
-    given = {"function": node.function, "input": layout.stored}
-    return state.step(last, (out,), layout, _core.unary_operator, pitched=True, out_pitched=True, **given)
+    function = {"function": node.function, "input": layout.stored}
+    return state.step(last, (out,), layout, _core.unary_operator, pitched=True, out_pitched=True, **function)
 
 
 @lowers("conv2d", "depthwise", int8=True)
