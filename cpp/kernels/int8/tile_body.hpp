@@ -162,13 +162,13 @@ struct LaneBytes {
         const std::uint8_t* input = windows.at(i, run);
 #pragma GCC unroll 16
         for (int j = 0; j < kCount; ++j) {
-          auto bytes = I::template load<typename I::Bytes>(input + j * kLanes);
+          typename I::Bytes bytes = I::template load<typename I::Bytes>(input + j * kLanes);
           if constexpr (kFlip) bytes ^= std::uint8_t{0x80};
           Ints x;
           if constexpr (Dot::kSigned) {
             x = __builtin_convertvector(reinterpret_cast<typename I::SignedBytes>(bytes), Ints);
           } else {
-            x = __builtin_convertvector(bytes, Ints);
+            x = widen<kLanes>(bytes);
           }
           sums[i][j] = Dot::template mac<kLanes>(sums[i][j], x, row[j]);
         }
