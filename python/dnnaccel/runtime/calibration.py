@@ -70,8 +70,8 @@ def activation_params(seen: Range | Iterable[Range], dtype: str = "uint8") -> Qu
 
     Examples
     --------
-    >>> activation_params(Range(-1.0, 1.55))
-    QuantParams(scale=0.01, zero_point=100, dtype='uint8')
+    >>> activation_params(Range(-16.0, 47.75))
+    QuantParams(scale=0.25, zero_point=64, dtype='uint8')
     """
     if not isinstance(seen, Range):
         every = list(seen)
