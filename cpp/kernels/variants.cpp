@@ -6,11 +6,15 @@
 
 #include "base/cpu_features.hpp"
 #include "kernels/elementwise/kernels.hpp"
+#include "kernels/gemm/gemv.hpp"
 #include "kernels/gemm/variants.hpp"
 #include "kernels/int8/values.hpp"
 #include "kernels/int8/variants.hpp"
+#include "kernels/layout/kernels.hpp"
 #include "kernels/normalization/kernels.hpp"
 #include "kernels/pooling/kernels.hpp"
+#include "kernels/recurrent/cell.hpp"
+#include "kernels/winograd/variants.hpp"
 
 namespace dnnaccel::kernels {
 
@@ -31,8 +35,14 @@ constexpr KernelSet kAvx512 = {.name = "avx512",
                                .int8 = &kAvx512Int8,
                                .int8_values = &kAvx512Int8Values,
                                .elementwise = &kAvx512Elementwise,
+                               .layout = &kAvx512Layout,
                                .normalization = &kAvx512Normalization,
-                               .pooling = &kAvx512Pooling};
+                               .pooling = &kAvx512Pooling,
+                               .cells = &kAvx512Cells,
+                               .gemv = &kAvx512Gemv,
+                               .matmul = &kAvx512Matmul,
+                               .softmax = &kAvx512Softmax,
+                               .winograd = &kAvx512Winograd};
 
 constexpr KernelSet with_vnni() {
   KernelSet kernels = kAvx512;
@@ -53,8 +63,14 @@ constexpr std::array kVariants = {
              .int8 = &kAvx2Int8,
              .int8_values = &kAvx2Int8Values,
              .elementwise = &kAvx2Elementwise,
+             .layout = &kAvx2Layout,
              .normalization = &kAvx2Normalization,
-             .pooling = &kAvx2Pooling},
+             .pooling = &kAvx2Pooling,
+             .cells = &kAvx2Cells,
+             .gemv = &kAvx2Gemv,
+             .matmul = &kAvx2Matmul,
+             .softmax = &kAvx2Softmax,
+             .winograd = &kAvx2Winograd},
             [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
 #elif defined(DNNACCEL_ARM_VARIANTS)
     Variant{{.name = "neon",
@@ -62,8 +78,14 @@ constexpr std::array kVariants = {
              .int8 = &kNeonInt8,
              .int8_values = &kNeonInt8Values,
              .elementwise = &kNeonElementwise,
+             .layout = &kNeonLayout,
              .normalization = &kNeonNormalization,
-             .pooling = &kNeonPooling},
+             .pooling = &kNeonPooling,
+             .cells = &kNeonCells,
+             .gemv = &kNeonGemv,
+             .matmul = &kNeonMatmul,
+             .softmax = &kNeonSoftmax,
+             .winograd = &kNeonWinograd},
             [](const base::CpuFeatures& cpu) { return cpu.neon; }},
 #endif
     Variant{{.name = "portable",
@@ -71,8 +93,14 @@ constexpr std::array kVariants = {
              .int8 = &kPortableInt8,
              .int8_values = &kPortableInt8Values,
              .elementwise = &kPortableElementwise,
+             .layout = &kPortableLayout,
              .normalization = &kPortableNormalization,
-             .pooling = &kPortablePooling},
+             .pooling = &kPortablePooling,
+             .cells = &kPortableCells,
+             .gemv = &kPortableGemv,
+             .matmul = &kPortableMatmul,
+             .softmax = &kPortableSoftmax,
+             .winograd = &kPortableWinograd},
             [](const base::CpuFeatures&) { return true; }},
 };
 

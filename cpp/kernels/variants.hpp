@@ -4,15 +4,21 @@
 #include <string_view>
 #include <vector>
 
+#include "kernels/attention/softmax.hpp"
+#include "kernels/matmul/rows.hpp"
 #include "kernels/operator.hpp"
 #include "kernels/tile.hpp"
+#include "kernels/winograd/transform.hpp"
 
 // Which kernels this build has and this processor can run.
 namespace dnnaccel::kernels {
 
 struct ElementwiseKernels;
+struct LayoutKernels;
 struct NormalizationKernels;
 struct PoolingKernels;
+struct CellKernels;
+struct GemvKernels;
 struct Int8Set;
 struct Int8Values;
 
@@ -28,8 +34,14 @@ struct KernelSet {
   const Int8Set* int8;
   const Int8Values* int8_values;
   const ElementwiseKernels* elementwise;
+  const LayoutKernels* layout;
   const NormalizationKernels* normalization;
   const PoolingKernels* pooling;
+  const CellKernels* cells;
+  const GemvKernels* gemv;
+  const MatmulKernels* matmul;
+  const SoftmaxKernels* softmax;
+  const WinogradKernels* winograd;
 };
 
 /// The kernels of a variant; "" for what the environment variable DNNACCEL_ISA names or, if that is

@@ -38,6 +38,8 @@ class Operator:
     @property
     def output_types(self) -> list[str]: ...
     @property
+    def in_place(self) -> list[bool]: ...
+    @property
     def macs(self) -> int: ...
     @property
     def operations(self) -> int: ...
@@ -49,6 +51,8 @@ class Operator:
     def algorithm(self) -> str: ...
     @property
     def packed_bytes(self) -> int: ...
+    @property
+    def blocking(self) -> list[int]: ...
     @property
     def scratch_bytes(self) -> int: ...
     def run(
@@ -84,6 +88,18 @@ def linear_operator(
     activation: str = ...,
     x_pitch: int = ...,
     out_pitch: int = ...,
+) -> Operator: ...
+def recurrent_operator(
+    *,
+    kind: str,
+    input: Sequence[int],
+    weight_ih: ArrayLike,
+    weight_hh: ArrayLike,
+    bias_ih: ArrayLike | None = ...,
+    bias_hh: ArrayLike | None = ...,
+    reverse: bool = ...,
+    threads: int = ...,
+    isa: str = ...,
 ) -> Operator: ...
 def conv_int8_operator(
     *,
@@ -243,6 +259,82 @@ def pad_operator(
 def shuffle_operator(*, input: Sequence[int], groups: int, threads: int, isa: str) -> Operator: ...
 def prepend_operator(*, input: Sequence[int], vector: ArrayLike, threads: int, isa: str) -> Operator: ...
 def embedding_operator(*, tokens: Sequence[int], table: ArrayLike, threads: int, isa: str) -> Operator: ...
+def attention_operator(
+    *,
+    queries: Sequence[int],
+    keys: Sequence[int],
+    values: Sequence[int],
+    heads: int,
+    scale: float,
+    causal: bool = False,
+    mask: str = "none",
+    lengths: bool = False,
+    q_pitch: int = 0,
+    k_pitch: int = 0,
+    v_pitch: int = 0,
+    out_pitch: int = 0,
+    threads: int = 1,
+    isa: str = "",
+) -> Operator: ...
+def matmul_operator(
+    *,
+    left: Sequence[int],
+    right: Sequence[int],
+    transpose_right: bool = False,
+    factor: float = 1.0,
+    left_pitch: int = 0,
+    right_pitch: int = 0,
+    out_pitch: int = 0,
+    threads: int = 1,
+    isa: str = "",
+) -> Operator: ...
+def tiled_operator(
+    *,
+    input: Sequence[int],
+    weights: ArrayLike,
+    bias: ArrayLike | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    loops: Sequence[tuple[str, int]],
+    threads: int,
+    isa: str,
+    clamp: tuple[float, float],
+    activation: str = ...,
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def winograd_operator(
+    *,
+    input: Sequence[int],
+    weights: ArrayLike,
+    bias: ArrayLike | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    threads: int,
+    isa: str,
+    clamp: tuple[float, float],
+    activation: str = ...,
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def tiled_linear_operator(
+    *,
+    input: Sequence[int],
+    weights: ArrayLike,
+    bias: ArrayLike | None,
+    loops: Sequence[tuple[str, int]],
+    threads: int,
+    isa: str,
+    clamp: tuple[float, float],
+    activation: str = ...,
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def kernel_isas() -> list[str]: ...
 def kernel_threads() -> int: ...
 def set_kernel_threads(threads: int) -> None: ...
 def cpu_features() -> dict[str, bool]: ...
@@ -1010,3 +1102,36 @@ def simulate_values(
     weights: ArrayLike,
     progress: Callable[[int, int], bool | None] | None = None,
 ) -> tuple[NDArray[Any], Counts, bool]: ...
+
+class Program:
+    def __init__(
+        self,
+        *,
+        steps: Sequence[tuple[Operator, Sequence[tuple[str, int, int]], Sequence[tuple[str, int, int]]]],
+        inputs: Sequence[tuple[str, Sequence[int]]],
+        outputs: Sequence[tuple[str, Sequence[int]]],
+        arena_bytes: int,
+    ) -> None: ...
+    @property
+    def arena_bytes(self) -> int: ...
+    @property
+    def scratch_bytes(self) -> int: ...
+    @property
+    def packed_bytes(self) -> int: ...
+    def run(
+        self,
+        inputs: tuple[NDArray[Any], ...],
+        outputs: tuple[NDArray[Any], ...],
+        seconds: NDArray[Any] | None = None,
+        zeros: NDArray[Any] | None = None,
+    ) -> None: ...
+
+class MemoryPlan:
+    @property
+    def offsets(self) -> list[int]: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def lower_bound(self) -> int: ...
+
+def plan_memory(tensors: Sequence[tuple[int, int, int]]) -> MemoryPlan: ...
