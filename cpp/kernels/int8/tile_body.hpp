@@ -228,13 +228,15 @@ inline void store_kept(const Int8Tile& tile, const std::int32_t* kept, int rows)
                              output + c * size);
         continue;
       }
-      // Through buffers, so as not to touch what is behind.
-      std::uint8_t added[kLanes] = {};
-      std::uint8_t buffer[kLanes * 4];
-      if (residual != nullptr)
-        __builtin_memcpy(added, residual + c, static_cast<unsigned long>(left));
-      store_vector<kLanes>(tile, sums, c, residual == nullptr ? nullptr : added, buffer);
-      __builtin_memcpy(output + c * size, buffer, static_cast<unsigned long>(left * size));
+      if constexpr (kLanes > 1) {  // of one, nothing is ever left
+        // Through buffers, so as not to touch what is behind.
+        std::uint8_t added[kLanes] = {};
+        std::uint8_t buffer[kLanes * 4];
+        if (residual != nullptr)
+          __builtin_memcpy(added, residual + c, static_cast<unsigned long>(left));
+        store_vector<kLanes>(tile, sums, c, residual == nullptr ? nullptr : added, buffer);
+        __builtin_memcpy(output + c * size, buffer, static_cast<unsigned long>(left * size));
+      }
     }
   }
 }

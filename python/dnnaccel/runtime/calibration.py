@@ -1,26 +1,35 @@
-"""How numbers become 8-bit integers: scales of weights, ranges of activations."""
+"""How numbers become 8-bit integers: ranges and steps of activations, scales of weights."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dnnaccel.errors import KernelError
+from dnnaccel.errors import RuntimeModelError
 from dnnaccel.kernels import QuantParams
 
-__all__ = ["Range", "activation_params", "quantize_bias", "quantize_weights", "range_of", "weight_scales"]
+__all__ = [
+    "Range",
+    "activation_params",
+    "check_percentile",
+    "quantize_bias",
+    "quantize_weights",
+    "range_of",
+    "weight_scales",
+]
 
 _MOST = 127
 """The largest weight; -128 is not used, so that scales are symmetric."""
-_LEAST_SCALE = 2.0**-100
+_BIAS_ROOM = 2.0**30
+"""Half of what sums can hold is left for the products."""
+_LEAST_SCALE = 1e-30
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The numbers that a tensor was seen to hold.
+    """The least and the greatest number that a tensor was seen to hold.
 
     Examples
     --------
@@ -36,11 +45,17 @@ class Range:
         return Range(min(self.low, other.low), max(self.high, other.high))
 
 
+def check_percentile(percentile: float) -> None:
+    """Refuse what is no percentile to cut at."""
+    if not 50 < percentile <= 100:
+        raise RuntimeModelError(f"percentile must be above 50 and at most 100, not {percentile}")
+
+
 def range_of(values: ArrayLike, percentile: float = 100.0) -> Range:
     """Return the range of some numbers, infinities and NaN left out.
 
-    With a percentile below 100, that share of them is inside the range, and what is beyond it at both ends
-    alike will be clamped: a few very large values then do not make the steps of all others coarse.
+    With a percentile below 100, that share of them is inside the range, and what is beyond it, at both ends
+    alike, will be clamped: then a few very large values do not make the steps of all others coarse.
 
     Examples
     --------
@@ -50,8 +65,7 @@ def range_of(values: ArrayLike, percentile: float = 100.0) -> Range:
     >>> range_of(np.arange(1001.0), 99)
     Range(low=5.0, high=995.0)
     """
-    if not 50 < percentile <= 100:
-        raise KernelError(f"percentile must be above 50 and at most 100, not {percentile}")
+    check_percentile(percentile)
     array = np.asarray(values, np.float32).ravel()
     array = array[np.isfinite(array)]
     if array.size == 0:
@@ -63,7 +77,7 @@ def range_of(values: ArrayLike, percentile: float = 100.0) -> Range:
     return Range(float(low), float(high))
 
 
-def activation_params(seen: Range | Iterable[Range], dtype: str = "uint8") -> QuantParams:
+def activation_params(seen: Range, dtype: str = "uint8") -> QuantParams:
     """Return what a tensor's integers are to stand for: the range, made to hold 0, in 255 equal steps.
 
     The number 0 is exactly the zero point, so padding and what a ReLU cuts off are exact.
@@ -73,56 +87,50 @@ def activation_params(seen: Range | Iterable[Range], dtype: str = "uint8") -> Qu
     >>> activation_params(Range(-16.0, 47.75))
     QuantParams(scale=0.25, zero_point=64, dtype='uint8')
     """
-    if not isinstance(seen, Range):
-        every = list(seen)
-        seen = Range(min((r.low for r in every), default=0.0), max((r.high for r in every), default=0.0))
     low, high = min(seen.low, 0.0), max(seen.high, 0.0)
     least, most = (0, 255) if dtype == "uint8" else (-128, 127)
-    scale = (high - low) / (most - least)
-    if scale < _LEAST_SCALE:  # nothing but zeros was seen
-        return QuantParams(1.0, max(least, min(0, most)), dtype)
+    scale = float(np.float32(max(high - low, 1e-12) / (most - least)))
     return QuantParams(scale, int(np.clip(round(least - low / scale), least, most)), dtype)
 
 
-def weight_scales(w: ArrayLike) -> NDArray[np.float64]:
+def weight_scales(w: ArrayLike, b: ArrayLike | None = None, x_scale: float = 1.0) -> NDArray[np.float64]:
     """Return a scale for each output channel, the first axis: its largest weight is 127 or -127.
 
-    A channel of zeros has the scale 1.
+    With a bias, which is counted in steps of `x_scale` times the scale, the scale is larger where the bias
+    would not fit into 32 bits beside the sums.
 
     Examples
     --------
     >>> import numpy as np
-    >>> weight_scales(np.array([[1.27, -2.54], [0.0, 0.0]]))
-    array([0.02, 1.  ])
+    >>> weight_scales(np.array([[1.27, -2.54], [0.5, 0.25]]))
+    array([0.02      , 0.00393701])
     """
     array = np.asarray(w, np.float64)
     largest = np.abs(array.reshape(len(array), -1)).max(axis=1, initial=0.0)
     if not np.isfinite(largest).all():
-        raise KernelError("weights that are not finite cannot be quantised")
-    scales = largest / _MOST
-    return np.where(scales < _LEAST_SCALE, 1.0, scales)
+        raise RuntimeModelError("weights that are not finite cannot be quantised")
+    room = 0.0 if b is None else np.abs(np.asarray(b, np.float64)) / (x_scale * _BIAS_ROOM)
+    return np.maximum(np.maximum(largest / _MOST, room), _LEAST_SCALE)
 
 
-def quantize_weights(w: ArrayLike) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
-    """Return weights as int8, halves rounded to even, and the scale of each output channel.
+def quantize_weights(w: ArrayLike, scales: ArrayLike) -> NDArray[np.int8]:
+    """Return weights as int8 in steps of a scale for each output channel, halves rounded to even.
 
     Examples
     --------
     >>> import numpy as np
-    >>> quantize_weights(np.array([[1.27, -2.54], [0.0, 0.0]]))[0]
+    >>> quantize_weights(np.array([[1.27, -2.54], [0.5, 0.0]]), [0.02, 0.25])
     array([[  64, -127],
-           [   0,    0]], dtype=int8)
+           [   2,    0]], dtype=int8)
     """
     array = np.asarray(w, np.float64)
-    scales = weight_scales(array)
-    steps = np.rint(array / scales.reshape(-1, *[1] * (array.ndim - 1)))
-    return np.clip(steps, -_MOST, _MOST).astype(np.int8), scales
+    shape = (-1, *[1] * (array.ndim - 1))
+    steps = np.rint(array / np.asarray(scales, np.float64).reshape(shape))
+    return np.clip(steps, -_MOST, _MOST).astype(np.int8)
 
 
 def quantize_bias(b: ArrayLike, x_scale: float, scales: ArrayLike) -> NDArray[np.int32]:
     """Return a bias counted in what the sums are counted in: the inputs' scale times the weights'.
-
-    What 32 bits do not hold with room for the sums is cut to half of what they hold.
 
     Examples
     --------
@@ -130,4 +138,4 @@ def quantize_bias(b: ArrayLike, x_scale: float, scales: ArrayLike) -> NDArray[np
     array([ 20, -20], dtype=int32)
     """
     steps = np.rint(np.asarray(b, np.float64) / (x_scale * np.asarray(scales, np.float64)))
-    return np.clip(steps, -(2**30), 2**30).astype(np.int32)
+    return np.clip(steps, -_BIAS_ROOM, _BIAS_ROOM).astype(np.int32)
