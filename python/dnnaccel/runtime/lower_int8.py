@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from dnnaccel import _core
-from dnnaccel.kernels import QuantParams
 from dnnaccel.kernels.int8 import stored, stored_clamp
 from dnnaccel.layers import LayerNorm
+from dnnaccel.runtime.calibration import quantize_bias, quantize_weights, weight_scales
 from dnnaccel.runtime.fusion import CLAMPS, Node
 from dnnaccel.runtime.layouts import Layout, channels_last
-from dnnaccel.runtime.lower import Floats, Lowering, lowers
+from dnnaccel.runtime.lower import Lowering, lowers
 from dnnaccel.runtime.lower_products import convolution_of, linear_of
 from dnnaccel.runtime.quantize import Quantization, sum_step
 from dnnaccel.runtime.steps import Pitches, Step, Tensor
@@ -41,18 +41,6 @@ def _output(state: Lowering, node: Node, layout: Layout, *, numbers: bool = Fals
     return Tensor(node.name, layout, "uint8", params=_quantization(state).params[node.name])
 
 
-def _integers(weights: Floats, bias: Floats | None, x: QuantParams) -> tuple[Any, Any, Any]:
-    """Return weights and bias in integers, and what a weight of 1 stands for in each output channel."""
-    flat = np.abs(weights.reshape(len(weights), -1)).max(axis=1).astype(np.float64)
-    # A bias must fit into the sums: where it is large beside the weights, these get fewer steps.
-    room = 0.0 if bias is None else np.abs(bias) / (x.scale * 2**30)
-    scales = np.maximum(np.maximum(flat / 127, room), 1e-30)
-    shape = (-1, *[1] * (weights.ndim - 1))
-    integers = np.clip(np.rint(weights / scales.reshape(shape)), -127, 127).astype(np.int8)
-    sums = None if bias is None else np.rint(bias / (scales * x.scale)).astype(np.int32)
-    return integers, sums, scales
-
-
 def _product(
     state: Lowering,
     node: Node,
@@ -73,10 +61,10 @@ def _product(
     # Functions that are no clamp are computed of numbers.
     out = _output(state, node, layout, numbers=bool(node.function))
     unit = 1.0 if out.params is None else out.params.scale
-    integers, sums, scales = _integers(weights, bias, x.params)
+    scales = weight_scales(weights, bias, x.params.scale)
     given |= {
-        "weights": integers,
-        "bias": sums,
+        "weights": quantize_weights(weights, scales),
+        "bias": None if bias is None else quantize_bias(bias, x.params.scale, scales),
         "x": stored(x.params),
         "multipliers": (scales * x.params.scale / unit).astype(np.float32),
         "out": ("float32", 0) if out.params is None else stored(out.params),

@@ -72,6 +72,7 @@ def compile(
     threads: int | None = 1,
     batch: int | None = None,
     calibration: Iterable[ArrayLike | Mapping[str, ArrayLike]] = (),
+    percentile: float = 100.0,
     keep: Sequence[str] = (),
     isa: str | None = None,
 ) -> Model:
@@ -94,10 +95,14 @@ def compile(
     calibration
         For "int8": inputs as a call takes them, one array or a dict by name each, of which the ranges of all
         layers are measured.
+    percentile
+        For "int8": the share of a layer's numbers that its range is to hold; those beyond it are clamped, so
+        that a few very large ones do not make the steps of all others coarse.
     keep
         Layers whose outputs a call returns beside those of the network.
     isa
-        One of `kernels.isa_names()`; None: the best, or what the environment variable DNNACCEL_ISA says.
+        One of ``kernels.isa_names(dtype)``; None: the best, or what the environment variable DNNACCEL_ISA
+        says.
 
     Raises
     ------
@@ -122,14 +127,14 @@ def compile(
         raise RuntimeModelError(f"takes a Network, as zoo.load and from_onnx return, not {net!r}")
     if dtype not in _TYPES:
         raise unknown_name("type of numbers", dtype, _TYPES)
-    if isa is not None and isa not in isa_names():
-        raise unknown_name("instruction set", isa, isa_names())
+    if isa is not None and isa not in isa_names(dtype):
+        raise unknown_name("instruction set", isa, isa_names(dtype))
     if batch is not None:
         net = with_batch(net, batch)
     made = functools.partial(Model, net, weights, threads=as_threads(threads), isa=isa or "")
     if dtype == "float32":
         return made(keep=tuple(keep))
-    ranges, first = Ranges(), next(iter(net.inputs))
+    ranges, first = Ranges(percentile), next(iter(net.inputs))
     numbers = made(keep=tuple(layer.name for layer in net))
     for sample in calibration:
         named: Mapping[str, Any] = sample if isinstance(sample, Mapping) else {first: sample}
