@@ -24,10 +24,14 @@ void register_tile_time(pybind11::module_& module);
 void register_dram(pybind11::module_& module);
 void register_operators(pybind11::module_& module);
 void register_kernels(pybind11::module_& module);
+void register_runtime(pybind11::module_& module);
+void register_kernels_int8(pybind11::module_& module);
 void register_kernels_pooling(pybind11::module_& module);
 void register_kernels_elementwise(pybind11::module_& module);
 void register_kernels_normalization(pybind11::module_& module);
 void register_kernels_layout(pybind11::module_& module);
+void register_kernels_recurrent(pybind11::module_& module);
+void register_kernels_attention(pybind11::module_& module);
 void register_kernels_tiled(pybind11::module_& module);
 void register_kernels_winograd(pybind11::module_& module);
 

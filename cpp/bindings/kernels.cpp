@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "bindings/conv_shape.hpp"
 #include "bindings/operators.hpp"
 #include "kernels/conv/operator.hpp"
+#include "kernels/linear/operator.hpp"
 #include "kernels/pool.hpp"
 #include "kernels/variants.hpp"
 
@@ -29,10 +31,13 @@ using kernels::Shape;
 using Weights = FloatArray;
 std::unique_ptr<PyOperator> make_plan(Shape input, Shape output, const ConvShape& shape,
                                       const Weights& weights, const std::optional<Weights>& bias,
-                                      const kernels::ConvOptions& options) {
+                                      const kernels::ConvOptions& options, bool few = false) {
   const float* const from = weights.data();
   const float* const biases = bias_values(bias, weights);
   const py::gil_scoped_release release;
+  if (few)
+    return std::make_unique<PyOperator>(std::make_shared<kernels::LinearOperator>(
+        std::move(input), std::move(output), shape, from, biases, options));
   return std::make_unique<PyOperator>(std::make_shared<ConvOperator>(
       std::move(input), std::move(output), shape, from, biases, options));
 }
@@ -59,7 +64,7 @@ std::unique_ptr<PyOperator> make_conv(const Four& input, const Weights& weights,
                     .high = clamp.second});
 }
 
-/// A product with a matrix is a convolution of an image one row high.
+/// A product with a matrix is a convolution of an image one row high, if it has more than a few.
 std::unique_ptr<PyOperator> make_linear(const Shape& input, const Weights& weights,
                                         const std::optional<Weights>& bias, unsigned threads,
                                         const std::string& isa, std::pair<float, float> clamp,
@@ -68,13 +73,14 @@ std::unique_ptr<PyOperator> make_linear(const Shape& input, const Weights& weigh
   const ConvShape shape = linear_shape(input, weights, x_pitch, out_pitch);
   Shape output = input;
   output.back() = shape.outputs;
-  return make_plan(input, std::move(output), shape, weights, bias,
-                   {.threads = threads,
-                    .algorithm = "gemm",
-                    .isa = isa,
-                    .activation = activation,
-                    .low = clamp.first,
-                    .high = clamp.second});
+  const kernels::ConvOptions options{.threads = threads,
+                                     .algorithm = "gemm",
+                                     .isa = isa,
+                                     .activation = activation,
+                                     .low = clamp.first,
+                                     .high = clamp.second};
+  return make_plan(input, std::move(output), shape, weights, bias, options,
+                   kernels::LinearOperator::takes(shape.batch * shape.width, options));
 }
 
 }  // namespace
@@ -89,8 +95,16 @@ void register_kernels(py::module_& module) {
              py::arg("bias"), py::arg("threads"), py::arg("isa"), py::arg("clamp"),
              py::arg("activation") = "", py::arg("x_pitch") = 0, py::arg("out_pitch") = 0,
              "A product with a matrix.");
-  module.def("kernel_isas", &kernels::isa_names,
-             "Names of the kernels that this processor can run, the fastest first.");
+  module.def(
+      "kernel_isas",
+      [](const std::string& element) {
+        if (element != "float32" && element != "int8")
+          throw std::invalid_argument("kernels are for float32 or int8, not '" + element + "'");
+        return kernels::isa_names(element == "int8" ? kernels::Element::int8
+                                                    : kernels::Element::float32);
+      },
+      py::arg("element") = "float32",
+      "Names of the kernels that this processor can run, the fastest first.");
   module.def("kernel_threads", &kernels::num_threads,
              "How many threads a plan gets that asks for all.");
   module.def("set_kernel_threads", &kernels::set_num_threads, py::arg("threads"),

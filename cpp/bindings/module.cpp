@@ -34,10 +34,14 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   register_dram(module);
   register_operators(module);  // before what makes them
   register_kernels(module);
+  register_runtime(module);
+  register_kernels_int8(module);
   register_kernels_pooling(module);
   register_kernels_elementwise(module);
   register_kernels_normalization(module);
   register_kernels_layout(module);
+  register_kernels_recurrent(module);
+  register_kernels_attention(module);
   register_kernels_tiled(module);
   register_kernels_winograd(module);
   register_tile_values(module);

@@ -66,7 +66,7 @@ bool strides_fit(const py::array& array, const TensorSpec& spec) {
 
 std::string operand_name(const Operator& op, std::size_t index) {
   if (index == 0) return "the input";
-  if (op.inputs().size() == 2 && op.inputs()[1].optional) return "the residual";
+  if (op.inputs().size() == 2 && op.inputs()[1].in_place) return "the residual";
   return "input " + std::to_string(index + 1);
 }
 
@@ -124,6 +124,12 @@ void run(PyOperator& plan, const py::tuple& inputs, const py::tuple& outputs) {
 std::vector<kernels::Shape> shapes(const std::vector<TensorSpec>& specs) {
   std::vector<kernels::Shape> all;
   for (const TensorSpec& spec : specs) all.push_back(spec.shape);
+  return all;
+}
+
+std::vector<bool> in_place(const std::vector<TensorSpec>& specs) {
+  std::vector<bool> all;
+  for (const TensorSpec& spec : specs) all.push_back(spec.in_place);
   return all;
 }
 
@@ -187,6 +193,8 @@ void register_operators(py::module_& module) {
                              [](const PyOperator& p) { return elements(p.op->inputs()); })
       .def_property_readonly("output_types",
                              [](const PyOperator& p) { return elements(p.op->outputs()); })
+      .def_property_readonly("in_place",
+                             [](const PyOperator& p) { return in_place(p.op->inputs()); })
       .def_property_readonly("macs", [](const PyOperator& p) { return p.op->info().macs; })
       .def_property_readonly("operations",
                              [](const PyOperator& p) { return p.op->info().operations; })

@@ -42,6 +42,10 @@ struct TileArgs {
   std::int32_t width;  // channels to store
   float low;
   float high;
+  // Memory that will be wanted soon. Kernels of products of matrices fetch the line at `ahead` with
+  // the first value of the runs, and one `ahead_step` bytes further with each one more.
+  const float* ahead;
+  std::int64_t ahead_step;
 };
 
 using Tile = void (*)(const TileArgs&) noexcept;

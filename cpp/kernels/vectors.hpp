@@ -22,6 +22,13 @@ struct Sequence<0, kIndices...> {
   static inline Floats spread(Floats values) {
     return __builtin_shufflevector(values, values, (kIndices / kGroup * kGroup + kMember)...);
   }
+
+  /// Lanes of two vectors: in lane i that of number Pattern::at(i), where those of `a` count from
+  /// 0 and those of `b` from the number of lanes.
+  template <class Pattern, class Floats>
+  static inline Floats exchange(Floats a, Floats b) {
+    return __builtin_shufflevector(a, b, Pattern::at(kIndices)...);
+  }
 };
 
 template <int kLanes>
@@ -38,16 +45,19 @@ struct Vectors {
     __builtin_memcpy(to, &values, sizeof values);
   }
 
-  /// The first `count` values, of fewer than kLanes, and zeros; nothing behind them is touched.
-  static inline Floats load_part(const float* from, std::int64_t count) {
+  /// The first `count` values, of fewer than kLanes, and `rest` in the other lanes; nothing behind
+  /// them is touched.
+  static inline Floats load_part(const float* from, std::int64_t count, float rest = 0) {
 #if defined(__AVX512F__)
     if constexpr (kLanes == 16) {
       const auto mask = static_cast<__mmask16>((1U << count) - 1U);
-      return reinterpret_cast<Floats>(_mm512_maskz_loadu_ps(mask, from));
+      const Floats others = rest - Floats{};
+      return reinterpret_cast<Floats>(
+          _mm512_mask_loadu_ps(reinterpret_cast<__m512>(others), mask, from));
     }
 #endif
-    float values[kLanes] = {};
-    for (std::int64_t i = 0; i < count; ++i) values[i] = from[i];
+    float values[kLanes];
+    for (std::int64_t i = 0; i < kLanes; ++i) values[i] = i < count ? from[i] : rest;
     return load(values);
   }
   static inline void store_part(float* to, Floats values, std::int64_t count) {

@@ -47,11 +47,13 @@ if TYPE_CHECKING:
         MappingError,
         MissingExtraError,
         NetworkError,
+        RuntimeModelError,
         SearchInterrupted,
         SweepError,
         UnknownNameError,
         WeightsError,
     )
+    from dnnaccel.explain import Explanation, explain
     from dnnaccel.importers import from_onnx, from_scalesim, from_torch
     from dnnaccel.mapper import SearchResult, search
     from dnnaccel.mapping import Mapping
@@ -72,6 +74,7 @@ __all__ = [
     "DensityError",
     "DnnAccelError",
     "DramError",
+    "Explanation",
     "ImportedFileError",
     "KernelError",
     "LayerError",
@@ -84,6 +87,7 @@ __all__ = [
     "NetworkError",
     "Problem",
     "Report",
+    "RuntimeModelError",
     "SearchInterrupted",
     "SearchResult",
     "Sweep",
@@ -102,6 +106,7 @@ __all__ = [
     "dram",
     "energy",
     "evaluate",
+    "explain",
     "from_onnx",
     "from_scalesim",
     "from_torch",
@@ -130,6 +135,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "cost": ("LayerReport", "evaluate"),
     "dataflow": ("Dataflow",),
     "errors": (*(name for name in __all__ if name.endswith("Error")), "SearchInterrupted"),
+    "explain": ("Explanation", "explain"),
     "importers": ("from_onnx", "from_scalesim", "from_torch"),
     "mapper": ("SearchResult", "search"),
     "mapping": ("Mapping",),

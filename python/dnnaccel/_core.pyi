@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingOf
 from typing import Any, ClassVar
 
-from numpy import uint64
+from numpy import int8, int32, uint64
 from numpy.typing import ArrayLike, NDArray
 
 __version__: str
@@ -37,6 +37,8 @@ class Operator:
     def input_types(self) -> list[str]: ...
     @property
     def output_types(self) -> list[str]: ...
+    @property
+    def in_place(self) -> list[bool]: ...
     @property
     def macs(self) -> int: ...
     @property
@@ -87,6 +89,91 @@ def linear_operator(
     x_pitch: int = ...,
     out_pitch: int = ...,
 ) -> Operator: ...
+def recurrent_operator(
+    *,
+    kind: str,
+    input: Sequence[int],
+    weight_ih: ArrayLike,
+    weight_hh: ArrayLike,
+    bias_ih: ArrayLike | None = ...,
+    bias_hh: ArrayLike | None = ...,
+    reverse: bool = ...,
+    threads: int = ...,
+    isa: str = ...,
+) -> Operator: ...
+def conv_int8_operator(
+    *,
+    input: Sequence[int],
+    weights: NDArray[int8],
+    bias: NDArray[int32] | None,
+    x: tuple[str, int],
+    multipliers: ArrayLike | None,
+    out: tuple[str, int],
+    residual: tuple[tuple[str, int], float] | None,
+    clamp: tuple[float, float],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    threads: int,
+    isa: str,
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def linear_int8_operator(
+    *,
+    input: Sequence[int],
+    weights: NDArray[int8],
+    bias: NDArray[int32] | None,
+    x: tuple[str, int],
+    multipliers: ArrayLike | None,
+    out: tuple[str, int],
+    residual: tuple[tuple[str, int], float] | None,
+    clamp: tuple[float, float],
+    threads: int,
+    isa: str,
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def quantize_operator(
+    *,
+    input: Sequence[int],
+    factor: float,
+    out: tuple[str, int],
+    threads: int,
+    isa: str,
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def sum_int8_operator(
+    *,
+    input: Sequence[int],
+    inputs: Sequence[tuple[tuple[str, int], float]],
+    out: tuple[str, int],
+    clamp: tuple[float, float],
+    threads: int,
+    isa: str,
+    x_pitches: Sequence[int] = ...,
+    out_pitch: int = 0,
+) -> Operator: ...
+def pool_int8_operator(
+    *,
+    kind: str,
+    input: Sequence[int],
+    window: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    output: Sequence[int],
+    count_include_pad: bool,
+    x: tuple[str, int],
+    out: tuple[str, int],
+    multiplier: float,
+    threads: int,
+    isa: str,
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def kernel_isas(element: str = "float32") -> list[str]: ...
 def pool_operator(
     *,
     kind: str,
@@ -172,6 +259,35 @@ def pad_operator(
 def shuffle_operator(*, input: Sequence[int], groups: int, threads: int, isa: str) -> Operator: ...
 def prepend_operator(*, input: Sequence[int], vector: ArrayLike, threads: int, isa: str) -> Operator: ...
 def embedding_operator(*, tokens: Sequence[int], table: ArrayLike, threads: int, isa: str) -> Operator: ...
+def attention_operator(
+    *,
+    queries: Sequence[int],
+    keys: Sequence[int],
+    values: Sequence[int],
+    heads: int,
+    scale: float,
+    causal: bool = False,
+    mask: str = "none",
+    lengths: bool = False,
+    q_pitch: int = 0,
+    k_pitch: int = 0,
+    v_pitch: int = 0,
+    out_pitch: int = 0,
+    threads: int = 1,
+    isa: str = "",
+) -> Operator: ...
+def matmul_operator(
+    *,
+    left: Sequence[int],
+    right: Sequence[int],
+    transpose_right: bool = False,
+    factor: float = 1.0,
+    left_pitch: int = 0,
+    right_pitch: int = 0,
+    out_pitch: int = 0,
+    threads: int = 1,
+    isa: str = "",
+) -> Operator: ...
 def tiled_operator(
     *,
     input: Sequence[int],
@@ -218,7 +334,6 @@ def tiled_linear_operator(
     x_pitch: int = 0,
     out_pitch: int = 0,
 ) -> Operator: ...
-def kernel_isas() -> list[str]: ...
 def kernel_threads() -> int: ...
 def set_kernel_threads(threads: int) -> None: ...
 def cpu_features() -> dict[str, bool]: ...
@@ -986,3 +1101,36 @@ def simulate_values(
     weights: ArrayLike,
     progress: Callable[[int, int], bool | None] | None = None,
 ) -> tuple[NDArray[Any], Counts, bool]: ...
+
+class Program:
+    def __init__(
+        self,
+        *,
+        steps: Sequence[tuple[Operator, Sequence[tuple[str, int, int]], Sequence[tuple[str, int, int]]]],
+        inputs: Sequence[tuple[str, Sequence[int]]],
+        outputs: Sequence[tuple[str, Sequence[int]]],
+        arena_bytes: int,
+    ) -> None: ...
+    @property
+    def arena_bytes(self) -> int: ...
+    @property
+    def scratch_bytes(self) -> int: ...
+    @property
+    def packed_bytes(self) -> int: ...
+    def run(
+        self,
+        inputs: tuple[NDArray[Any], ...],
+        outputs: tuple[NDArray[Any], ...],
+        seconds: NDArray[Any] | None = None,
+        zeros: NDArray[Any] | None = None,
+    ) -> None: ...
+
+class MemoryPlan:
+    @property
+    def offsets(self) -> list[int]: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def lower_bound(self) -> int: ...
+
+def plan_memory(tensors: Sequence[tuple[int, int, int]]) -> MemoryPlan: ...

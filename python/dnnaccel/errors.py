@@ -24,6 +24,7 @@ __all__ = [
     "MappingError",
     "MissingExtraError",
     "NetworkError",
+    "RuntimeModelError",
     "SearchInterrupted",
     "SweepError",
     "UnknownNameError",
@@ -84,6 +85,10 @@ class ImportedFileError(DnnAccelError, ValueError):
 
 class KernelError(DnnAccelError, ValueError):
     """A kernel asked for a shape that makes no sense, or given an array that does not fit its plan."""
+
+
+class RuntimeModelError(DnnAccelError, ValueError):
+    """A network that the runtime cannot run, or an input that it cannot take."""
 
 
 class SweepError(DnnAccelError, ValueError):

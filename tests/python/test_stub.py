@@ -22,6 +22,7 @@ ARGUMENTS: dict[tuple[str, str], tuple[Any, ...]] = {
     ("DramGates", "issue"): (0, "activate", 0, 1),
     ("DramMemory", "transfer"): (0, [(0, 64)], False),
     ("Operator", "run"): ((np.ones((1, 2), "f4"), None), (np.ones((1, 2), "f4"),)),
+    ("Program", "run"): ((np.ones((1, 2), "f4"),), (np.ones((1, 2), "f4"),)),
 }
 """What to call methods with that do not take a number of levels."""
 OF_ANY_CLASS = {"__doc__", "__module__", "_pybind11_conduit_v1_"}
@@ -173,9 +174,13 @@ def examples() -> list[Any]:
     found.append(_core.cost_rate(problem, roomy, space, mappings=2, rounds=1, seed=1, cold=False))
     found.append(_core.sample(problem, roomy, space, mappings=2, seed=1))
     found += dram_examples()
-    found.append(
-        _core.linear_operator(input=[1, 2], weights=np.eye(2), bias=None, threads=1, isa="", clamp=(0, 1))
+    linear = _core.linear_operator(
+        input=[1, 2], weights=np.eye(2), bias=None, threads=1, isa="", clamp=(0, 1)
     )
+    step = (linear, [("input", 0, 0), ("none", 0, 0)], [("output", 0, 0)])
+    tensor = ("float32", (1, 2))
+    found += [linear, _core.Program(steps=[step], inputs=[tensor], outputs=[tensor], arena_bytes=0)]
+    found.append(_core.plan_memory([(4, 0, 1)]))
     found += [_core.Buffering.single, _core.Charge.hop, _core.Objective.edp, _core.Wait.fill]
     found.append(_core.ArrayKind.systolic)
     options = _core.SystolicOptions(rows=2, columns=2, stationary=_core.Stationary.weights, activity=True)

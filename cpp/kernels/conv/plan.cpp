@@ -24,8 +24,15 @@ constexpr std::int64_t kBlockBytes = 384 * 1024;
 constexpr std::int64_t kBlockForOutputs = 192;
 /// A panel of weights of this size is read from the second cache for each tile; of a larger one,
 /// parts of the second size in as many passes.
-constexpr std::int64_t kOnePassBytes = 640 * 1024;
-constexpr std::int64_t kPassBytes = 512 * 1024;
+#ifndef PASS
+#define PASS 256
+#define ONEPASS 384
+#endif
+constexpr std::int64_t kOnePassBytes = ONEPASS * 1024;
+constexpr std::int64_t kPassBytes = PASS * 1024;
+/// Weights of this size stay in the second cache from one block to the next; of more, those for the
+/// next pass or panel are fetched while the ones before are at work.
+constexpr std::size_t kNearBytes = 512 * 1024;
 /// Pixels that are a multiple of this apart fall into one set of the first cache, which has room
 /// for so many of them beside the weights.
 constexpr std::int64_t kWayBytes = 4096;
@@ -33,11 +40,14 @@ constexpr int kRowsInOneSet = 6;
 /// A thread is worth its waking for some microseconds of work.
 constexpr std::int64_t kMacsPerThread = 250'000;
 /// Values in a run, so that passes can be cut between runs.
-constexpr std::int64_t kLongestRun = 2048;
+constexpr std::int64_t kLongestRun = 512;
 /// Pieces of work for each thread, so that one that is held up can leave some to the others.
 constexpr std::int64_t kItemsPerThread = 4;
 /// No fewer pixels than this: a few tiles.
 constexpr std::int64_t kLeastBlock = 24;
+
+constexpr std::int64_t kLineBytes = 64;
+constexpr std::int64_t kFloatBytes = sizeof(float);
 
 constexpr std::array kAlgorithms = {std::pair{"gemm", Algorithm::gemm},
                                     std::pair{"depthwise", Algorithm::depthwise},
@@ -80,11 +90,10 @@ std::size_t whole_lines(std::int64_t values) {
 
 /// Bring the inputs of a tile's pixels `first` ... `end` - 1 nearer. For products of matrices
 /// alone, which read much for what they compute.
-void fetch_pixels(const TileArgs& tile, std::int32_t first, std::int32_t end) {
-  constexpr std::int32_t kLine = 16;  // values in a cache line
+void fetch_pixels(const TileArgs& tile, std::int32_t first, std::int32_t end, std::int64_t values) {
   for (std::int32_t i = first; i < end; ++i) {
     const float* const from = tile.input + (tile.pixels[i].input + tile.runs->input);
-    for (std::int32_t k = 0; k < tile.runs->length; k += kLine) __builtin_prefetch(from + k);
+    for (std::int64_t k = 0; k < values; k += kLineBytes / kFloatBytes) __builtin_prefetch(from + k);
   }
 }
 
@@ -117,6 +126,7 @@ struct ConvPlan::Job {
   const float* inputs;
   const float* residual;
   float* outputs;
+  std::int64_t threads;
   std::atomic<std::int64_t> next{0};
 };
 
@@ -198,17 +208,27 @@ void ConvPlan::compute_item(const Job& job, std::int64_t item) const noexcept {
   TileArgs tile{.input = job.inputs + in,
                 .panel = weights_.data() + panel.weights,
                 .output = job.outputs + out,
-                .width = panel.width};
+                .width = panel.width,
+                .ahead = weights_.data() + panel.bias};
   const auto rows = static_cast<std::int32_t>(shape_.weight_size() / shape_.outputs);
   // A residual that is the outputs would be lost under the sums of the first pass.
   const std::int32_t pass = job.residual == job.outputs ? rows : choose_pass(panel);
+  // After this panel comes that of the item that this thread is likely to be given next.
+  const Panel& following = panels_[static_cast<std::size_t>((item + job.threads) % panel_count)];
   for (std::int32_t row = 0; row < rows; row += pass) {
     const bool last = rows - row <= pass;
+    Part part{.first_row = row, .end_row = std::min(row + pass, rows)};
+    if (packed_bytes_ > kNearBytes) {
+      const Panel& next = last ? following : panel;
+      tile.ahead = weights_.data() + next.weights + (last ? 0 : part.end_row * next.row_length);
+      part.fetched = std::min(last ? pass : rows - part.end_row, pass) * next.row_length *
+                     static_cast<std::int64_t>(sizeof(float));
+    }
     tile.bias = row == 0 ? weights_.data() + panel.bias : nullptr;
     tile.residual = last && job.residual != nullptr ? job.residual + out : nullptr;
     tile.low = last ? low_ : -std::numeric_limits<float>::infinity();
     tile.high = last ? high_ : std::numeric_limits<float>::infinity();
-    compute_block(panel, block, tile, {row, row + pass}, item % panel_count == 0);
+    compute_block(panel, block, tile, part, item % panel_count == 0);
   }
   if (activation_ != nullptr) activate_block(panel, block, tile.output);
 }
@@ -228,34 +248,57 @@ std::int32_t ConvPlan::choose_pass(const Panel& panel) const {
   const auto rows = static_cast<std::int32_t>(shape_.weight_size() / shape_.outputs);
   const std::int64_t row_bytes = panel.row_length * static_cast<std::int64_t>(sizeof(float));
   if (panel.width != panel.row_length || rows * row_bytes <= kOnePassBytes) return rows;
-  // A run is in the pass that its first row is in, so that passes need not fit them; but they had
-  // better.
-  const std::int64_t run =
-      std::clamp(kLongestRun / shape_.group_channels(), std::int64_t{1}, shape_.kernel_width) *
-      shape_.group_channels();
-  return static_cast<std::int32_t>(std::max(kPassBytes / row_bytes / run, std::int64_t{1}) * run);
+  // A run is in the pass that its first row is in: passes need not fit them.
+  const std::int64_t passes = (rows * row_bytes + kPassBytes - 1) / kPassBytes;
+  return static_cast<std::int32_t>((rows + passes - 1) / passes);
 }
 
-/// The part of each sum that the panel's rows `rows` give.
+/// Set the runs of a segment's tiles; returns how many values they are.
+std::int64_t ConvPlan::find_runs(const Segment& segment, const Part& part,
+                                 TileArgs& tile) const noexcept {
+  const Run* const runs = windows_.runs.data() + segment.first_run;
+  const auto before = [](const Run& run, std::int32_t row) { return run.row < row; };
+  tile.runs = std::lower_bound(runs, runs + segment.runs, part.first_row, before);
+  const Run* const end = std::lower_bound(tile.runs, runs + segment.runs, part.end_row, before);
+  tile.run_count = static_cast<std::int32_t>(end - tile.runs);
+  std::int64_t values = 0;
+  for (const Run* run = tile.runs; run != end; ++run) values += run->length;
+  return values;
+}
+
+namespace {
+
+/// As few tiles as can be.
+std::int32_t tiles_of(const Segment& segment, const Panel& panel) {
+  return (segment.pixels + panel.kernels.rows - 1) / panel.kernels.rows;
+}
+
+}  // namespace
+
+/// A part of each sum of the block.
 void ConvPlan::compute_block(const Panel& panel, const Block& block, TileArgs tile,
-                             std::pair<std::int32_t, std::int32_t> rows,
-                             bool fetch) const noexcept {
+                             const Part& part, bool fetch) const noexcept {
+  if (part.fetched > 0) {
+    // What is to be fetched is shared out over all values that the tiles read.
+    std::int64_t values = 0;
+    for (std::int32_t s = 0; s < block.segments; ++s) {
+      const Segment& segment = windows_.segments[static_cast<std::size_t>(block.first_segment + s)];
+      values += find_runs(segment, part, tile) * tiles_of(segment, panel);
+    }
+    tile.ahead_step = std::min(part.fetched / std::max(values, std::int64_t{1}) + 1, kLineBytes);
+  }
+  const bool single = shape_.kernel_height * shape_.kernel_width == 1;
   for (std::int32_t s = 0; s < block.segments; ++s) {
     const Segment& segment = windows_.segments[static_cast<std::size_t>(block.first_segment + s)];
-    const Run* const runs = windows_.runs.data() + segment.first_run;
-    const auto before = [](const Run& run, std::int32_t row) { return run.row < row; };
-    tile.runs = std::lower_bound(runs, runs + segment.runs, rows.first, before);
-    tile.run_count = static_cast<std::int32_t>(
-        std::lower_bound(tile.runs, runs + segment.runs, rows.second, before) - tile.runs);
+    const std::int64_t values = find_runs(segment, part, tile);
     tile.pixels = windows_.pixels.data() + segment.first_pixel;
-    const bool ahead = fetch && tile.run_count == 1;
-    // As few tiles as can be, of sizes as equal as can be.
+    // Of sizes as equal as can be.
     std::int32_t left = segment.pixels;
-    for (std::int32_t tiles = (left + panel.kernels.rows - 1) / panel.kernels.rows; tiles > 0;
-         --tiles) {
+    for (std::int32_t tiles = tiles_of(segment, panel); tiles > 0; --tiles) {
       const std::int32_t count = (left + tiles - 1) / tiles;
-      if (ahead) fetch_pixels(tile, count, std::min(left, 2 * count));
+      if (fetch && single) fetch_pixels(tile, count, std::min(left, 2 * count), values);
       panel.kernels.tiles[count - 1](tile);
+      tile.ahead += values * tile.ahead_step / kFloatBytes;
       tile.pixels += count;
       left -= count;
     }
@@ -263,11 +306,11 @@ void ConvPlan::compute_block(const Panel& panel, const Block& block, TileArgs ti
 }
 
 void ConvPlan::run_nhwc(const float* inputs, const float* residual, float* outputs) const noexcept {
-  Job job{.inputs = inputs, .residual = residual, .outputs = outputs};
   const std::int64_t items = static_cast<std::int64_t>(panels_.size() * windows_.blocks.size()) *
                              (shape_.batch / windows_.images);
   const auto threads = static_cast<unsigned>(
       std::clamp<std::int64_t>(macs_ / kMacsPerThread, 1, std::min<std::int64_t>(threads_, items)));
+  Job job{.inputs = inputs, .residual = residual, .outputs = outputs, .threads = threads};
   auto work = [&](unsigned) noexcept {
     for (std::int64_t item = job.next.fetch_add(1, std::memory_order_relaxed); item < items;
          item = job.next.fetch_add(1, std::memory_order_relaxed))

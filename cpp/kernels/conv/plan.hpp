@@ -63,10 +63,18 @@ class ConvPlan {
  private:
   struct Job;
 
+  /// Rows of a panel that are worked off in one pass, and how many bytes to fetch meanwhile.
+  struct Part {
+    std::int32_t first_row;
+    std::int32_t end_row;
+    std::int64_t fetched = 0;
+  };
+
   void run_nhwc(const float* inputs, const float* residual, float* outputs) const noexcept;
   void compute_item(const Job& job, std::int64_t item) const noexcept;
   void compute_block(const Panel& panel, const Block& block, TileArgs tile,
-                     std::pair<std::int32_t, std::int32_t> rows, bool fetch) const noexcept;
+                     const Part& part, bool fetch) const noexcept;
+  std::int64_t find_runs(const Segment& segment, const Part& part, TileArgs& tile) const noexcept;
   void activate_block(const Panel& panel, const Block& block, float* output) const noexcept;
   std::int32_t choose_pass(const Panel& panel) const;
   Cut choose_cut(std::size_t panels) const;

@@ -104,9 +104,12 @@ class Maker {
         if (together) step = std::clamp(cut_.run / depth, std::int64_t{1}, columns.end - c);
         const std::int64_t input =
             (r * s.dilation_height * s.width + c * s.dilation_width) * s.x_step();
-        made_.runs.push_back({static_cast<std::int32_t>(input),
-                              static_cast<std::int32_t>((r * s.kernel_width + c) * depth),
-                              static_cast<std::int32_t>(step * depth)});
+        const std::int64_t row = (r * s.kernel_width + c) * depth;
+        for (std::int64_t from = 0; from < step * depth; from += cut_.run) {
+          made_.runs.push_back(
+              {static_cast<std::int32_t>(input + from), static_cast<std::int32_t>(row + from),
+               static_cast<std::int32_t>(std::min(step * depth - from, cut_.run))});
+        }
       }
     }
   }

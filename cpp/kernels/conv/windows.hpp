@@ -33,7 +33,7 @@ struct Windows {
   std::vector<Block> blocks;
 };
 
-/// How to cut the work: at most so many pixels in a block, and about so many values in a run.
+/// How to cut the work: at most so many pixels in a block, and so many values in a run.
 struct Cut {
   std::int64_t block;
   std::int64_t run;

@@ -4,6 +4,10 @@
 
 namespace dnnaccel::kernels {
 
+namespace {
+constexpr std::int64_t kChannelsAtOnce = 32;
+}
+
 std::int64_t add_panels(std::vector<Panel>& panels, const TileLevel& level, std::int64_t first,
                         std::int64_t count, bool fill) {
   const std::int64_t end = first + count;
@@ -38,11 +42,16 @@ AlignedFloats pack(std::vector<Panel>& panels, const float* weights, std::int64_
   for (const Panel& panel : panels) {
     float* const packed_bias = values.data() + panel.bias;
     if (bias != nullptr) std::copy_n(bias + panel.first, panel.width, packed_bias);
-    for (std::int64_t c = 0; c < panel.width; ++c) {
-      const float* from = weights + (panel.first + c) * rows;
-      float* const to = values.data() + panel.weights + c;
-      for (std::int64_t d = 0; d < depth; ++d) {
-        for (std::int64_t t = 0; t < taps; ++t) to[(t * depth + d) * panel.row_length] = *from++;
+    // Some input channels at a time, so that the lines written stay in the first cache until they
+    // are full.
+    for (std::int64_t begin = 0; begin < depth; begin += kChannelsAtOnce) {
+      const std::int64_t end = std::min(begin + kChannelsAtOnce, depth);
+      for (std::int64_t c = 0; c < panel.width; ++c) {
+        const float* from = weights + (panel.first + c) * rows + begin * taps;
+        float* const to = values.data() + panel.weights + c;
+        for (std::int64_t d = begin; d < end; ++d) {
+          for (std::int64_t t = 0; t < taps; ++t) to[(t * depth + d) * panel.row_length] = *from++;
+        }
       }
     }
   }

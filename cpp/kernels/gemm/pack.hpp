@@ -2,28 +2,28 @@
 
 #include <cstdint>
 #include <memory>
-#include <new>
 #include <vector>
 
+#include "kernels/memory.hpp"
 #include "kernels/tile.hpp"
 
 // Weights in the order in which the kernels read them.
 namespace dnnaccel::kernels {
 
-/// Floats that begin at a cache line. They are not set.
+/// Floats that begin at a cache line, many of them in huge pages. They are not set.
 class AlignedFloats {
  public:
   AlignedFloats() = default;
   explicit AlignedFloats(std::size_t count)
-      : data_(static_cast<float*>(::operator new(count * sizeof(float), kLine))) {}
+      : data_(static_cast<float*>(allocate(count * sizeof(float))), {count * sizeof(float)}) {}
   float* data() const { return data_.get(); }
 
  private:
-  static constexpr std::align_val_t kLine{64};
-  struct Delete {
-    void operator()(float* data) const { ::operator delete(data, kLine); }
+  struct Release {
+    std::size_t bytes;
+    void operator()(float* data) const { release(data, bytes); }
   };
-  std::unique_ptr<float, Delete> data_;
+  std::unique_ptr<float, Release> data_;
 };
 
 /// Output channels that one kernel computes together.

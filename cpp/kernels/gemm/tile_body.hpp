@@ -35,6 +35,9 @@ struct PixelWindows {
   std::uintptr_t begins[kRows];
 };
 
+/// Of __builtin_prefetch: into the second cache.
+constexpr int kSecondCache = 2;
+
 /// x(i, k) is one value: a product of matrices, `kRows` pixels by `kCount` vectors.
 struct Dense {
   template <int kLanes, int kCount, int kRows>
@@ -42,6 +45,8 @@ struct Dense {
                                 typename Vectors<kLanes>::Floats (&sums)[kRows][kCount]) {
     using V = Vectors<kLanes>;
     const PixelWindows<kRows> windows(tile);
+    const char* ahead = reinterpret_cast<const char*>(tile.ahead);
+    const std::int64_t ahead_step = tile.ahead_step;
     for (std::int32_t r = 0; r < tile.run_count; ++r) {
       const Run run = tile.runs[r];
       const float* weights = tile.panel + static_cast<std::int64_t>(run.row) * (kCount * kLanes);
@@ -52,6 +57,10 @@ struct Dense {
         typename V::Floats row[kCount];
 #pragma GCC unroll 16
         for (int j = 0; j < kCount; ++j) row[j] = V::load(weights + j * kLanes);
+        if constexpr (kCount >= 3) {  // with fewer, loads set the pace
+          __builtin_prefetch(ahead, 0, kSecondCache);
+          ahead += ahead_step;
+        }
 #pragma GCC unroll 16
         for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 16

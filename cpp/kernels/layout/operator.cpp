@@ -21,13 +21,16 @@ class LayoutOperator final : public Operator {
     StridedCopy copy;
   };
 
-  LayoutOperator(const char* algorithm, const std::vector<Shape>& inputs, Shape output,
-                 std::vector<Part> parts, std::vector<float> values = {}, bool zeros = false)
+  LayoutOperator(const char* algorithm, const KernelSet& kernels, const std::vector<Shape>& inputs,
+                 Shape output, std::vector<Part> parts, std::vector<float> values = {},
+                 bool zeros = false)
       : Operator(specs(inputs), {{.shape = std::move(output)}}),
         parts_(std::move(parts)),
         values_(std::move(values)),
         zeros_(zeros) {
-    info_ = {.algorithm = algorithm, .packed_bytes = values_.size() * sizeof(float)};
+    info_ = {.isa = kernels.name,
+             .algorithm = algorithm,
+             .packed_bytes = values_.size() * sizeof(float)};
     for (const Part& part : parts_) info_.threads = std::max(info_.threads, part.copy.threads());
     info_.operations = outputs_[0].size();
   }
@@ -69,6 +72,8 @@ std::vector<std::int64_t> strides(const Shape& shape) {
 std::unique_ptr<Operator> make_concat(const std::vector<Shape>& shapes, std::int64_t axis,
                                       const RunOptions& options) {
   constexpr const char* kWho = "concat";
+  const KernelSet& kernels = find_kernels(options.isa);
+  const unsigned threads = checked_threads(kWho, options.threads);
   constexpr std::size_t kMostInputs = 1024;
   if (shapes.empty() || shapes.size() > kMostInputs)
     refuse(kWho, "takes from 1 to 1024 inputs, not " + std::to_string(shapes.size()));
@@ -85,23 +90,26 @@ std::unique_ptr<Operator> make_concat(const std::vector<Shape>& shapes, std::int
     output[at] += shape[at];
   }
   check_shape(kWho, output);
-  const unsigned threads = checked_threads(kWho, options.threads);
   const std::int64_t outer = product(output, 0, at);
   const std::int64_t inner = product(output, at + 1, output.size());
   std::vector<Part> parts;
   std::int64_t to = 0;
   for (std::size_t i = 0; i < shapes.size(); ++i) {
     const std::int64_t row = shapes[i][at] * inner;
-    parts.push_back({static_cast<std::int64_t>(i), 0, to,
-                     StridedCopy({{outer, row, output[at] * inner}, {row, 1, 1}}, threads)});
+    parts.push_back(
+        {static_cast<std::int64_t>(i), 0, to,
+         StridedCopy({{outer, row, output[at] * inner}, {row, 1, 1}}, kernels, threads)});
     to += row;
   }
-  return std::make_unique<LayoutOperator>(kWho, shapes, std::move(output), std::move(parts));
+  return std::make_unique<LayoutOperator>(kWho, kernels, shapes, std::move(output),
+                                          std::move(parts));
 }
 
 std::unique_ptr<Operator> make_permute(const Shape& shape, const std::vector<std::int64_t>& axes,
                                        const RunOptions& options) {
   constexpr const char* kWho = "permute";
+  const KernelSet& kernels = find_kernels(options.isa);
+  const unsigned threads = checked_threads(kWho, options.threads);
   check_shape(kWho, shape);
   std::vector<bool> seen(shape.size(), false);
   for (const std::int64_t axis : axes) {
@@ -120,15 +128,16 @@ std::unique_ptr<Operator> make_permute(const Shape& shape, const std::vector<std
   for (std::size_t i = 0; i < axes.size(); ++i)
     copied.push_back({output[i], from[static_cast<std::size_t>(axes[i])], to[i]});
   std::vector<Part> parts;
-  parts.push_back(
-      {0, 0, 0, StridedCopy(std::move(copied), checked_threads(kWho, options.threads))});
-  return std::make_unique<LayoutOperator>(kWho, std::vector<Shape>{shape}, std::move(output),
-                                          std::move(parts));
+  parts.push_back({0, 0, 0, StridedCopy(std::move(copied), kernels, threads)});
+  return std::make_unique<LayoutOperator>(kWho, kernels, std::vector<Shape>{shape},
+                                          std::move(output), std::move(parts));
 }
 
 std::unique_ptr<Operator> make_slice(const Shape& shape, std::int64_t axis, std::int64_t start,
                                      std::int64_t stop, const RunOptions& options) {
   constexpr const char* kWho = "slice";
+  const KernelSet& kernels = find_kernels(options.isa);
+  const unsigned threads = checked_threads(kWho, options.threads);
   check_shape(kWho, shape);
   const std::size_t at = checked_axis(kWho, shape, axis);
   if (start < 0 || start > stop || stop > shape[at])
@@ -141,15 +150,16 @@ std::unique_ptr<Operator> make_slice(const Shape& shape, std::int64_t axis, std:
   const std::int64_t row = output[at] * inner;
   std::vector<Part> parts;
   parts.push_back({0, start * inner, 0,
-                   StridedCopy({{outer, shape[at] * inner, row}, {row, 1, 1}},
-                               checked_threads(kWho, options.threads))});
-  return std::make_unique<LayoutOperator>(kWho, std::vector<Shape>{shape}, std::move(output),
-                                          std::move(parts));
+                   StridedCopy({{outer, shape[at] * inner, row}, {row, 1, 1}}, kernels, threads)});
+  return std::make_unique<LayoutOperator>(kWho, kernels, std::vector<Shape>{shape},
+                                          std::move(output), std::move(parts));
 }
 
 std::unique_ptr<Operator> make_pad(const Shape& shape, const Border& border,
                                    const RunOptions& options) {
   constexpr const char* kWho = "pad";
+  const KernelSet& kernels = find_kernels(options.isa);
+  const unsigned threads = checked_threads(kWho, options.threads);
   check_rank(kWho, shape, 4);
   check_range(kWho, "rows at the top", border.top, 0);
   check_range(kWho, "rows at the bottom", border.bottom, 0);
@@ -166,14 +176,17 @@ std::unique_ptr<Operator> make_pad(const Shape& shape, const Border& border,
     copied.push_back({shape[axis], from[axis], to[axis]});
   std::vector<Part> parts;
   parts.push_back({0, 0, border.top * to[1] + border.left * to[2],
-                   StridedCopy(std::move(copied), checked_threads(kWho, options.threads))});
-  return std::make_unique<LayoutOperator>(kWho, std::vector<Shape>{shape}, std::move(output),
-                                          std::move(parts), std::vector<float>{}, /*zeros=*/true);
+                   StridedCopy(std::move(copied), kernels, threads)});
+  return std::make_unique<LayoutOperator>(kWho, kernels, std::vector<Shape>{shape},
+                                          std::move(output), std::move(parts), std::vector<float>{},
+                                          /*zeros=*/true);
 }
 
 std::unique_ptr<Operator> make_shuffle(const Shape& shape, std::int64_t groups,
                                        const RunOptions& options) {
   constexpr const char* kWho = "shuffle";
+  const KernelSet& kernels = find_kernels(options.isa);
+  const unsigned threads = checked_threads(kWho, options.threads);
   check_shape(kWho, shape);
   check_range(kWho, "groups", groups, 1);
   const std::int64_t channels = shape.back();
@@ -185,27 +198,30 @@ std::unique_ptr<Operator> make_shuffle(const Shape& shape, std::int64_t groups,
   std::vector<Part> parts;
   parts.push_back({0, 0, 0,
                    StridedCopy({{pixels, channels, channels}, {each, 1, groups}, {groups, each, 1}},
-                               checked_threads(kWho, options.threads))});
-  return std::make_unique<LayoutOperator>(kWho, std::vector<Shape>{shape}, shape, std::move(parts));
+                               kernels, threads)});
+  return std::make_unique<LayoutOperator>(kWho, kernels, std::vector<Shape>{shape}, shape,
+                                          std::move(parts));
 }
 
 std::unique_ptr<Operator> make_prepend(const Shape& shape, std::vector<float> vector,
                                        const RunOptions& options) {
   constexpr const char* kWho = "prepend";
+  const KernelSet& kernels = find_kernels(options.isa);
+  const unsigned threads = checked_threads(kWho, options.threads);
   check_rank(kWho, shape, 3);
   const std::int64_t features = shape[2];
   if (static_cast<std::int64_t>(vector.size()) != features)
     refuse(kWho, "the vector must have " + std::to_string(features) + " values, not " +
                      std::to_string(vector.size()));
   const Shape output{shape[0], shape[1] + 1, features};
-  const unsigned threads = checked_threads(kWho, options.threads);
   const std::int64_t from = shape[1] * features;
   const std::int64_t to = output[1] * features;
   std::vector<Part> parts;
-  parts.push_back({-1, 0, 0, StridedCopy({{shape[0], 0, to}, {features, 1, 1}}, 1)});
-  parts.push_back({0, 0, features, StridedCopy({{shape[0], from, to}, {from, 1, 1}}, threads)});
-  return std::make_unique<LayoutOperator>(kWho, std::vector<Shape>{shape}, output, std::move(parts),
-                                          std::move(vector));
+  parts.push_back({-1, 0, 0, StridedCopy({{shape[0], 0, to}, {features, 1, 1}}, kernels, 1)});
+  parts.push_back(
+      {0, 0, features, StridedCopy({{shape[0], from, to}, {from, 1, 1}}, kernels, threads)});
+  return std::make_unique<LayoutOperator>(kWho, kernels, std::vector<Shape>{shape}, output,
+                                          std::move(parts), std::move(vector));
 }
 
 }  // namespace dnnaccel::kernels

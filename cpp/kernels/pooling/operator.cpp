@@ -36,17 +36,8 @@ void check_side(const char* name, std::int64_t size, std::int64_t window, std::i
 }
 
 Shape input_shape(const PoolShape& s) {
-  const Shape shape{s.batch, s.height, s.width, s.channels};
-  check_shape("pool", shape);
-  check_range("pool", "batch", s.batch, 0);
-  check_range("pool", "height", s.height, 1);
-  check_range("pool", "width", s.width, 1);
-  check_range("pool", "channels", s.channels, 1);
-  check_side("height", s.height, s.window_height, s.stride_height, s.pad_top, s.out_height);
-  check_side("width", s.width, s.window_width, s.stride_width, s.pad_left, s.out_width);
-  check_range("pool", "padding at the bottom", s.pad_bottom, 0);
-  check_range("pool", "padding at the right", s.pad_right, 0);
-  return shape;
+  check_pool(s);
+  return {s.batch, s.height, s.width, s.channels};
 }
 
 TensorSpec spec(const char* name, Shape shape, std::int64_t pitch) {
@@ -174,6 +165,18 @@ class GlobalPoolOperator final : public Operator {
 };
 
 }  // namespace
+
+void check_pool(const PoolShape& s) {
+  check_shape("pool", {s.batch, s.height, s.width, s.channels});
+  check_range("pool", "batch", s.batch, 0);
+  check_range("pool", "height", s.height, 1);
+  check_range("pool", "width", s.width, 1);
+  check_range("pool", "channels", s.channels, 1);
+  check_side("height", s.height, s.window_height, s.stride_height, s.pad_top, s.out_height);
+  check_side("width", s.width, s.window_width, s.stride_width, s.pad_left, s.out_width);
+  check_range("pool", "padding at the bottom", s.pad_bottom, 0);
+  check_range("pool", "padding at the right", s.pad_right, 0);
+}
 
 std::unique_ptr<Operator> make_pool(const std::string& kind, const PoolShape& shape,
                                     const RunOptions& options) {

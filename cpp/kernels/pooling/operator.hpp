@@ -33,6 +33,10 @@ struct PoolShape {
   std::int64_t out_pitch = 0;
 };
 
+/// Throws std::invalid_argument for a shape that cannot be. Every window must see a pixel of the
+/// image.
+void check_pool(const PoolShape& shape);
+
 /// `kind` is "max" or "average". Every window must see a pixel of the image.
 std::unique_ptr<Operator> make_pool(const std::string& kind, const PoolShape& shape,
                                     const RunOptions& options);

@@ -14,6 +14,7 @@ import click
 if TYPE_CHECKING:
     from dnnaccel.compare import Comparison
     from dnnaccel.report import Report
+    from dnnaccel.sweep import Sweep
 
 __all__ = [
     "Printable",
@@ -88,7 +89,9 @@ def wrote(path: str, *, quiet: bool) -> None:
         click.echo(f"wrote {path}", err=True)
 
 
-def deliver(result: Report | Comparison, *, format: str | None, output: str | None, quiet: bool) -> None:
+def deliver(
+    result: Report | Comparison | Sweep, *, format: str | None, output: str | None, quiet: bool
+) -> None:
     """Write a result to the file `output`, or print it; None for `format` is a table, or what the file is."""
     if output is None:
         print_as(format or "table", result)

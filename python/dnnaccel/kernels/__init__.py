@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dnnaccel.errors import KernelError
 from dnnaccel.kernels._plan import empty
+from dnnaccel.kernels.attention import Attention, KVCache, attention
 from dnnaccel.kernels.elementwise import (
     GELU,
     Add,
@@ -18,6 +19,19 @@ from dnnaccel.kernels.elementwise import (
     Tanh,
     gelu,
 )
+from dnnaccel.kernels.int8 import Conv2dInt8, LinearInt8, QuantParams
+from dnnaccel.kernels.int8_values import (
+    AddInt8,
+    AvgPool2dInt8,
+    Dequantize,
+    GlobalAvgPool2dInt8,
+    MaxPool2dInt8,
+    Quantize,
+    Requantize,
+    dequantize,
+    quantize,
+    requantize,
+)
 from dnnaccel.kernels.layout import (
     AddTable,
     ChannelShuffle,
@@ -28,6 +42,7 @@ from dnnaccel.kernels.layout import (
     Prepend,
     Slice,
 )
+from dnnaccel.kernels.matmul import MatMul, matmul
 from dnnaccel.kernels.normalization import LRN, LayerNorm, Softmax, layer_norm, softmax
 from dnnaccel.kernels.plans import Conv2d, Linear, conv2d, linear
 from dnnaccel.kernels.pooling import (
@@ -38,48 +53,70 @@ from dnnaccel.kernels.pooling import (
     avg_pool2d,
     max_pool2d,
 )
+from dnnaccel.kernels.recurrent import GRU, LSTM, RNN
 from dnnaccel.kernels.settings import cpu_features, isa_names, num_threads, set_num_threads
 from dnnaccel.kernels.tiling import Tiling
 from dnnaccel.kernels.winograd import winograd_error
 
 __all__ = [
     "Add",
+    "AddInt8",
     "AddTable",
+    "Attention",
     "AvgPool2d",
+    "AvgPool2dInt8",
     "BatchNorm",
     "ChannelShuffle",
     "Clamp",
     "Concat",
     "Conv2d",
+    "Conv2dInt8",
+    "Dequantize",
     "Embedding",
     "GELU",
+    "GRU",
     "GlobalAvgPool2d",
+    "GlobalAvgPool2dInt8",
     "GlobalMaxPool2d",
+    "KVCache",
     "KernelError",
     "LRN",
+    "LSTM",
     "LayerNorm",
     "Linear",
+    "LinearInt8",
+    "MatMul",
     "MaxPool2d",
+    "MaxPool2dInt8",
     "Multiply",
     "Pad2d",
     "Permute",
     "Prepend",
+    "QuantParams",
+    "Quantize",
+    "RNN",
+    "Requantize",
     "Scale",
     "Sigmoid",
     "Slice",
     "Softmax",
     "Tanh",
     "Tiling",
+    "attention",
     "avg_pool2d",
     "conv2d",
     "cpu_features",
+    "dequantize",
     "empty",
     "gelu",
     "isa_names",
     "layer_norm",
     "linear",
+    "matmul",
     "max_pool2d",
     "num_threads",
+    "quantize",
+    "requantize",
     "set_num_threads",
     "softmax",
     "winograd_error",

@@ -22,6 +22,7 @@ __all__ = [
     "Plan",
     "as_activation",
     "as_clamp",
+    "as_factor",
     "as_floats",
     "as_four",
     "as_pair",
@@ -86,16 +87,20 @@ class Plan:
         """Run the operator on arrays; `out` None: on a new one of float32."""
         if out is None:
             out = empty(self.out_shape)
+        self._compute(inputs, (out,))
+        return out
+
+    def _compute(self, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+        """Run the operator on arrays, or None for those that it can do without."""
         try:
-            self._run(inputs, (out,))
+            self._run(inputs, outputs)
         except ValueError as error:
             raise KernelError(f"{type(self).__name__}: {error}") from None
         except TypeError:
-            given = [type(value).__name__ for value in (*inputs, out) if value is not None]
+            given = [type(value).__name__ for value in (*inputs, *outputs) if value is not None]
             raise KernelError(
                 f"{type(self).__name__}: takes NumPy arrays, given {', '.join(given)}"
             ) from None
-        return out
 
     @property
     def operator(self) -> _core.Operator:
@@ -200,6 +205,13 @@ def as_threads(threads: int | None) -> int:
     if not 1 <= count <= 1024:
         raise KernelError(f"threads must be from 1 to 1024 or None, not {threads}")
     return count
+
+
+def as_factor(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise KernelError(f"{name} must be a number, not {value!r}") from None
 
 
 def as_clamp(activation: Activation) -> tuple[float, float]:

@@ -48,7 +48,7 @@ class _Pool2d(OneInput):
         step = window if stride is None else as_pair("stride", stride)
         sides = as_four("padding", padding)
         output = [
-            _windows(name, shape[1 + i], window[i], step[i], sides[2 * i : 2 * i + 2], ceil_mode)
+            count_windows(name, shape[1 + i], window[i], step[i], sides[2 * i : 2 * i + 2], ceil_mode)
             for i in range(2)
         ]
         core = made(
@@ -71,7 +71,7 @@ class _Pool2d(OneInput):
         super().__init__(core, what + ", ceil_mode" * ceil_mode)
 
 
-def _windows(
+def count_windows(
     name: str, size: int, window: int, stride: int, padding: tuple[int, ...], ceil_mode: bool
 ) -> int:
     """Return how many windows there are along a side, as PyTorch counts them."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 import operator
 
 from dnnaccel import _core
-from dnnaccel.errors import KernelError
+from dnnaccel.errors import KernelError, unknown_name
 
 __all__ = ["cpu_features", "isa_names", "num_threads", "set_num_threads"]
 
 
-def isa_names() -> list[str]:
+def isa_names(dtype: str = "float32") -> list[str]:
     """Return the names of the kernels that this processor can run, the fastest first.
 
-    A plan takes the first, or what its `isa` says, or what the environment variable DNNACCEL_ISA says.
+    With `dtype` "int8" those too that have instructions for 8-bit integers beyond the others. A plan takes
+    the first, or what its `isa` says, or what the environment variable DNNACCEL_ISA says.
     """
-    return _core.kernel_isas()
+    if dtype not in ("float32", "int8"):
+        raise unknown_name("dtype", dtype, ("float32", "int8"))
+    return _core.kernel_isas(dtype)
 
 
 def cpu_features() -> dict[str, bool]:

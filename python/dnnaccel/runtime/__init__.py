@@ -1,6 +1,7 @@
 """Whole networks on this machine's processor, with their learned numbers.
 
-Weights are a dict of float32 arrays by ``"layer.parameter"``, in PyTorch's names and layouts.
+Start with ``dnnaccel.runtime.compile(net, weights)``. Weights are a dict of float32 arrays by
+``"layer.parameter"``, in PyTorch's names and layouts.
 """
 
 from __future__ import annotations
@@ -10,13 +11,25 @@ from typing import TYPE_CHECKING
 from dnnaccel._lazy import getter
 
 if TYPE_CHECKING:
+    from dnnaccel.runtime.model import Memory, Model, compile
     from dnnaccel.runtime.parameters import parameter_shapes
     from dnnaccel.runtime.random import random_weights
     from dnnaccel.runtime.weights import load_weights, save_weights
 
-__all__ = ["load_weights", "parameter_shapes", "random_weights", "save_weights"]
+__all__ = [
+    "Memory",
+    "Model",
+    "compile",
+    "load_weights",
+    "parameter_shapes",
+    "random_weights",
+    "save_weights",
+]
 
 _HOME_OF = {
+    "Memory": "model",
+    "Model": "model",
+    "compile": "model",
     "load_weights": "weights",
     "parameter_shapes": "parameters",
     "random_weights": "random",

@@ -6,6 +6,7 @@ import math
 import operator
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -46,12 +47,12 @@ def random_weights(net: Network, seed: int = 0) -> dict[str, Floats]:
         start = -1
     if start < 0:
         raise WeightsError(f"seed must be a whole number from 0 on, given {seed!r}")
-    squares = dict.fromkeys(net.inputs, 1.0)
+    moments = dict.fromkeys(net.inputs, _Moments(0, 1))
     weights: dict[str, Floats] = {}
     for layer in net.layers:
-        given = [squares[name] for name in layer.inputs]
-        spread = _spread(layer, given[0])
-        squares[layer.name] = _after(layer, given)
+        given = [moments[name] for name in layer.inputs]
+        spread = _spread(layer, given[0].square)
+        moments[layer.name] = _AFTER[layer.kind](layer, given) if layer.kind in _AFTER else given[0]
         if layer.weights_from is not None:
             continue
         for parameter, shape in parameters_of(layer).items():
@@ -108,48 +109,85 @@ def _inside(layer: Any) -> float:
     return part
 
 
-def _after(layer: Any, given: list[float]) -> float:
-    """Return about what mean square a layer's results have, from that of its inputs."""
-    if layer.kind in _AFTER:
-        return _AFTER[layer.kind](layer, given)
-    return given[0]
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """About what mean, and what mean square, the numbers of a tensor have."""
+
+    mean: float
+    square: float
+
+    @property
+    def variance(self) -> float:
+        return max(self.square - self.mean**2, 0.0)
 
 
-def _joined(layer: Layer, given: list[float]) -> float:
+def _of(mean: float, variance: float) -> _Moments:
+    return _Moments(mean, variance + mean**2)
+
+
+def _positive_part(given: _Moments) -> _Moments:
+    """Return the moments of max(x, 0) for normal x."""
+    spread = math.sqrt(max(given.variance, 1e-30))
+    below = given.mean / spread
+    density = math.exp(-(below**2) / 2) / math.sqrt(2 * math.pi)
+    part = (1 + math.erf(below / math.sqrt(2))) / 2
+    mean = given.mean * part + spread * density
+    return _Moments(mean, given.square * part + given.mean * spread * density)
+
+
+def _sum(given: list[_Moments]) -> _Moments:
+    return _of(sum(one.mean for one in given), sum(one.variance for one in given))
+
+
+def _product(given: list[_Moments], terms: int = 1) -> _Moments:
+    mean = terms * math.prod(one.mean for one in given)
+    return _Moments(mean, terms * math.prod(one.square for one in given) + (mean**2 if terms > 1 else 0))
+
+
+def _joined(layer: Layer, given: list[_Moments]) -> _Moments:
     sizes = [math.prod(shape) for shape in layer.input_shapes]
-    return sum(size * one for size, one in zip(sizes, given, strict=True)) / sum(sizes)
+    pairs = list(zip(sizes, given, strict=True))
+    mean = sum(size * one.mean for size, one in pairs) / sum(sizes)
+    return _Moments(mean, sum(size * one.square for size, one in pairs) / sum(sizes))
 
 
-_Rule = Callable[[Any, list[float]], float]
+def _pooled(deviations: float, variance: float) -> _Rule:
+    """Return the rule of a pool: what it adds to the mean, and what it leaves of the variance."""
+    return lambda layer, given: _of(
+        given[0].mean + deviations * math.sqrt(given[0].variance), variance * given[0].variance
+    )
 
 
-def _times(factor: float) -> _Rule:
-    return lambda layer, given: factor * given[0]
+def _positions(layer: Any, given: list[_Moments]) -> _Moments:
+    return _sum([given[0], _of(0, 1 / layer.input_shapes[0][-1] if layer.learned else 0.5)])
 
 
-def _fixed(value: float) -> _Rule:
-    return lambda layer, given: value
+_Rule = Callable[[Any, list[_Moments]], _Moments]
+
+
+def _fixed(mean: float, square: float) -> _Rule:
+    return lambda layer, given: _Moments(mean, square)
 
 
 _AFTER: dict[str, _Rule] = {
-    **dict.fromkeys(("conv2d", "depthwise", "linear", "layer_norm"), _fixed(1)),
-    **dict.fromkeys(("relu", "relu6", "gelu"), _times(0.5)),
-    # Averages of numbers that are not negative keep the square of their mean.
-    **dict.fromkeys(("avg_pool", "global_avg_pool"), _times(0.7)),
-    "max_pool": _times(1.5),
-    "global_max_pool": _times(4),
-    "sigmoid": _fixed(0.3),
-    "tanh": lambda layer, given: min(given[0], 0.4),
-    **dict.fromkeys(("rnn", "lstm", "gru"), _fixed(0.1)),
-    "softmax": lambda layer, given: 3 / layer.input_shapes[0][layer.axis] ** 2,
-    "matmul": lambda layer, given: given[0] * given[1] * layer.input_shapes[0][-1],
-    "add": lambda layer, given: sum(given),
-    "multiply": lambda layer, given: math.prod(given),
-    "scale": lambda layer, given: given[0] * layer.factor**2,
-    "concat": _joined,
-    "embedding": lambda layer, given: 1 / layer.features,
-    "position_embedding": lambda layer, given: (
-        given[0] + (1 / layer.input_shapes[0][-1] if layer.learned else 0.5)
+    **dict.fromkeys(("conv2d", "depthwise", "linear", "layer_norm"), _fixed(0, 1)),
+    **dict.fromkeys(("relu", "relu6", "gelu"), lambda layer, given: _positive_part(given[0])),
+    "avg_pool": _pooled(0, 0.5),
+    "global_avg_pool": _pooled(0, 0.2),
+    "max_pool": _pooled(0.8, 0.5),
+    "global_max_pool": _pooled(2, 0.25),
+    "sigmoid": _fixed(0.5, 0.3),
+    "tanh": lambda layer, given: _Moments(0, min(given[0].square, 0.4)),
+    **dict.fromkeys(("rnn", "lstm", "gru"), _fixed(0, 0.1)),
+    "softmax": lambda layer, given: _of(
+        1 / layer.input_shapes[0][layer.axis], 2 / layer.input_shapes[0][layer.axis] ** 2
     ),
+    "matmul": lambda layer, given: _product(given, layer.input_shapes[0][-1]),
+    "add": lambda layer, given: _sum(given),
+    "multiply": lambda layer, given: _product(given),
+    "scale": lambda layer, given: _Moments(layer.factor * given[0].mean, layer.factor**2 * given[0].square),
+    "concat": _joined,
+    "embedding": lambda layer, given: _of(0, 1 / layer.features),
+    "position_embedding": _positions,
 }
-"""How the mean square changes; a kind that is not here leaves it as it is."""
+"""How the moments change; a kind that is not here leaves them as they are."""

@@ -1,0 +1,7 @@
+#include "kernels/attention/softmax_body.hpp"
+
+namespace dnnaccel::kernels {
+
+const SoftmaxKernels kNeonSoftmax = softmax_kernels<4>();
+
+}  // namespace dnnaccel::kernels

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/vectors.hpp"
+
+// Vectors of integers, and how floats become bytes. In an unnamed namespace, as
+// kernels/vectors.hpp.
+namespace dnnaccel::kernels {
+
+namespace {
+
+template <int kLanes>
+struct Integers {
+  using Ints [[gnu::vector_size(kLanes * 4)]] = std::int32_t;
+  using Shorts [[gnu::vector_size(kLanes * 4)]] = std::int16_t;
+  using Bytes [[gnu::vector_size(kLanes)]] = std::uint8_t;
+  using SignedBytes [[gnu::vector_size(kLanes)]] = std::int8_t;
+  using Floats [[gnu::vector_size(kLanes * 4)]] = float;
+
+  template <class To, class From>
+  static inline To load(const From* from) {
+    To values;
+    __builtin_memcpy(&values, from, sizeof values);
+    return values;
+  }
+};
+
+/// Values between -2^22 and 2^22, rounded, plus `zero`, as bytes. With 3 * 2^22 added, a float's
+/// last bit counts ones, so that the addition rounds, halves to even; and its last byte is that of
+/// the integer.
+template <int kLanes>
+inline typename Integers<kLanes>::Bytes round_to_bytes(typename Integers<kLanes>::Floats values,
+                                                       std::int32_t zero) {
+  using I = Integers<kLanes>;
+  values += 12582912.0F;
+  return __builtin_convertvector(reinterpret_cast<typename I::Ints>(values) + zero,
+                                 typename I::Bytes);
+}
+
+/// float(q - zero) of bytes that `flip` makes u8.
+template <int kLanes>
+inline typename Integers<kLanes>::Floats load_apart(const std::uint8_t* from, std::uint8_t flip,
+                                                    std::int32_t zero) {
+  using I = Integers<kLanes>;
+  const auto bytes = I::template load<typename I::Bytes>(from) ^ flip;
+  const typename I::Ints apart = __builtin_convertvector(bytes, typename I::Ints) - zero;
+  return __builtin_convertvector(apart, typename I::Floats);
+}
+
+}  // namespace
+
+}  // namespace dnnaccel::kernels

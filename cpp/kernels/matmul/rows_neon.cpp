@@ -1,0 +1,7 @@
+#include "kernels/matmul/rows_body.hpp"
+
+namespace dnnaccel::kernels {
+
+const MatmulKernels kNeonMatmul = matmul_kernels<4>();
+
+}  // namespace dnnaccel::kernels
