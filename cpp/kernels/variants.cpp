@@ -5,14 +5,17 @@
 #include <stdexcept>
 
 #include "base/cpu_features.hpp"
+#include "kernels/conv/rows.hpp"
 #include "kernels/elementwise/kernels.hpp"
 #include "kernels/gemm/gemv.hpp"
 #include "kernels/gemm/variants.hpp"
 #include "kernels/int8/values.hpp"
 #include "kernels/int8/variants.hpp"
+#include "kernels/layout/kernels.hpp"
 #include "kernels/normalization/kernels.hpp"
 #include "kernels/pooling/kernels.hpp"
 #include "kernels/recurrent/cell.hpp"
+#include "kernels/winograd/variants.hpp"
 
 namespace dnnaccel::kernels {
 
@@ -33,12 +36,15 @@ constexpr KernelSet kAvx512 = {.name = "avx512",
                                .int8 = &kAvx512Int8,
                                .int8_values = &kAvx512Int8Values,
                                .elementwise = &kAvx512Elementwise,
+                               .layout = &kAvx512Layout,
                                .normalization = &kAvx512Normalization,
                                .pooling = &kAvx512Pooling,
                                .cells = &kAvx512Cells,
                                .gemv = &kAvx512Gemv,
                                .matmul = &kAvx512Matmul,
-                               .softmax = &kAvx512Softmax};
+                               .softmax = &kAvx512Softmax,
+                               .winograd = &kAvx512Winograd,
+                               .rows = &kAvx512Rows};
 
 constexpr KernelSet with_vnni() {
   KernelSet kernels = kAvx512;
@@ -59,12 +65,15 @@ constexpr std::array kVariants = {
              .int8 = &kAvx2Int8,
              .int8_values = &kAvx2Int8Values,
              .elementwise = &kAvx2Elementwise,
+             .layout = &kAvx2Layout,
              .normalization = &kAvx2Normalization,
              .pooling = &kAvx2Pooling,
              .cells = &kAvx2Cells,
              .gemv = &kAvx2Gemv,
              .matmul = &kAvx2Matmul,
-             .softmax = &kAvx2Softmax},
+             .softmax = &kAvx2Softmax,
+             .winograd = &kAvx2Winograd,
+             .rows = &kAvx2Rows},
             [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
 #elif defined(DNNACCEL_ARM_VARIANTS)
     Variant{{.name = "neon",
@@ -72,12 +81,15 @@ constexpr std::array kVariants = {
              .int8 = &kNeonInt8,
              .int8_values = &kNeonInt8Values,
              .elementwise = &kNeonElementwise,
+             .layout = &kNeonLayout,
              .normalization = &kNeonNormalization,
              .pooling = &kNeonPooling,
              .cells = &kNeonCells,
              .gemv = &kNeonGemv,
              .matmul = &kNeonMatmul,
-             .softmax = &kNeonSoftmax},
+             .softmax = &kNeonSoftmax,
+             .winograd = &kNeonWinograd,
+             .rows = &kNeonRows},
             [](const base::CpuFeatures& cpu) { return cpu.neon; }},
 #endif
     Variant{{.name = "portable",
@@ -85,12 +97,15 @@ constexpr std::array kVariants = {
              .int8 = &kPortableInt8,
              .int8_values = &kPortableInt8Values,
              .elementwise = &kPortableElementwise,
+             .layout = &kPortableLayout,
              .normalization = &kPortableNormalization,
              .pooling = &kPortablePooling,
              .cells = &kPortableCells,
              .gemv = &kPortableGemv,
              .matmul = &kPortableMatmul,
-             .softmax = &kPortableSoftmax},
+             .softmax = &kPortableSoftmax,
+             .winograd = &kPortableWinograd,
+             .rows = &kPortableRows},
             [](const base::CpuFeatures&) { return true; }},
 };
 

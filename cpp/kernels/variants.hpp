@@ -8,17 +8,20 @@
 #include "kernels/matmul/rows.hpp"
 #include "kernels/operator.hpp"
 #include "kernels/tile.hpp"
+#include "kernels/winograd/transform.hpp"
 
 // Which kernels this build has and this processor can run.
 namespace dnnaccel::kernels {
 
 struct ElementwiseKernels;
+struct LayoutKernels;
 struct NormalizationKernels;
 struct PoolingKernels;
 struct CellKernels;
 struct GemvKernels;
 struct Int8Set;
 struct Int8Values;
+struct RowKernels;
 
 /// Names of the variants that this processor can run, the fastest first. Some are for values of one
 /// kind: with instructions for int8 beyond those of the variant after it, whose kernels it has for
@@ -32,12 +35,15 @@ struct KernelSet {
   const Int8Set* int8;
   const Int8Values* int8_values;
   const ElementwiseKernels* elementwise;
+  const LayoutKernels* layout;
   const NormalizationKernels* normalization;
   const PoolingKernels* pooling;
   const CellKernels* cells;
   const GemvKernels* gemv;
   const MatmulKernels* matmul;
   const SoftmaxKernels* softmax;
+  const WinogradKernels* winograd;
+  const RowKernels* rows;
 };
 
 /// The kernels of a variant; "" for what the environment variable DNNACCEL_ISA names or, if that is

@@ -2,6 +2,10 @@
 
 #include "kernels/vectors.hpp"
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 // Functions of vectors of fp32 values, for the kernels' bodies: within a few units in the last
 // place, NaN for NaN, and the limits at the infinities. In an unnamed namespace: see vectors.hpp.
 namespace dnnaccel::kernels {
@@ -16,89 +20,104 @@ struct VectorMath {
 
   static inline Floats all(float value) { return value - Floats{}; }
 
-  /// e^x. The rest of x over log 2 goes into a polynomial (Cephes' expf, S. Moshier), the whole
-  /// part into the exponent, in two halves, so that the last steps to infinity and to zero round as
-  /// they should.
+  /// e^x. The whole part of x over log 2 goes into the exponent; the rest into a polynomial, which
+  /// is off by 1e-7 of it at most.
   static inline Floats exp(Floats x) {
     x = x > all(89.0F) ? all(89.0F) : x;
     x = x < all(-104.0F) ? all(-104.0F) : x;
-    Ints power;
-    const Floats value = exp_of_rest(x, power);
-    const Ints half = power >> 1;
-    return value * power_of_two(half) * power_of_two(power - half);
+    return exp_between(x);
   }
 
-  /// e^x for x of at most 0, as in a softmax: less work, and 0 for what is below 2^-126.
+  /// e^x for x of at most 0, as in a softmax: less work.
   static inline Floats exp_negative(Floats x) {
-    x = x < all(-88.0F) ? all(-88.0F) : x;  // 2^-127, whose pattern is that of 0
-    Ints power;
-    const Floats value = exp_of_rest(x, power);
-    return value * power_of_two(power);
+    return exp_between(x < all(-104.0F) ? all(-104.0F) : x);
+  }
+
+  /// e^x for x from -170 to 89, or NaN.
+  static inline Floats exp_between(Floats x) {
+    const Floats shifted = x * 1.44269504088896341F + kMagic;
+    const Floats whole = shifted - kMagic;
+    // log 2 in two parts, of which the first has few bits: its product is exact.
+    const Floats rest = (x - whole * 0.693359375F) + whole * 2.12194440e-4F;
+    const Floats value = polynomial(rest, {8.2903081776e-3F, 4.1897964414e-2F, 1.6667636490e-1F,
+                                           4.9999149273e-1F, 9.9999970706e-1F, 1.0F});
+    return times_power_of_two(value, whole, shifted);
+  }
+
+  /// 2^x for x from -250 to 127, or NaN.
+  static inline Floats exp2_between(Floats x) {
+    const Floats shifted = x + kMagic;
+    const Floats whole = shifted - kMagic;
+    const Floats value =
+        polynomial(x - whole, {1.3264699861e-3F, 9.6715339083e-3F, 5.5507340008e-2F,
+                               2.4022241761e-1F, 6.9314697736e-1F, 1.0F});
+    return times_power_of_two(value, whole, shifted);
   }
 
   /// 1 / (1 + e^-x)
   static inline Floats sigmoid(Floats x) { return 1.0F / (1.0F + exp(-x)); }
 
-  /// An odd polynomial near zero, where 1 - 2 / (e^2x + 1) would lose digits (Cephes' tanhf).
+  /// A quotient of polynomials (Eigen's, after Padé), which reaches 1 where it is cut off.
   static inline Floats tanh(Floats x) {
-    const Floats size = x < all(0) ? -x : x;
+    constexpr float kLast = 7.90531110763549805F;
+    x = x > all(kLast) ? all(kLast) : x;
+    x = x < all(-kLast) ? all(-kLast) : x;
     const Floats square = x * x;
-    const Floats near =
-        polynomial(square, {-5.70498872745e-3F, 2.06390887954e-2F, -5.37397155531e-2F,
-                            1.33314422036e-1F, -3.33332819422e-1F}) *
-            square * x +
-        x;
-    const Floats far = 1.0F - 2.0F / (exp(size + size) + 1.0F);
-    return size < all(0.625F) ? near : x < all(0) ? -far : far;
+    const Floats above =
+        polynomial(square, {-2.76076847742355e-16F, 2.00018790482477e-13F, -8.60467152213735e-11F,
+                            5.12229709037114e-08F, 1.48572235717979e-05F, 6.37261928875436e-04F,
+                            4.89352455891786e-03F});
+    const Floats below = polynomial(square, {1.19825839466702e-06F, 1.18534705686654e-04F,
+                                             2.26843463243900e-03F, 4.89352518554385e-03F});
+    return x * above / below;
   }
 
   /// The normal distribution's function: (1 + erf(x / sqrt 2)) / 2, with all its digits where it
-  /// is small (Cephes' erff and erfcf).
+  /// is small. Below zero it is e^(-x^2 / 2) times a smooth function, which is a polynomial of
+  /// t = 1 / (1 + p |x|) but for 1.2e-7 of it.
   static inline Floats normal_cdf(Floats x) {
-    const Floats z = (x < all(0) ? -x : x) * 0.707106781186547524F;
-    const Floats square = z * z;
-    const Floats near =
-        0.5F * z *
-        polynomial(square, {7.853861353153693e-5F, -8.010193625184903e-4F, 5.188327685732524e-3F,
-                            -2.685381193529856e-2F, 1.128358514861418e-1F, -3.761262582423300e-1F,
-                            1.128379165726710F});
-    // Bounded: beyond 14 the rest is 0, and infinity times 0 must not become NaN.
-    const Floats w = z > all(14.0F) ? all(14.0F) : z;
-    const Floats inverse = 1.0F / (w < all(1.0F) ? all(1.0F) : w);
-    const Floats u = inverse * inverse;
-    const Floats middle =
-        polynomial(u, {2.326819970068386e-2F, -1.387039388740657e-1F, 3.687424674597105e-1F,
-                       -5.824733027278666e-1F, 6.210004621745983e-1F, -4.944515323274145e-1F,
-                       3.404879937665872e-1F, -2.741127028184656e-1F, 5.638259427386472e-1F});
-    const Floats outer =
-        polynomial(u, {-1.047766399936249e1F, 1.297719955372516e1F, -7.495518717768503F,
-                       2.921019019210786F, -1.015265279202700F, 4.218463358204948e-1F,
-                       -2.820767439740514e-1F, 5.641895067754075e-1F});
-    const Floats tail = 0.5F * exp(-(w * w)) * inverse * (w < all(2.0F) ? middle : outer);
-    const Floats upper = z < all(1.0F) ? 0.5F + near : 1.0F - tail;
-    const Floats lower = z < all(1.0F) ? 0.5F - near : tail;
-    // Neither branch may lose a NaN.
-    return x < all(0) ? lower : x >= all(0) ? upper : x;
+    constexpr float kP = 0.305F;
+    constexpr float kLast = 15;  // beyond it there is nothing left; infinity must not become NaN
+    const Floats size = absolute(x);
+    const Floats bounded = size > all(kLast) ? all(kLast) : size;
+    const Floats t = 1.0F / (1.0F + kP * bounded);
+    const Floats rest =
+        polynomial(t, {3.634575826e-02F, -1.515688159e-01F, 1.833622653e-01F, -3.589336883e-02F,
+                       1.199636452e-01F, 1.037281045e-01F, 1.224197303e-01F, 1.216426640e-01F});
+    constexpr float kRoot = 0.849321800288F;  // of 1 / (2 log 2): e^(-x^2 / 2) = 2^-(root x)^2
+    const Floats scaled = bounded * kRoot;
+    const Floats tail = exp2_between(-(scaled * scaled)) * (t * rest);
+    return x > all(0) ? 1.0F - tail : tail;
   }
 
  private:
-  /// e^x / 2^power, which is about 1.
-  static inline Floats exp_of_rest(Floats x, Ints& power) {
-    constexpr float kMagic = 12582912.0F;  // 1.5 * 2^23: adding it rounds to a whole number
-    const Floats shifted = x * 1.44269504088896341F + kMagic;
-    const Floats whole = shifted - kMagic;
-    // log 2 in two parts, of which the first has few bits: its product is exact.
-    const Floats rest = (x - whole * 0.693359375F) + whole * 2.12194440e-4F;
-    const Floats tail = polynomial(rest, {1.9875691500e-4F, 1.3981999507e-3F, 8.3334519073e-3F,
-                                          4.1665795894e-2F, 1.6666665459e-1F, 5.0000001201e-1F});
-    power = bits(shifted) - bits(all(kMagic));
-    return tail * rest * rest + rest + 1.0F;
-  }
+  static constexpr float kMagic = 12582912.0F;  // 1.5 * 2^23: adding it rounds to a whole number
 
   static inline Ints bits(Floats values) {
     Ints same;
     __builtin_memcpy(&same, &values, sizeof same);
     return same;
+  }
+
+  static inline Floats absolute(Floats x) {
+    const Ints pattern = bits(x) & 0x7FFFFFFF;
+    Floats same;
+    __builtin_memcpy(&same, &pattern, sizeof same);
+    return same;
+  }
+
+  /// value * 2^whole; `shifted` is what exp() found it by.
+  static inline Floats times_power_of_two(Floats value, Floats whole, Floats shifted) {
+#if defined(__AVX512F__)
+    if constexpr (kLanes == 16)
+      return reinterpret_cast<Floats>(_mm512_maskz_scalef_ps(
+          0xFFFF, reinterpret_cast<__m512>(value), reinterpret_cast<__m512>(whole)));
+#endif
+    static_cast<void>(whole);
+    // In two halves, so that the last steps to infinity and to zero round as they should.
+    const Ints power = bits(shifted) - bits(all(kMagic));
+    const Ints half = power >> 1;
+    return value * power_of_two(half) * power_of_two(power - half);
   }
 
   static inline Floats power_of_two(Ints power) {

@@ -1,11 +1,5 @@
 #pragma once
 
-#include <cstdint>
-
-#if defined(__AVX512F__)
-#include <immintrin.h>
-#endif
-
 // Vectors of the compiler, of any number of lanes, for the kernels' bodies. In an unnamed
 // namespace: every file compiled for an instruction set must have copies of its own.
 namespace dnnaccel::kernels {
@@ -22,6 +16,13 @@ struct Sequence<0, kIndices...> {
   static inline Floats spread(Floats values) {
     return __builtin_shufflevector(values, values, (kIndices / kGroup * kGroup + kMember)...);
   }
+
+  /// Lanes of two vectors: in lane i that of number Pattern::at(i), where those of `a` count from
+  /// 0 and those of `b` from the number of lanes.
+  template <class Pattern, class Floats>
+  static inline Floats exchange(Floats a, Floats b) {
+    return __builtin_shufflevector(a, b, Pattern::at(kIndices)...);
+  }
 };
 
 template <int kLanes>
@@ -36,30 +37,6 @@ struct Vectors {
   }
   static inline void store(float* to, Floats values) {
     __builtin_memcpy(to, &values, sizeof values);
-  }
-
-  /// The first `count` values, of fewer than kLanes, and zeros; nothing behind them is touched.
-  static inline Floats load_part(const float* from, std::int64_t count) {
-#if defined(__AVX512F__)
-    if constexpr (kLanes == 16) {
-      const auto mask = static_cast<__mmask16>((1U << count) - 1U);
-      return reinterpret_cast<Floats>(_mm512_maskz_loadu_ps(mask, from));
-    }
-#endif
-    float values[kLanes] = {};
-    for (std::int64_t i = 0; i < count; ++i) values[i] = from[i];
-    return load(values);
-  }
-  static inline void store_part(float* to, Floats values, std::int64_t count) {
-#if defined(__AVX512F__)
-    if constexpr (kLanes == 16) {
-      const auto mask = static_cast<__mmask16>((1U << count) - 1U);
-      return _mm512_mask_storeu_ps(to, mask, reinterpret_cast<__m512>(values));
-    }
-#endif
-    float kept[kLanes];
-    store(kept, values);
-    for (std::int64_t i = 0; i < count; ++i) to[i] = kept[i];
   }
 
   // Comparisons with NaN are false, so a NaN is kept.

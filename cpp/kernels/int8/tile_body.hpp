@@ -162,13 +162,13 @@ struct LaneBytes {
         const std::uint8_t* input = windows.at(i, run);
 #pragma GCC unroll 16
         for (int j = 0; j < kCount; ++j) {
-          auto bytes = I::template load<typename I::Bytes>(input + j * kLanes);
+          typename I::Bytes bytes = I::template load<typename I::Bytes>(input + j * kLanes);
           if constexpr (kFlip) bytes ^= std::uint8_t{0x80};
           Ints x;
           if constexpr (Dot::kSigned) {
             x = __builtin_convertvector(reinterpret_cast<typename I::SignedBytes>(bytes), Ints);
           } else {
-            x = __builtin_convertvector(bytes, Ints);
+            x = widen<kLanes>(bytes);
           }
           sums[i][j] = Dot::template mac<kLanes>(sums[i][j], x, row[j]);
         }
@@ -228,13 +228,15 @@ inline void store_kept(const Int8Tile& tile, const std::int32_t* kept, int rows)
                              output + c * size);
         continue;
       }
-      // Through buffers, so as not to touch what is behind.
-      std::uint8_t added[kLanes] = {};
-      std::uint8_t buffer[kLanes * 4];
-      if (residual != nullptr)
-        __builtin_memcpy(added, residual + c, static_cast<unsigned long>(left));
-      store_vector<kLanes>(tile, sums, c, residual == nullptr ? nullptr : added, buffer);
-      __builtin_memcpy(output + c * size, buffer, static_cast<unsigned long>(left * size));
+      if constexpr (kLanes > 1) {  // of one, nothing is ever left
+        // Through buffers, so as not to touch what is behind.
+        std::uint8_t added[kLanes] = {};
+        std::uint8_t buffer[kLanes * 4];
+        if (residual != nullptr)
+          __builtin_memcpy(added, residual + c, static_cast<unsigned long>(left));
+        store_vector<kLanes>(tile, sums, c, residual == nullptr ? nullptr : added, buffer);
+        __builtin_memcpy(output + c * size, buffer, static_cast<unsigned long>(left * size));
+      }
     }
   }
 }

@@ -3,8 +3,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels/checks.hpp"
+#include "kernels/layout/kernels.hpp"
 #include "kernels/split.hpp"
+#include "kernels/variants.hpp"
 
 namespace dnnaccel::kernels {
 
@@ -16,31 +17,34 @@ struct CopyAxis {
 };
 
 /// A copy of fp32 values into another order: every layer that only moves values is one or more of
-/// them. Axes that lie within each other in both orders are made one; then there are three ways to
-/// copy: whole rows, squares that are transposed, or value by value.
+/// them. Axes that lie within each other in both orders are made one. Of what is left, two are a
+/// matrix, whose rows are copied or which is transposed, for each value of the others.
 class StridedCopy {
  public:
   /// `axes` in any order. No two values may be written to the same place.
-  StridedCopy(std::vector<CopyAxis> axes, unsigned threads);
+  StridedCopy(std::vector<CopyAxis> axes, const KernelSet& kernels, unsigned threads);
 
   void run(const float* from, float* to) const noexcept;
 
-  const char* algorithm() const;
   unsigned threads() const { return split_.threads; }
 
  private:
-  enum class Way : std::uint8_t { rows, transpose, values };
-
+  void choose_matrix();
+  void choose_strips();
   void copy_pieces(const float* from, float* to, std::int64_t first,
                    std::int64_t end) const noexcept;
-  void copy_piece(const float* from, float* to, std::int64_t strip) const noexcept;
+  void copy_piece(const float* from, float* to, std::int64_t piece) const noexcept;
 
-  Way way_ = Way::rows;
-  std::vector<CopyAxis> outer_;  // the outermost in the output first
-  CopyAxis inner_{1, 1, 1};      // the innermost in the output
-  CopyAxis across_{1, 1, 1};     // transpose: the innermost in the input
-  std::int64_t strips_ = 1;      // of `across_`
-  Split split_;                  // of strips, for each of the outer axes' values
+  const LayoutKernels* kernels_;
+  std::vector<CopyAxis> outer_;    // the outermost in the output first
+  bool transposed_ = false;        // of the matrix:
+  CopyAxis inner_{1, 1, 1};        // the axis that is the innermost in the output
+  CopyAxis across_{1, 1, 1};       // the other; if transposed, the innermost in the input
+  std::int64_t inner_strip_ = 1;   // values of `inner_` in a piece
+  std::int64_t across_strip_ = 1;  // values of `across_` in a piece
+  std::int64_t inner_strips_ = 1;
+  std::int64_t across_strips_ = 1;
+  Split split_;  // of pieces of all matrices
 };
 
 }  // namespace dnnaccel::kernels

@@ -1,8 +1,8 @@
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <utility>
 
+#include "kernels/layout/kernels.hpp"
 #include "kernels/layout/operator.hpp"
 #include "kernels/split.hpp"
 
@@ -31,7 +31,10 @@ class EmbeddingOperator final : public Operator {
                         kValueNanoseconds * static_cast<double>(features),
                         checked_threads("embedding", options.threads));
     start_workers(split_.threads);
-    info_ = {.algorithm = "embedding",
+    const KernelSet& kernels = find_kernels(options.isa);
+    copy_ = kernels.layout->copy;
+    info_ = {.isa = kernels.name,
+             .algorithm = "embedding",
              .threads = split_.threads,
              .operations = outputs_[0].size(),
              .packed_bytes = table_.size() * sizeof(float)};
@@ -46,14 +49,17 @@ class EmbeddingOperator final : public Operator {
         if (tokens[i] < 0 || tokens[i] >= entries_) {
           std::fill_n(row, features_, std::numeric_limits<float>::quiet_NaN());
         } else {
-          std::memcpy(row, table_.data() + tokens[i] * features_,
-                      static_cast<std::size_t>(features_) * sizeof(float));
+          copy_({.from = table_.data() + tokens[i] * features_,
+                 .to = row,
+                 .rows = 1,
+                 .columns = features_});
         }
       }
     });
   }
 
  private:
+  void (*copy_)(const MoveArgs&) noexcept = nullptr;
   std::vector<float> table_;
   std::int64_t features_;
   std::int64_t entries_;

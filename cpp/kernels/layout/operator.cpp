@@ -1,7 +1,6 @@
 #include "kernels/layout/operator.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "kernels/layout/copy.hpp"
@@ -11,7 +10,7 @@ namespace dnnaccel::kernels {
 
 namespace {
 
-/// Copies from inputs, or from values of its own, into one output, of which the rest may be zeros.
+/// Copies from inputs, or from values of its own, into one output.
 class LayoutOperator final : public Operator {
  public:
   struct Part {
@@ -21,20 +20,20 @@ class LayoutOperator final : public Operator {
     StridedCopy copy;
   };
 
-  LayoutOperator(const char* algorithm, const std::vector<Shape>& inputs, Shape output,
-                 std::vector<Part> parts, std::vector<float> values = {}, bool zeros = false)
+  LayoutOperator(const char* algorithm, const KernelSet& kernels, const std::vector<Shape>& inputs,
+                 Shape output, std::vector<Part> parts, std::vector<float> values = {})
       : Operator(specs(inputs), {{.shape = std::move(output)}}),
         parts_(std::move(parts)),
-        values_(std::move(values)),
-        zeros_(zeros) {
-    info_ = {.algorithm = algorithm, .packed_bytes = values_.size() * sizeof(float)};
+        values_(std::move(values)) {
+    info_ = {.isa = kernels.name,
+             .algorithm = algorithm,
+             .packed_bytes = values_.size() * sizeof(float)};
     for (const Part& part : parts_) info_.threads = std::max(info_.threads, part.copy.threads());
     info_.operations = outputs_[0].size();
   }
 
   void run(const void* const* inputs, void* const* outputs, void*) const noexcept override {
     auto* const to = static_cast<float*>(outputs[0]);
-    if (zeros_) std::fill_n(to, outputs_[0].size(), 0.0F);
     for (const Part& part : parts_) {
       const auto* const from =
           part.input < 0 ? values_.data() : static_cast<const float*>(inputs[part.input]);
@@ -51,7 +50,6 @@ class LayoutOperator final : public Operator {
 
   std::vector<Part> parts_;
   std::vector<float> values_;
-  bool zeros_;
 };
 
 using Part = LayoutOperator::Part;
@@ -69,6 +67,8 @@ std::vector<std::int64_t> strides(const Shape& shape) {
 std::unique_ptr<Operator> make_concat(const std::vector<Shape>& shapes, std::int64_t axis,
                                       const RunOptions& options) {
   constexpr const char* kWho = "concat";
+  const KernelSet& kernels = find_kernels(options.isa);
+  const unsigned threads = checked_threads(kWho, options.threads);
   constexpr std::size_t kMostInputs = 1024;
   if (shapes.empty() || shapes.size() > kMostInputs)
     refuse(kWho, "takes from 1 to 1024 inputs, not " + std::to_string(shapes.size()));
@@ -85,23 +85,26 @@ std::unique_ptr<Operator> make_concat(const std::vector<Shape>& shapes, std::int
     output[at] += shape[at];
   }
   check_shape(kWho, output);
-  const unsigned threads = checked_threads(kWho, options.threads);
   const std::int64_t outer = product(output, 0, at);
   const std::int64_t inner = product(output, at + 1, output.size());
   std::vector<Part> parts;
   std::int64_t to = 0;
   for (std::size_t i = 0; i < shapes.size(); ++i) {
     const std::int64_t row = shapes[i][at] * inner;
-    parts.push_back({static_cast<std::int64_t>(i), 0, to,
-                     StridedCopy({{outer, row, output[at] * inner}, {row, 1, 1}}, threads)});
+    parts.push_back(
+        {static_cast<std::int64_t>(i), 0, to,
+         StridedCopy({{outer, row, output[at] * inner}, {row, 1, 1}}, kernels, threads)});
     to += row;
   }
-  return std::make_unique<LayoutOperator>(kWho, shapes, std::move(output), std::move(parts));
+  return std::make_unique<LayoutOperator>(kWho, kernels, shapes, std::move(output),
+                                          std::move(parts));
 }
 
 std::unique_ptr<Operator> make_permute(const Shape& shape, const std::vector<std::int64_t>& axes,
                                        const RunOptions& options) {
   constexpr const char* kWho = "permute";
+  const KernelSet& kernels = find_kernels(options.isa);
+  const unsigned threads = checked_threads(kWho, options.threads);
   check_shape(kWho, shape);
   std::vector<bool> seen(shape.size(), false);
   for (const std::int64_t axis : axes) {
@@ -120,15 +123,16 @@ std::unique_ptr<Operator> make_permute(const Shape& shape, const std::vector<std
   for (std::size_t i = 0; i < axes.size(); ++i)
     copied.push_back({output[i], from[static_cast<std::size_t>(axes[i])], to[i]});
   std::vector<Part> parts;
-  parts.push_back(
-      {0, 0, 0, StridedCopy(std::move(copied), checked_threads(kWho, options.threads))});
-  return std::make_unique<LayoutOperator>(kWho, std::vector<Shape>{shape}, std::move(output),
-                                          std::move(parts));
+  parts.push_back({0, 0, 0, StridedCopy(std::move(copied), kernels, threads)});
+  return std::make_unique<LayoutOperator>(kWho, kernels, std::vector<Shape>{shape},
+                                          std::move(output), std::move(parts));
 }
 
 std::unique_ptr<Operator> make_slice(const Shape& shape, std::int64_t axis, std::int64_t start,
                                      std::int64_t stop, const RunOptions& options) {
   constexpr const char* kWho = "slice";
+  const KernelSet& kernels = find_kernels(options.isa);
+  const unsigned threads = checked_threads(kWho, options.threads);
   check_shape(kWho, shape);
   const std::size_t at = checked_axis(kWho, shape, axis);
   if (start < 0 || start > stop || stop > shape[at])
@@ -141,15 +145,16 @@ std::unique_ptr<Operator> make_slice(const Shape& shape, std::int64_t axis, std:
   const std::int64_t row = output[at] * inner;
   std::vector<Part> parts;
   parts.push_back({0, start * inner, 0,
-                   StridedCopy({{outer, shape[at] * inner, row}, {row, 1, 1}},
-                               checked_threads(kWho, options.threads))});
-  return std::make_unique<LayoutOperator>(kWho, std::vector<Shape>{shape}, std::move(output),
-                                          std::move(parts));
+                   StridedCopy({{outer, shape[at] * inner, row}, {row, 1, 1}}, kernels, threads)});
+  return std::make_unique<LayoutOperator>(kWho, kernels, std::vector<Shape>{shape},
+                                          std::move(output), std::move(parts));
 }
 
 std::unique_ptr<Operator> make_pad(const Shape& shape, const Border& border,
                                    const RunOptions& options) {
   constexpr const char* kWho = "pad";
+  const KernelSet& kernels = find_kernels(options.isa);
+  const unsigned threads = checked_threads(kWho, options.threads);
   check_rank(kWho, shape, 4);
   check_range(kWho, "rows at the top", border.top, 0);
   check_range(kWho, "rows at the bottom", border.bottom, 0);
@@ -161,19 +166,36 @@ std::unique_ptr<Operator> make_pad(const Shape& shape, const Border& border,
   check_shape(kWho, output);
   const std::vector<std::int64_t> from = strides(shape);
   const std::vector<std::int64_t> to = strides(output);
+  const std::int64_t image = border.top * to[1];  // the image's first row
   std::vector<CopyAxis> copied;
   for (std::size_t axis = 0; axis < 4; ++axis)
     copied.push_back({shape[axis], from[axis], to[axis]});
   std::vector<Part> parts;
-  parts.push_back({0, 0, border.top * to[1] + border.left * to[2],
-                   StridedCopy(std::move(copied), checked_threads(kWho, options.threads))});
-  return std::make_unique<LayoutOperator>(kWho, std::vector<Shape>{shape}, std::move(output),
-                                          std::move(parts), std::vector<float>{}, /*zeros=*/true);
+  parts.push_back(
+      {0, 0, image + border.left * to[2], StridedCopy(std::move(copied), kernels, threads)});
+  // Zeros: whole rows above and below, and what is before and behind each of the image's rows.
+  std::int64_t most = 0;
+  const auto add_zeros = [&](std::int64_t first, std::int64_t rows, std::int64_t values) {
+    if (rows * values == 0) return;
+    most = std::max(most, values);
+    parts.push_back(
+        {-1, 0, first,
+         StridedCopy({{shape[0], 0, to[0]}, {rows, 0, to[1]}, {values, 1, 1}}, kernels, threads)});
+  };
+  add_zeros(0, 1, border.top * to[1]);
+  add_zeros(image + shape[1] * to[1], 1, border.bottom * to[1]);
+  add_zeros(image, shape[1], border.left * to[2]);
+  add_zeros(image + (border.left + shape[2]) * to[2], shape[1], border.right * to[2]);
+  return std::make_unique<LayoutOperator>(kWho, kernels, std::vector<Shape>{shape},
+                                          std::move(output), std::move(parts),
+                                          std::vector<float>(static_cast<std::size_t>(most)));
 }
 
 std::unique_ptr<Operator> make_shuffle(const Shape& shape, std::int64_t groups,
                                        const RunOptions& options) {
   constexpr const char* kWho = "shuffle";
+  const KernelSet& kernels = find_kernels(options.isa);
+  const unsigned threads = checked_threads(kWho, options.threads);
   check_shape(kWho, shape);
   check_range(kWho, "groups", groups, 1);
   const std::int64_t channels = shape.back();
@@ -185,27 +207,30 @@ std::unique_ptr<Operator> make_shuffle(const Shape& shape, std::int64_t groups,
   std::vector<Part> parts;
   parts.push_back({0, 0, 0,
                    StridedCopy({{pixels, channels, channels}, {each, 1, groups}, {groups, each, 1}},
-                               checked_threads(kWho, options.threads))});
-  return std::make_unique<LayoutOperator>(kWho, std::vector<Shape>{shape}, shape, std::move(parts));
+                               kernels, threads)});
+  return std::make_unique<LayoutOperator>(kWho, kernels, std::vector<Shape>{shape}, shape,
+                                          std::move(parts));
 }
 
 std::unique_ptr<Operator> make_prepend(const Shape& shape, std::vector<float> vector,
                                        const RunOptions& options) {
   constexpr const char* kWho = "prepend";
+  const KernelSet& kernels = find_kernels(options.isa);
+  const unsigned threads = checked_threads(kWho, options.threads);
   check_rank(kWho, shape, 3);
   const std::int64_t features = shape[2];
   if (static_cast<std::int64_t>(vector.size()) != features)
     refuse(kWho, "the vector must have " + std::to_string(features) + " values, not " +
                      std::to_string(vector.size()));
   const Shape output{shape[0], shape[1] + 1, features};
-  const unsigned threads = checked_threads(kWho, options.threads);
   const std::int64_t from = shape[1] * features;
   const std::int64_t to = output[1] * features;
   std::vector<Part> parts;
-  parts.push_back({-1, 0, 0, StridedCopy({{shape[0], 0, to}, {features, 1, 1}}, 1)});
-  parts.push_back({0, 0, features, StridedCopy({{shape[0], from, to}, {from, 1, 1}}, threads)});
-  return std::make_unique<LayoutOperator>(kWho, std::vector<Shape>{shape}, output, std::move(parts),
-                                          std::move(vector));
+  parts.push_back({-1, 0, 0, StridedCopy({{shape[0], 0, to}, {features, 1, 1}}, kernels, 1)});
+  parts.push_back(
+      {0, 0, features, StridedCopy({{shape[0], from, to}, {from, 1, 1}}, kernels, threads)});
+  return std::make_unique<LayoutOperator>(kWho, kernels, std::vector<Shape>{shape}, output,
+                                          std::move(parts), std::move(vector));
 }
 
 }  // namespace dnnaccel::kernels

@@ -3,6 +3,7 @@
 #include "kernels/normalization/kernels.hpp"
 #include "kernels/normalization/lrn_body.hpp"
 #include "kernels/normalization/reduce.hpp"
+#include "kernels/vector_parts.hpp"
 
 // The kernels of normalization/kernels.hpp: one body for every instruction set. A file that
 // includes it is compiled for one and calls nothing of the standard library.
@@ -35,10 +36,10 @@ inline void normalize_row(const LayerNormArgs& args, const float* input, const f
   const std::int64_t rest = width % kLanes;
   Floats sums[kChains] = {};
   const auto load = [rest](const float* from, bool part) {
-    return part ? V::load_part(from, rest) : V::load(from);
+    return part ? load_part<kLanes>(from, rest) : V::load(from);
   };
   const auto store = [rest](float* to, Floats values, bool part) {
-    part ? V::store_part(to, values, rest) : V::store(to, values);
+    part ? store_part<kLanes>(to, values, rest) : V::store(to, values);
   };
   for_vectors<kLanes>(width, [&](std::int64_t at, int chain, bool part) {
     Floats values = load(input + at, part);
@@ -53,13 +54,9 @@ inline void normalize_row(const LayerNormArgs& args, const float* input, const f
   const float* const from = residual != nullptr ? output : input;
   Floats squares[kChains] = {};
   for_vectors<kLanes>(width, [&](std::int64_t at, int chain, bool part) {
-    Floats values = load(from + at, part) - mean;
     // What is behind the end of the row counts as the mean.
-    if (part) {
-      float kept[kLanes] = {};
-      V::store_part(kept, values, rest);
-      values = V::load(kept);
-    }
+    const Floats values =
+        (part ? load_part<kLanes>(from + at, rest, mean) : V::load(from + at)) - mean;
     squares[chain] += values * values;
   });
   const float variance =
@@ -81,45 +78,66 @@ void layer_norm(const LayerNormArgs& args) noexcept {
   }
 }
 
+/// Rows that are worked on together: the lanes of one are summed while the next is read.
+constexpr std::int64_t kRows = 4;
+
+template <int kLanes>
+inline float largest_of_row(const float* input, std::int64_t width) {
+  using V = Vectors<kLanes>;
+  constexpr float kLeast = -__builtin_inff();
+  const auto least = kLeast - typename V::Floats{};
+  typename V::Floats most[kChains] = {least, least, least, least};
+  for_vectors<kLanes>(width, [&](std::int64_t at, int chain, bool part) {
+    const auto values =
+        part ? load_part<kLanes>(input + at, width % kLanes, kLeast) : V::load(input + at);
+    most[chain] = values > most[chain] ? values : most[chain];
+  });
+  for (int j = 1; j < kChains; ++j) most[0] = most[j] > most[0] ? most[j] : most[0];
+  return largest_of<kLanes>(most[0]);
+}
+
+/// Write exp(x - largest), and return their sum.
+template <int kLanes>
+inline float exponentials_of_row(const float* input, float* output, std::int64_t width,
+                                 float largest) {
+  using V = Vectors<kLanes>;
+  typename V::Floats sums[kChains] = {};
+  for_vectors<kLanes>(width, [&](std::int64_t at, int chain, bool part) {
+    // What is behind the end of the row counts as minus infinity, the exponential of which is 0.
+    const auto x = part ? load_part<kLanes>(input + at, width % kLanes, -__builtin_inff())
+                        : V::load(input + at);
+    const auto values = VectorMath<kLanes>::exp_negative(x - largest);
+    sums[chain] += values;
+    part ? store_part<kLanes>(output + at, values, width % kLanes) : V::store(output + at, values);
+  });
+  return sum_of<kLanes>((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
+
 /// exp(x - largest) / sum. The largest may miss a NaN: the sum does not.
 template <int kLanes>
 void softmax_rows(const SoftmaxArgs& args) noexcept {
   using V = Vectors<kLanes>;
-  using Floats = typename V::Floats;
   const std::int64_t width = args.axis;
-  const std::int64_t rest = width % kLanes;
-  const Floats least = -__builtin_inff() - Floats{};
-  for (std::int64_t row = 0; row < args.count; ++row) {
-    const float* const input = args.input + row * width;
-    float* const output = args.output + row * width;
-    // What is behind the end of the row counts as minus infinity, the exponential of which is 0.
-    const auto load = [&](std::int64_t at, bool part) {
-      if (!part) return V::load(input + at);
-      float kept[kLanes];
-      V::store(kept, least);
-      V::store_part(kept, V::load_part(input + at, rest), rest);
-      return V::load(kept);
-    };
-    Floats most[kChains] = {least, least, least, least};
-    for_vectors<kLanes>(width, [&](std::int64_t at, int chain, bool part) {
-      const Floats values = load(at, part);
-      most[chain] = values > most[chain] ? values : most[chain];
-    });
-    for (int j = 1; j < kChains; ++j) most[0] = most[j] > most[0] ? most[j] : most[0];
-    const float largest = largest_of<kLanes>(most[0]);
-    Floats sums[kChains] = {};
-    for_vectors<kLanes>(width, [&](std::int64_t at, int chain, bool part) {
-      const Floats values = VectorMath<kLanes>::exp(load(at, part) - largest);
-      sums[chain] += values;
-      part ? V::store_part(output + at, values, rest) : V::store(output + at, values);
-    });
-    const float inverse = 1.0F / sum_of<kLanes>((sums[0] + sums[1]) + (sums[2] + sums[3]));
-    for_vectors<kLanes>(width, [&](std::int64_t at, int, bool part) {
-      if (part)
-        V::store_part(output + at, V::load_part(output + at, rest) * inverse, rest);
-      else
-        V::store(output + at, V::load(output + at) * inverse);
-    });
+  for (std::int64_t first = 0; first < args.count; first += kRows) {
+    const std::int64_t rows = args.count - first < kRows ? args.count - first : kRows;
+    const float* const input = args.input + first * width;
+    float* const output = args.output + first * width;
+    float scales[kRows];
+    for (std::int64_t row = 0; row < rows; ++row)
+      scales[row] = largest_of_row<kLanes>(input + row * width, width);
+    for (std::int64_t row = 0; row < rows; ++row)
+      scales[row] = 1.0F / exponentials_of_row<kLanes>(input + row * width, output + row * width,
+                                                       width, scales[row]);
+    for (std::int64_t row = 0; row < rows; ++row) {
+      float* const to = output + row * width;
+      for_vectors<kLanes>(width, [&](std::int64_t at, int, bool part) {
+        if (part)
+          store_part<kLanes>(to + at, load_part<kLanes>(to + at, width % kLanes) * scales[row],
+                             width % kLanes);
+        else
+          V::store(to + at, V::load(to + at) * scales[row]);
+      });
+    }
   }
 }
 
@@ -128,10 +146,10 @@ inline void softmax_column(const SoftmaxArgs& args, std::int64_t at, std::int64_
   using V = Vectors<kLanes>;
   using Floats = typename V::Floats;
   const auto load = [count](const float* from) {
-    return kPart ? V::load_part(from, count) : V::load(from);
+    return kPart ? load_part<kLanes>(from, count) : V::load(from);
   };
   const auto store = [count](float* to, Floats values) {
-    kPart ? V::store_part(to, values, count) : V::store(to, values);
+    kPart ? store_part<kLanes>(to, values, count) : V::store(to, values);
   };
   const float* const input = args.input + at;
   float* const output = args.output + at;
@@ -142,7 +160,7 @@ inline void softmax_column(const SoftmaxArgs& args, std::int64_t at, std::int64_
   }
   Floats sum = {};
   for (std::int64_t i = 0; i < args.axis; ++i) {
-    const Floats values = VectorMath<kLanes>::exp(load(input + i * args.inner) - most);
+    const Floats values = VectorMath<kLanes>::exp_negative(load(input + i * args.inner) - most);
     sum += values;
     store(output + i * args.inner, values);
   }

@@ -11,19 +11,18 @@ namespace dnnaccel::kernels {
 
 namespace {
 
-/// Lanes i and i ^ kStep change places, for steps of kLanes / 2 down to 1: after each step every
-/// lane has what `combine` makes of both.
+template <int kStep>
+struct Partner {
+  static constexpr int at(int lane) { return lane ^ kStep; }
+};
+
+/// After a step for each of kLanes / 2 ... 1 every lane has what `combine` makes of all.
 template <int kLanes, int kStep = kLanes / 2, class Floats, class Combine>
 inline float reduce(Floats values, Combine combine) {
   if constexpr (kStep == 0) {
     return values[0];
   } else {
-    float kept[kLanes];
-    __builtin_memcpy(kept, &values, sizeof kept);
-    float other[kLanes];
-    for (int i = 0; i < kLanes; ++i) other[i] = kept[i ^ kStep];
-    Floats others;
-    __builtin_memcpy(&others, other, sizeof others);
+    const Floats others = Sequence<kLanes>::template exchange<Partner<kStep>>(values, values);
     return reduce<kLanes, kStep / 2>(combine(values, others), combine);
   }
 }

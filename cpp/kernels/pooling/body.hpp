@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/pooling/kernels.hpp"
+#include "kernels/vector_parts.hpp"
 #include "kernels/vectors.hpp"
 
 // The kernels of pooling/kernels.hpp: one body for maximum and mean and every instruction set. A
@@ -69,15 +70,15 @@ inline void pool_part(const Window& window, std::int64_t channel, std::int64_t c
   for (std::int64_t r = 0; r < window.rows; ++r) {
     for (std::int64_t s = 0; s < window.columns; ++s)
       values = Kind::add(
-          values,
-          V::load_part(window.input + channel + r * window.row_step + s * window.x_pitch, count));
+          values, load_part<kLanes>(
+                      window.input + channel + r * window.row_step + s * window.x_pitch, count));
   }
-  V::store_part(window.output + channel, Kind::kMean ? values * window.factor : values, count);
+  store_part<kLanes>(window.output + channel, Kind::kMean ? values * window.factor : values, count);
 }
 
 template <class Kind, int kLanes>
-inline void pool_window(const Window& window, std::int64_t channels) {
-  std::int64_t c = 0;
+inline void pool_window(const Window& window, std::int64_t first, std::int64_t channels) {
+  std::int64_t c = first;
   for (; c + 4 * kLanes <= channels; c += 4 * kLanes) pool_vectors<Kind, kLanes, 4>(window, c);
   for (; c + kLanes <= channels; c += kLanes) pool_vectors<Kind, kLanes, 1>(window, c);
   if (c < channels) pool_part<Kind, kLanes>(window, c, channels - c);
@@ -86,23 +87,88 @@ inline void pool_window(const Window& window, std::int64_t channels) {
 inline std::int64_t smaller(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 inline std::int64_t larger(std::int64_t a, std::int64_t b) { return a > b ? a : b; }
 
+/// What the sum of a window is multiplied by: its rows and columns, of which those beyond the
+/// padding do not count.
+inline float mean_factor(const PoolRow& row, std::int64_t window) {
+  const std::int64_t begin = window * row.stride - row.left;
+  const std::int64_t end = begin + row.window;
+  const std::int64_t counted = row.count_padding ? smaller(end, row.padded_width - row.left) - begin
+                                                 : smaller(end, row.columns) - larger(begin, 0);
+  return 1.0F / static_cast<float>(row.divisor_rows * counted);
+}
+
+/// Windows of three columns that overlap: each column is read once, and what its rows give is kept
+/// until the last window that sees it.
+template <class Kind, int kLanes, int kCount, int kStride>
+struct ThreeColumns {
+  using V = Vectors<kLanes>;
+  using Floats = typename V::Floats;
+
+  static inline void read(const PoolRow& row, std::int64_t channel, std::int64_t column,
+                          Floats (&values)[kCount]) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kCount; ++j) values[j] = Kind::kFirst - Floats{};
+    if (column < 0 || column >= row.columns) return;
+    const float* pixel = row.input + column * row.x_pitch + channel;
+    for (std::int64_t r = 0; r < row.rows; ++r, pixel += row.row_step) {
+#pragma GCC unroll 4
+      for (int j = 0; j < kCount; ++j)
+        values[j] = Kind::add(values[j], V::load(pixel + j * kLanes));
+    }
+  }
+
+  static inline void pool(const PoolRow& row, std::int64_t channel) {
+    Floats first[kCount];
+    Floats second[kCount];
+    Floats third[kCount];
+    read(row, channel, -row.left, first);
+    if constexpr (kStride == 1) read(row, channel, 1 - row.left, second);
+    float* output = row.output + channel;
+    for (std::int64_t q = 0; q < row.windows; ++q, output += row.out_pitch) {
+      const std::int64_t begin = q * kStride - row.left;
+      if constexpr (kStride == 2) read(row, channel, begin + 1, second);
+      read(row, channel, begin + 2, third);
+      const float factor = Kind::kMean ? mean_factor(row, q) : 1;
+#pragma GCC unroll 4
+      for (int j = 0; j < kCount; ++j) {
+        const Floats all = Kind::add(Kind::add(first[j], second[j]), third[j]);
+        V::store(output + j * kLanes, Kind::kMean ? all * factor : all);
+        first[j] = kStride == 1 ? second[j] : third[j];
+        second[j] = third[j];
+      }
+    }
+  }
+};
+
+/// Returns how many channels it has done: those that fill vectors.
+template <class Kind, int kLanes, int kStride>
+inline std::int64_t pool_three(const PoolRow& row) {
+  std::int64_t c = 0;
+  for (; c + 4 * kLanes <= row.channels; c += 4 * kLanes)
+    ThreeColumns<Kind, kLanes, 4, kStride>::pool(row, c);
+  for (; c + kLanes <= row.channels; c += kLanes)
+    ThreeColumns<Kind, kLanes, 1, kStride>::pool(row, c);
+  return c;
+}
+
 template <class Kind, int kLanes>
 void pool_row(const PoolRow& row) noexcept {
+  std::int64_t done = 0;
+  if (row.window == 3 && row.stride == 1) done = pool_three<Kind, kLanes, 1>(row);
+  if (row.window == 3 && row.stride == 2) done = pool_three<Kind, kLanes, 2>(row);
+  if (done == row.channels) return;
   for (std::int64_t q = 0; q < row.windows; ++q) {
     const std::int64_t begin = q * row.stride - row.left;
-    const std::int64_t end = begin + row.window;
     const std::int64_t first = larger(begin, 0);
-    const std::int64_t last = smaller(end, row.columns);
-    const std::int64_t counted =
-        row.count_padding ? smaller(end, row.padded_width - row.left) - begin : last - first;
+    const std::int64_t last = smaller(begin + row.window, row.columns);
     const Window window{.input = row.input + first * row.x_pitch,
                         .output = row.output + q * row.out_pitch,
                         .rows = row.rows,
                         .columns = last - first,
                         .row_step = row.row_step,
                         .x_pitch = row.x_pitch,
-                        .factor = 1.0F / static_cast<float>(row.divisor_rows * counted)};
-    pool_window<Kind, kLanes>(window, row.channels);
+                        .factor = mean_factor(row, q)};
+    pool_window<Kind, kLanes>(window, done, row.channels);
   }
 }
 
@@ -120,7 +186,7 @@ inline void pool_image_vector(const PoolImage& image, std::int64_t channel, std:
     const std::int64_t end = smaller(kBlock, image.pixels - block);
     for (std::int64_t p = 0; p < end; ++p, pixel += image.x_pitch) {
       if constexpr (kPart)
-        values = Kind::add(values, V::load_part(pixel, count));
+        values = Kind::add(values, load_part<kLanes>(pixel, count));
       else
         values = Kind::add(values, V::load(pixel));
     }
@@ -128,7 +194,7 @@ inline void pool_image_vector(const PoolImage& image, std::int64_t channel, std:
   }
   if constexpr (Kind::kMean) total *= image.factor;
   if constexpr (kPart)
-    V::store_part(image.output + channel, total, count);
+    store_part<kLanes>(image.output + channel, total, count);
   else
     V::store(image.output + channel, total);
 }

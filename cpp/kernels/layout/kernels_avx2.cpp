@@ -1,0 +1,7 @@
+#include "kernels/layout/body.hpp"
+
+namespace dnnaccel::kernels {
+
+const LayoutKernels kAvx2Layout = layout_kernels<8>();
+
+}  // namespace dnnaccel::kernels
