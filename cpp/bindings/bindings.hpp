@@ -32,5 +32,7 @@ void register_kernels_normalization(pybind11::module_& module);
 void register_kernels_layout(pybind11::module_& module);
 void register_kernels_recurrent(pybind11::module_& module);
 void register_kernels_attention(pybind11::module_& module);
+void register_kernels_tiled(pybind11::module_& module);
+void register_kernels_winograd(pybind11::module_& module);
 
 }  // namespace dnnaccel::bindings

@@ -1,8 +1,6 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
-#include <algorithm>
-#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -14,6 +12,7 @@
 
 #include "base/cpu_features.hpp"
 #include "bindings/bindings.hpp"
+#include "bindings/conv_shape.hpp"
 #include "bindings/operators.hpp"
 #include "kernels/conv/operator.hpp"
 #include "kernels/linear/operator.hpp"
@@ -29,18 +28,12 @@ namespace {
 using kernels::ConvOperator;
 using kernels::ConvShape;
 using kernels::Shape;
-using Four = std::array<std::int64_t, 4>;
-using Two = std::array<std::int64_t, 2>;
-
 using Weights = FloatArray;
 std::unique_ptr<PyOperator> make_plan(Shape input, Shape output, const ConvShape& shape,
                                       const Weights& weights, const std::optional<Weights>& bias,
                                       const kernels::ConvOptions& options, bool few = false) {
-  if (bias && (bias->ndim() != 1 || bias->shape(0) != weights.shape(0)))
-    refuse("the bias",
-           "one value for each of the " + std::to_string(weights.shape(0)) + " outputs");
   const float* const from = weights.data();
-  const float* const biases = bias ? bias->data() : nullptr;
+  const float* const biases = bias_values(bias, weights);
   const py::gil_scoped_release release;
   if (few)
     return std::make_unique<PyOperator>(std::make_shared<kernels::LinearOperator>(
@@ -56,36 +49,11 @@ std::unique_ptr<PyOperator> make_conv(const Four& input, const Weights& weights,
                                       const std::string& isa, std::pair<float, float> clamp,
                                       const std::string& activation, std::int64_t x_pitch,
                                       std::int64_t out_pitch) {
-  if (weights.ndim() != 4)
-    refuse("the weights", "of four axes: outputs, channels of a group, rows, columns; not " +
-                              std::to_string(weights.ndim()));
-  const ConvShape shape{.batch = input[0],
-                        .height = input[nchw ? 2 : 1],
-                        .width = input[nchw ? 3 : 2],
-                        .channels = input[nchw ? 1 : 3],
-                        .outputs = weights.shape(0),
-                        .kernel_height = weights.shape(2),
-                        .kernel_width = weights.shape(3),
-                        .stride_height = stride[0],
-                        .stride_width = stride[1],
-                        .pad_top = padding[0],
-                        .pad_bottom = padding[1],
-                        .pad_left = padding[2],
-                        .pad_right = padding[3],
-                        .dilation_height = dilation[0],
-                        .dilation_width = dilation[1],
-                        .groups = groups,
-                        .x_pitch = x_pitch,
-                        .out_pitch = out_pitch};
-  kernels::check(shape);
-  if (weights.shape(1) != shape.group_channels())
-    refuse("the weights",
-           "of as many channels as a group has: " + std::to_string(shape.group_channels()) +
-               ", not " + std::to_string(weights.shape(1)));
-  const std::int64_t rows = shape.out_height();
-  const std::int64_t columns = shape.out_width();
-  Shape output = nchw ? Shape{shape.batch, shape.outputs, rows, columns}
-                      : Shape{shape.batch, rows, columns, shape.outputs};
+  const Four images = nchw ? Four{input[0], input[2], input[3], input[1]} : input;
+  const ConvShape shape =
+      conv_shape(images, weights, stride, padding, dilation, groups, x_pitch, out_pitch);
+  Shape output = output_shape(shape);
+  if (nchw) output = {output[0], output[3], output[1], output[2]};
   return make_plan({input.begin(), input.end()}, std::move(output), shape, weights, bias,
                    {.threads = threads,
                     .layout = nchw ? kernels::Layout::nchw : kernels::Layout::nhwc,
@@ -102,23 +70,7 @@ std::unique_ptr<PyOperator> make_linear(const Shape& input, const Weights& weigh
                                         const std::string& isa, std::pair<float, float> clamp,
                                         const std::string& activation, std::int64_t x_pitch,
                                         std::int64_t out_pitch) {
-  if (weights.ndim() != 2)
-    refuse("the weights", "of two axes: outputs, inputs; not " + std::to_string(weights.ndim()));
-  if (input.empty() || input.back() != weights.shape(1))
-    refuse("the input", "of as many values as the weights have columns: (..., " +
-                            std::to_string(weights.shape(1)) + "), not " + shape_text(input));
-  std::int64_t vectors = 1;
-  for (std::size_t axis = 0; axis + 1 < input.size(); ++axis) {
-    if (input[axis] < 0 || __builtin_mul_overflow(vectors, input[axis], &vectors))
-      refuse("the input", "of a shape that an array can have, not " + shape_text(input));
-  }
-  const ConvShape shape{.batch = vectors == 0 ? 0 : 1,
-                        .width = std::max(vectors, std::int64_t{1}),
-                        .channels = weights.shape(1),
-                        .outputs = weights.shape(0),
-                        .x_pitch = x_pitch,
-                        .out_pitch = out_pitch};
-  kernels::check(shape);
+  const ConvShape shape = linear_shape(input, weights, x_pitch, out_pitch);
   Shape output = input;
   output.back() = shape.outputs;
   const kernels::ConvOptions options{.threads = threads,
@@ -128,7 +80,7 @@ std::unique_ptr<PyOperator> make_linear(const Shape& input, const Weights& weigh
                                      .low = clamp.first,
                                      .high = clamp.second};
   return make_plan(input, std::move(output), shape, weights, bias, options,
-                   kernels::LinearOperator::takes(vectors, options));
+                   kernels::LinearOperator::takes(shape.batch * shape.width, options));
 }
 
 }  // namespace

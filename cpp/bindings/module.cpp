@@ -42,6 +42,8 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   register_kernels_layout(module);
   register_kernels_recurrent(module);
   register_kernels_attention(module);
+  register_kernels_tiled(module);
+  register_kernels_winograd(module);
   register_tile_values(module);
   register_tile_time(module);
 }

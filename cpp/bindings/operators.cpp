@@ -204,6 +204,11 @@ void register_operators(py::module_& module) {
                              [](const PyOperator& p) { return p.op->info().algorithm; })
       .def_property_readonly("packed_bytes",
                              [](const PyOperator& p) { return p.op->info().packed_bytes; })
+      .def_property_readonly("blocking",
+                             [](const PyOperator& p) {
+                               const kernels::Blocking& b = p.op->info().blocking;
+                               return std::array{b.pixels, b.channels, b.rows, b.tile};
+                             })
       .def_property_readonly("scratch_bytes",
                              [](const PyOperator& p) { return p.op->info().scratch_bytes; })
       .def("run", &run, py::arg("inputs"), py::arg("outputs"),

@@ -38,6 +38,14 @@ struct TensorSpec {
   bool dense() const { return shape.empty() || step() == shape.back(); }
 };
 
+/// How an operator cuts its work, for a model of what that takes.
+struct Blocking {
+  std::int64_t pixels = 0;    // computed for one panel after the other; 0: it does not say
+  std::int64_t channels = 0;  // output channels of a panel
+  std::int64_t rows = 0;      // weights of an output channel that a pass over the pixels takes
+  std::int64_t tile = 0;      // pixels in registers
+};
+
 /// What an operator says of itself.
 struct OperatorInfo {
   const char* isa = "portable";
@@ -47,6 +55,7 @@ struct OperatorInfo {
   std::int64_t operations = 0;   // of another kind: additions, comparisons, functions
   std::size_t packed_bytes = 0;  // of weights, as they are kept
   std::size_t scratch_bytes = 0;
+  Blocking blocking = {};
 };
 
 class Operator {

@@ -14,6 +14,7 @@
 #include "kernels/normalization/kernels.hpp"
 #include "kernels/pooling/kernels.hpp"
 #include "kernels/recurrent/cell.hpp"
+#include "kernels/winograd/variants.hpp"
 
 namespace dnnaccel::kernels {
 
@@ -40,7 +41,8 @@ constexpr KernelSet kAvx512 = {.name = "avx512",
                                .cells = &kAvx512Cells,
                                .gemv = &kAvx512Gemv,
                                .matmul = &kAvx512Matmul,
-                               .softmax = &kAvx512Softmax};
+                               .softmax = &kAvx512Softmax,
+                               .winograd = &kAvx512Winograd};
 
 constexpr KernelSet with_vnni() {
   KernelSet kernels = kAvx512;
@@ -67,7 +69,8 @@ constexpr std::array kVariants = {
              .cells = &kAvx2Cells,
              .gemv = &kAvx2Gemv,
              .matmul = &kAvx2Matmul,
-             .softmax = &kAvx2Softmax},
+             .softmax = &kAvx2Softmax,
+             .winograd = &kAvx2Winograd},
             [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
 #elif defined(DNNACCEL_ARM_VARIANTS)
     Variant{{.name = "neon",
@@ -81,7 +84,8 @@ constexpr std::array kVariants = {
              .cells = &kNeonCells,
              .gemv = &kNeonGemv,
              .matmul = &kNeonMatmul,
-             .softmax = &kNeonSoftmax},
+             .softmax = &kNeonSoftmax,
+             .winograd = &kNeonWinograd},
             [](const base::CpuFeatures& cpu) { return cpu.neon; }},
 #endif
     Variant{{.name = "portable",
@@ -95,7 +99,8 @@ constexpr std::array kVariants = {
              .cells = &kPortableCells,
              .gemv = &kPortableGemv,
              .matmul = &kPortableMatmul,
-             .softmax = &kPortableSoftmax},
+             .softmax = &kPortableSoftmax,
+             .winograd = &kPortableWinograd},
             [](const base::CpuFeatures&) { return true; }},
 };
 

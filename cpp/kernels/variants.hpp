@@ -8,6 +8,7 @@
 #include "kernels/matmul/rows.hpp"
 #include "kernels/operator.hpp"
 #include "kernels/tile.hpp"
+#include "kernels/winograd/transform.hpp"
 
 // Which kernels this build has and this processor can run.
 namespace dnnaccel::kernels {
@@ -40,6 +41,7 @@ struct KernelSet {
   const GemvKernels* gemv;
   const MatmulKernels* matmul;
   const SoftmaxKernels* softmax;
+  const WinogradKernels* winograd;
 };
 
 /// The kernels of a variant; "" for what the environment variable DNNACCEL_ISA names or, if that is

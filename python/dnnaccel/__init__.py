@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         UnknownNameError,
         WeightsError,
     )
+    from dnnaccel.explain import Explanation, explain
     from dnnaccel.importers import from_onnx, from_scalesim, from_torch
     from dnnaccel.mapper import SearchResult, search
     from dnnaccel.mapping import Mapping
@@ -73,6 +74,7 @@ __all__ = [
     "DensityError",
     "DnnAccelError",
     "DramError",
+    "Explanation",
     "ImportedFileError",
     "KernelError",
     "LayerError",
@@ -104,6 +106,7 @@ __all__ = [
     "dram",
     "energy",
     "evaluate",
+    "explain",
     "from_onnx",
     "from_scalesim",
     "from_torch",
@@ -132,6 +135,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "cost": ("LayerReport", "evaluate"),
     "dataflow": ("Dataflow",),
     "errors": (*(name for name in __all__ if name.endswith("Error")), "SearchInterrupted"),
+    "explain": ("Explanation", "explain"),
     "importers": ("from_onnx", "from_scalesim", "from_torch"),
     "mapper": ("SearchResult", "search"),
     "mapping": ("Mapping",),

@@ -52,6 +52,8 @@ class Operator:
     @property
     def packed_bytes(self) -> int: ...
     @property
+    def blocking(self) -> list[int]: ...
+    @property
     def scratch_bytes(self) -> int: ...
     def run(
         self, inputs: tuple[NDArray[Any] | None, ...], outputs: tuple[NDArray[Any] | None, ...]
@@ -285,6 +287,52 @@ def matmul_operator(
     out_pitch: int = 0,
     threads: int = 1,
     isa: str = "",
+) -> Operator: ...
+def tiled_operator(
+    *,
+    input: Sequence[int],
+    weights: ArrayLike,
+    bias: ArrayLike | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    loops: Sequence[tuple[str, int]],
+    threads: int,
+    isa: str,
+    clamp: tuple[float, float],
+    activation: str = ...,
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def winograd_operator(
+    *,
+    input: Sequence[int],
+    weights: ArrayLike,
+    bias: ArrayLike | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    threads: int,
+    isa: str,
+    clamp: tuple[float, float],
+    activation: str = ...,
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def tiled_linear_operator(
+    *,
+    input: Sequence[int],
+    weights: ArrayLike,
+    bias: ArrayLike | None,
+    loops: Sequence[tuple[str, int]],
+    threads: int,
+    isa: str,
+    clamp: tuple[float, float],
+    activation: str = ...,
+    x_pitch: int = 0,
+    out_pitch: int = 0,
 ) -> Operator: ...
 def kernel_threads() -> int: ...
 def set_kernel_threads(threads: int) -> None: ...

@@ -12,7 +12,7 @@ from dnnaccel._rows import Row, csv_text, dataframe
 from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout, notes
 from dnnaccel._units import NONE, count, energy, percent, quantity, ratio
 from dnnaccel.cost import LayerReport
-from dnnaccel.errors import DataflowError, DnnAccelError, MappingError
+from dnnaccel.errors import DataflowError, DnnAccelError, MappingError, unknown_name
 from dnnaccel.layers import Layer
 from dnnaccel.problem import ROLES
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from dnnaccel.arch import Chip
     from dnnaccel.dataflow import Dataflow
+    from dnnaccel.network import Network
     from dnnaccel.sparsity import DensityLike
 
 __all__ = ["Change", "Explanation", "Idle", "Roof", "explain"]
@@ -287,7 +288,7 @@ class Explanation:
 
 
 def explain(
-    net: Any,
+    net: Network | Layer | str,
     chip: Chip | str | os.PathLike[str],
     layer: str | None = None,
     *,
@@ -320,7 +321,9 @@ def explain(
 
     network = zoo.load(net) if isinstance(net, str) else net
     machine = chip if isinstance(chip, arch.Chip) else arch.load(chip)
-    part = network if layer is None else network[layer]
+    if isinstance(network, Layer) and layer not in (None, network.name):
+        raise unknown_name("layer", layer, [network.name])
+    part = network if layer is None or isinstance(network, Layer) else network[layer]
     if isinstance(part, Layer) and part.problem is None:
         raise DnnAccelError(
             f"{part.kind} {part.name!r} has no MACs: there is nothing to explain but its words"

@@ -19,7 +19,7 @@ from dnnaccel.mapping import Mapping
 from dnnaccel.network import Network
 from dnnaccel.problem import ROLES
 from dnnaccel.provenance import prices_of
-from dnnaccel.report import Report
+from dnnaccel.report import Report, ReportJob
 from dnnaccel.sparsity import Density, resolve
 from dnnaccel.sparsity.density import DENSE
 
@@ -139,6 +139,7 @@ def simulate(
         peak_macs_per_cycle=machine.peak_macs_per_cycle,
         energy_unit=machine.energy_unit,
         clock_mhz=machine.clock_mhz,
+        job=ReportJob(net=network, chip=machine, dataflow=flow, objective=objective, density=density),
     )
 
 

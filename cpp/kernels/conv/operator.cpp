@@ -15,7 +15,8 @@ ConvOperator::ConvOperator(Shape input, Shape output, const ConvShape& shape, co
            .threads = plan_.threads(),
            .macs = plan_.macs(),
            .packed_bytes = plan_.packed_bytes(),
-           .scratch_bytes = plan_.scratch_bytes()};
+           .scratch_bytes = plan_.scratch_bytes(),
+           .blocking = plan_.blocking()};
 }
 
 void ConvOperator::run(const void* const* inputs, void* const* outputs,

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "kernels/conv/activation.hpp"
 #include "kernels/conv/transpose.hpp"
 #include "kernels/pool.hpp"
 #include "kernels/variants.hpp"
@@ -80,14 +81,6 @@ Algorithm choose_algorithm(const ConvShape& shape, const TileSet& tiles, std::st
         "convolution: the grouped algorithm needs groups of 2, 4 or 8 channels with as many "
         "outputs each, and kernels for them (portable has none for 8)");
   return named->second;
-}
-
-RowFunction find_activation(const TileSet& tiles, std::string_view asked) {
-  if (asked.empty()) return nullptr;
-  if (asked == "sigmoid") return tiles.sigmoid;
-  if (asked == "tanh") return tiles.tanh;
-  throw std::invalid_argument("convolution: no activation '" + std::string(asked) +
-                              "'; valid: sigmoid, tanh");
 }
 
 /// Bytes of so many values, filled up to whole cache lines.

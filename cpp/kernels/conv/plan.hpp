@@ -9,6 +9,7 @@
 #include "kernels/conv/shape.hpp"
 #include "kernels/conv/windows.hpp"
 #include "kernels/gemm/pack.hpp"
+#include "kernels/operator.hpp"
 
 namespace dnnaccel::kernels {
 
@@ -57,6 +58,7 @@ class ConvPlan {
   std::size_t scratch_bytes() const { return scratch_bytes_; }
   /// Multiply-accumulates of one run, those with padding left out.
   std::int64_t macs() const { return macs_; }
+  Blocking blocking() const;
 
  private:
   struct Job;

@@ -8,13 +8,16 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from dnnaccel import kernels, zoo
+from dnnaccel.arch import Chip
 from dnnaccel.arch.host import measure_host
 from dnnaccel.benchmark import peers as libraries
 from dnnaccel.benchmark.limits import Limits, measure_limits
+from dnnaccel.benchmark.prediction import chip_within, predict
 from dnnaccel.benchmark.result import OURS, Benchmark, Timing
 from dnnaccel.benchmark.shapes import Run, Shape, bytes_of, distinct, operands
 from dnnaccel.errors import KernelError, unknown_name
 from dnnaccel.kernels import Conv2d, Linear
+from dnnaccel.layers import Layer
 from dnnaccel.network import Network
 
 __all__ = ["by_turns", "run"]
@@ -79,10 +82,11 @@ def run(
     timings: list[Timing] = []
     total = len(shapes) * len(counts)
     for limit in limits:
-        for shape, (where, _) in shapes.items():
+        chip = chip_within(figures, limit)
+        for shape, (where, layer) in shapes.items():
             if progress is not None:
                 progress(len(timings), total, where)
-            timings.append(_time_layer(shape, where, limit, names, rounds, cpu_time))
+            timings.append(_time_layer(shape, layer, where, limit, chip, names, rounds, cpu_time))
     needed = {"oneDNN": "torch", "torch": "torch", "ORT": "onnxruntime", "ORT blocked": "onnxruntime"}
     return Benchmark(
         processor=figures.processor,
@@ -96,7 +100,14 @@ def run(
 
 
 def _time_layer(
-    shape: Shape, where: str, limits: Limits, peers: Sequence[str], rounds: int, cpu_time: bool
+    shape: Shape,
+    layer: Layer,
+    where: str,
+    limits: Limits,
+    chip: Chip,
+    peers: Sequence[str],
+    rounds: int,
+    cpu_time: bool,
 ) -> Timing:
     given = operands(shape)
     plan = shape.plan(given, limits.threads)
@@ -109,6 +120,7 @@ def _time_layer(
     if "oneDNN" in runs:
         _check(shape, plan, runs)
     least, bound_by = limits.seconds(shape)
+    prediction = predict(layer, plan, chip)
     return Timing(
         layer=where,
         shape=str(shape),
@@ -121,7 +133,7 @@ def _time_layer(
         limit_seconds=least,
         bound_by=bound_by,
         peak=limits.peak,
-        predicted_seconds=None,
+        predicted_seconds=None if prediction is None else prediction.seconds,
     )
 
 

@@ -15,6 +15,7 @@ from dnnaccel import __version__
 from dnnaccel.cli._bench import bench
 from dnnaccel.cli._cache import cache
 from dnnaccel.cli._dram import dram
+from dnnaccel.cli._explain import explain
 from dnnaccel.cli._group import Commands
 from dnnaccel.cli._jobs import compare, simulate
 from dnnaccel.cli._lists import archs, datasets, draw, networks, schema, show
@@ -89,7 +90,7 @@ def cli(ctx: click.Context) -> None:
 
 
 # Adding a command: a function in one of this package's files, and its name here.
-_JOBS = (simulate, compare, sweep, search, evaluate, trace, reproduce, bench, dram, scalesim)
+_JOBS = (simulate, explain, compare, sweep, search, evaluate, trace, reproduce, bench, dram, scalesim)
 _LISTS = (networks, archs, datasets, draw, schema, show)
 for _command in (*_JOBS, *_LISTS):
     cli.add_command(_command)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypedDict
 
 from numpy.typing import ArrayLike
 
 from dnnaccel import _core
 from dnnaccel.errors import KernelError, unknown_name
+from dnnaccel.kernels import winograd
 from dnnaccel.kernels._plan import (
     Activation,
     Floats,
@@ -23,11 +25,34 @@ from dnnaccel.kernels._plan import (
     shown,
     usable,
 )
+from dnnaccel.kernels.tiling import Tiling, TilingLike
 
 __all__ = ["Conv2d", "Linear", "conv2d", "linear"]
 
-_ALGORITHMS = {"auto": "", "gemm": "gemm", "depthwise": "depthwise", "grouped": "grouped"}
+_ALGORITHMS = {
+    "auto": "",
+    "gemm": "gemm",
+    "depthwise": "depthwise",
+    "grouped": "grouped",
+    "winograd": "winograd",
+}
 _LAYOUTS = ("NHWC", "NCHW")
+
+
+class _Common(TypedDict):
+    """What all makers of convolutions take."""
+
+    input: Sequence[int]
+    weights: Floats
+    bias: Floats | None
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    dilation: tuple[int, int]
+    groups: int
+    threads: int
+    isa: str
+    clamp: tuple[float, float]
+    activation: str
 
 
 class _Product(Plan):
@@ -69,7 +94,14 @@ class Conv2d(_Product):
         How many threads a call may use; None: what `num_threads` says. Results are the same bits.
     algorithm
         "auto", "gemm" (an implicit product of matrices), "depthwise", where each channel has a kernel of its
-        own, or "grouped", for groups of 2, 4 or 8 channels with as many outputs each.
+        own, "grouped", for groups of 2, 4 or 8 channels with as many outputs each, or "winograd", for kernels
+        of 3x3 with stride and dilation 1 and one group: faster and less exact, see `error_bound`.
+    error_bound
+        The error, relative to the largest output, that "auto" may trade for speed: it takes "winograd" where
+        that pays, if the bound is at least `winograd_error` of the channels. None, the default: never.
+    tiling
+        A loop nest to run instead of the library's own: a `dnnaccel.Mapping`, or tile sizes level by level;
+        see `Tiling`. For "NHWC" and the algorithm "auto" alone.
     layout
         "NHWC", or "NCHW", which is transposed on the way in and out.
     isa
@@ -105,6 +137,8 @@ class Conv2d(_Product):
         activation: Activation = None,
         threads: int | None = 1,
         algorithm: str = "auto",
+        error_bound: float | None = None,
+        tiling: TilingLike | None = None,
         layout: str = "NHWC",
         isa: str | None = None,
     ) -> None:
@@ -118,7 +152,7 @@ class Conv2d(_Product):
         weights = as_floats("w", w)
         clamp, function = as_activation(activation)
         try:
-            core = _core.conv_operator(
+            common = _Common(
                 input=shape,
                 weights=weights,
                 bias=None if b is None else as_floats("b", b),
@@ -126,13 +160,14 @@ class Conv2d(_Product):
                 padding=as_four("padding", padding),
                 dilation=as_pair("dilation", dilation),
                 groups=as_whole("groups", (groups,))[0],
-                nchw=layout == "NCHW",
-                algorithm=_ALGORITHMS[algorithm],
                 threads=as_threads(threads),
                 isa=isa or "",
                 clamp=clamp,
                 activation=function,
             )
+            if algorithm == "auto" and layout == "NHWC" and tiling is None:
+                algorithm = _choose(common, error_bound)
+            core = _make(common, layout, algorithm, tiling)
         except ValueError as error:
             raise KernelError(f"Conv2d: {error}") from None
         what = f"{shape} -> {tuple(core.outputs[0])}, {weights.shape[2]}x{weights.shape[3]}"
@@ -159,15 +194,15 @@ class Linear(_Product):
         Weights: (outputs, values). They are copied.
     b
         Bias: one value for each output.
-    activation, threads, isa
-        As `Conv2d` has them.
+    activation, threads, tiling, isa
+        As `Conv2d` has them; a nest's N are the vectors, M the outputs, C the values.
 
     Examples
     --------
     >>> import numpy as np
     >>> plan = Linear((2, 3), np.eye(3, dtype=np.float32), activation="relu", isa="portable")
     >>> plan
-    Linear((2, 3) -> (2, 3), relu; gemm on portable, 1 thread)
+    Linear((2, 3) -> (2, 3), relu; gemv on portable, 1 thread)
     >>> plan(np.array([[1, -2, 3], [-4, 5, 6]], np.float32))
     array([[1., 0., 3.],
            [0., 5., 6.]], dtype=float32)
@@ -183,20 +218,36 @@ class Linear(_Product):
         *,
         activation: Activation = None,
         threads: int | None = 1,
+        tiling: TilingLike | None = None,
         isa: str | None = None,
     ) -> None:
         shape = as_whole("x_shape", x_shape)
         clamp, function = as_activation(activation)
         try:
-            core = _core.linear_operator(
-                input=shape,
-                weights=as_floats("w", w),
-                bias=None if b is None else as_floats("b", b),
-                threads=as_threads(threads),
-                isa=isa or "",
-                clamp=clamp,
-                activation=function,
-            )
+            weights = as_floats("w", w)
+            bias = None if b is None else as_floats("b", b)
+            count, name = as_threads(threads), isa or ""
+            if tiling is None:
+                core = _core.linear_operator(
+                    input=shape,
+                    weights=weights,
+                    bias=bias,
+                    threads=count,
+                    isa=name,
+                    clamp=clamp,
+                    activation=function,
+                )
+            else:
+                core = _core.tiled_linear_operator(
+                    input=shape,
+                    weights=weights,
+                    bias=bias,
+                    loops=Tiling.of(tiling).loops,
+                    threads=count,
+                    isa=name,
+                    clamp=clamp,
+                    activation=function,
+                )
         except ValueError as error:
             raise KernelError(f"Linear: {error}") from None
         super().__init__(core, f"{shape} -> {tuple(core.outputs[0])}{shown(activation)}")
@@ -257,3 +308,31 @@ def linear(
     values = usable("x", x)
     plan = Linear(values.shape, w, b, activation=activation, threads=threads, isa=isa)
     return plan(values, residual=None if residual is None else usable("residual", residual))
+
+
+def _choose(common: _Common, error_bound: float | None) -> str:
+    """Return "winograd" where that pays and its error is accepted, else "auto"."""
+    _, height, width, channels = common["input"]
+    if not winograd.accepted(error_bound, channels):
+        return "auto"
+    top, bottom, left, right = common["padding"]
+    pays = winograd.pays(
+        common["weights"].shape,
+        stride=common["stride"],
+        dilation=common["dilation"],
+        groups=common["groups"],
+        out_pixels=(height + top + bottom - 2) * (width + left + right - 2),
+    )
+    return "winograd" if pays else "auto"
+
+
+def _make(common: _Common, layout: str, algorithm: str, tiling: TilingLike | None) -> _core.Operator:
+    if tiling is not None:
+        if (layout, algorithm) != ("NHWC", "auto"):
+            raise KernelError('tiling is for layout="NHWC" and algorithm="auto"')
+        return _core.tiled_operator(**common, loops=Tiling.of(tiling).loops)
+    if algorithm == "winograd":
+        if layout != "NHWC":
+            raise KernelError('the algorithm winograd is for layout="NHWC"')
+        return _core.winograd_operator(**common)
+    return _core.conv_operator(**common, nchw=layout == "NCHW", algorithm=_ALGORITHMS[algorithm])

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from dnnaccel.report.result import Report
+from dnnaccel.report.result import Report, ReportJob
 
-__all__ = ["Report"]
+__all__ = ["Report", "ReportJob"]

@@ -19,7 +19,25 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["Report"]
+    from dnnaccel.arch import Chip
+    from dnnaccel.dataflow import Dataflow
+    from dnnaccel.explain import Explanation
+    from dnnaccel.layers import Layer
+    from dnnaccel.network import Network
+    from dnnaccel.sparsity import DensityLike
+
+__all__ = ["Report", "ReportJob"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportJob:
+    """What a report is of, as `simulate` was given it."""
+
+    net: Network | Layer
+    chip: Chip
+    dataflow: Dataflow
+    objective: str
+    density: DensityLike | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +47,8 @@ class Report:
     `memories` and `arrays` are the chip's level names, outermost first; `peak_macs_per_cycle` is what the
     chip could do with every MAC unit busy; `batch` is how many inferences one run makes. Energies are in
     `energy_unit`, words are words of the memory they are counted at. `search_seconds` is how long finding the
-    mappings took; it is in no output and no comparison, so equal inputs give equal reports.
+    mappings took; it is in no output and no comparison, so equal inputs give equal reports. `job` is what was
+    simulated, for `explain`.
 
     Raises `DnnAccelError` if two layers share a name or a layer's energy is in another unit.
     """
@@ -47,6 +66,7 @@ class Report:
     energy_unit: str
     clock_mhz: float | None
     search_seconds: float | None = field(default=None, compare=False)
+    job: ReportJob | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.batch < 1:
@@ -253,6 +273,28 @@ class Report:
         from dnnaccel.report.files import save
 
         save(self, path, format)
+
+    def explain(self, layer: str | None = None, *, changes: bool = True) -> Explanation:
+        """Say what bounds a layer (None: the network), and what twice each part of the chip would buy.
+
+        See `dnnaccel.explain`. Raises `UnknownNameError` for a layer that there is not, and `DnnAccelError`
+        for a report that was not made by `simulate`.
+        """
+        from dnnaccel.explain import explain
+
+        if self.job is None:
+            raise DnnAccelError("this report was not made by simulate: what it is of is not known")
+        if layer is not None:
+            self[layer]
+        return explain(
+            self.job.net,
+            self.job.chip,
+            layer,
+            dataflow=self.job.dataflow,
+            objective=self.job.objective,
+            density=self.job.density,
+            changes=changes,
+        )
 
     def plot(
         self, kind: str = "energy", path: str | os.PathLike[str] | None = None, *, by: str = "level"

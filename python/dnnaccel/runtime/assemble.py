@@ -9,7 +9,7 @@ from dnnaccel import _core
 from dnnaccel.layers import Shape
 from dnnaccel.runtime.layouts import row_major
 from dnnaccel.runtime.lower import Lowering, copy_step
-from dnnaccel.runtime.steps import WORD_BYTES, Step, Tensor
+from dnnaccel.runtime.steps import Step, Tensor
 
 __all__ = ["Assembled", "assemble"]
 
@@ -61,6 +61,7 @@ def assemble(state: Lowering, outputs: Sequence[str]) -> Assembled:
 
 def _write_out(state: Lowering, tensor: Tensor, number: int) -> None:
     """Make the program's output `number` of a tensor: write it there at once, or copy it."""
+    tensor = state.numbers(tensor)
     plain = state.in_layout(tensor, row_major(tensor.layout.shape))
     root = plain.root
     if root.where[0] == "arena" and not plain.pitch and plain.start == 0 and plain.values == root.values:
@@ -120,7 +121,8 @@ def _reuse(steps: Sequence[Step]) -> None:
             if x is None or not allowed or x.pitch or x.start or not x.values == out.values == x.root.values:
                 continue
             root = x.root
-            if root.where[0] == "arena" and last[root] == index and roots.count(root) == 1:
+            free = root.where[0] == "arena" and last[root] == index and root.element == out.element
+            if free and roots.count(root) == 1:
                 last[root] = max(last[root], last.get(out, index))
                 out.base = root
                 break
@@ -133,7 +135,7 @@ def _place(steps: Sequence[Step]) -> tuple[_core.MemoryPlan, dict[Tensor, int]]:
             if tensor is not None and tensor.root.where[0] == "arena":
                 lives.setdefault(tensor.root, [index, index])[1] = index
     plan = _core.plan_memory(
-        [(tensor.values * WORD_BYTES, first, last) for tensor, (first, last) in lives.items()]
+        [(tensor.values * tensor.value_bytes, first, last) for tensor, (first, last) in lives.items()]
     )
     return plan, dict(zip(lives, plan.offsets, strict=True))
 
@@ -142,4 +144,4 @@ def _where(tensor: Tensor | None, offsets: dict[Tensor, int]) -> tuple[str, int,
     if tensor is None:
         return ("none", 0, 0)
     kind, number = tensor.root.where
-    return (kind, number, offsets.get(tensor.root, 0) + tensor.start * WORD_BYTES)
+    return (kind, number, offsets.get(tensor.root, 0) + tensor.start * tensor.value_bytes)

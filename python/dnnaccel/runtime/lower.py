@@ -16,22 +16,28 @@ from dnnaccel.network import Network
 from dnnaccel.runtime.fusion import Node
 from dnnaccel.runtime.layouts import Layout, conversion, row_major, same_memory
 from dnnaccel.runtime.parameters import owner_of
+from dnnaccel.runtime.quantize import Quantization, requantize_step
 from dnnaccel.runtime.steps import Pitches, Step, Tensor
 
 __all__ = ["Lowering", "lower", "lowers"]
 
 Floats = NDArray[np.float32]
-Lowered = Callable[["Lowering", Node], Tensor]
+Lowered = Callable[["Lowering", Node], Tensor | None]
 
 _LOWERINGS: dict[str, Lowered] = {}
+_INT8_LOWERINGS: dict[str, Lowered] = {}
 
 
-def lowers(*kinds: str) -> Callable[[Lowered], Lowered]:
-    """Enter a function into the table: it makes the steps of nodes that begin with a layer of these kinds."""
+def lowers(*kinds: str, int8: bool = False) -> Callable[[Lowered], Lowered]:
+    """Enter a function into the table: it makes the steps of nodes that begin with a layer of these kinds.
+
+    Of those for `int8` there is another table, used for quantised networks: such a function may return None
+    if a node is to be computed in float32 all the same.
+    """
 
     def enter(function: Lowered) -> Lowered:
         for kind in kinds:
-            _LOWERINGS[kind] = function
+            (_INT8_LOWERINGS if int8 else _LOWERINGS)[kind] = function
         return function
 
     return enter
@@ -40,8 +46,17 @@ def lowers(*kinds: str) -> Callable[[Lowered], Lowered]:
 class Lowering:
     """The steps of a network so far, and the tensors that its layers and inputs have become."""
 
-    def __init__(self, net: Network, weights: Mapping[str, Floats], *, threads: int, isa: str) -> None:
+    def __init__(
+        self,
+        net: Network,
+        weights: Mapping[str, Floats],
+        *,
+        threads: int,
+        isa: str,
+        quantization: Quantization | None = None,
+    ) -> None:
         self.net = net
+        self.quantization = quantization
         self.weights = weights
         self.threads = threads
         self.isa = isa
@@ -106,14 +121,32 @@ class Lowering:
         return step.output
 
     def inputs(self, node: Node) -> list[Tensor]:
-        """Return the tensors that a node reads, a residual left out."""
-        return [self.tensors[name] for name in node.inputs]
+        """Return the tensors that a node reads, as numbers; a residual left out."""
+        return [self.numbers(self.tensors[name]) for name in node.inputs]
+
+    def stored(self, node: Node) -> list[Tensor]:
+        """Return the tensors that a node reads, as they are: all quantised alike, or all of numbers."""
+        tensors = [self.tensors[name] for name in node.inputs]
+        if all(tensor.params == tensors[0].params for tensor in tensors):
+            return tensors
+        return [self.numbers(tensor) for tensor in tensors]
+
+    def numbers(self, tensor: Tensor) -> Tensor:
+        """Return what the integers of a quantised tensor stand for; any other tensor as it is."""
+        if tensor.params is None:
+            return tensor
+        key = (tensor, tensor.layout)
+        if key not in self._copies:
+            target = Tensor(tensor.name, tensor.layout)
+            self._copies[key] = self.add(copy_step(tensor, target, self.threads, self.isa))
+        return self._copies[key]
 
     def dense(self, tensor: Tensor) -> Tensor:
         """Return `tensor`, or a copy of it whose vectors lie without gaps."""
         if not tensor.pitch:
             return tensor
-        return self.add(copy_step(tensor, Tensor(tensor.name, tensor.layout), self.threads, self.isa))
+        target = Tensor(tensor.name, tensor.layout, tensor.element, params=tensor.params)
+        return self.add(copy_step(tensor, target, self.threads, self.isa))
 
     def in_layout(self, tensor: Tensor, layout: Layout) -> Tensor:
         """Return `tensor` as it is, seen under `layout`, or a copy of it that has that layout."""
@@ -139,6 +172,7 @@ class Lowering:
         return tensor.view(layout, name)
 
     def _permuted(self, tensor: Tensor, layout: Layout) -> Tensor:
+        tensor = self.numbers(tensor)
         if (tensor, layout) in self._copies:
             return self._copies[tensor, layout]
         source = self.dense(tensor)
@@ -154,7 +188,12 @@ class Lowering:
 
 
 def copy_step(source: Tensor, target: Tensor, threads: int, isa: str) -> Step:
-    """Return the step that copies values from one place to another, with or without gaps."""
+    """Return the step that copies values from one place to another, with or without gaps.
+
+    Integers of a quantised tensor become those that stand for the same numbers in `target`.
+    """
+    if source.params is not None or target.params is not None:
+        return requantize_step(source, target, threads, isa)
 
     def make(pitches: Pitches) -> _core.Operator:
         return _core.unary_operator(
@@ -171,14 +210,20 @@ def copy_step(source: Tensor, target: Tensor, threads: int, isa: str) -> Step:
 
 
 def lower(
-    net: Network, nodes: list[Node], weights: Mapping[str, Floats], *, threads: int, isa: str
+    net: Network,
+    nodes: list[Node],
+    weights: Mapping[str, Floats],
+    *,
+    threads: int,
+    isa: str,
+    quantization: Quantization | None = None,
 ) -> Lowering:
     """Return the steps of `nodes`, and where every layer's output is.
 
     Raises `RuntimeModelError` for a layer that cannot be computed or whose weights are missing.
     """
     _load_families()
-    state = Lowering(net, weights, threads=threads, isa=isa)
+    state = Lowering(net, weights, threads=threads, isa=isa, quantization=quantization)
     for node in nodes:
         function = _LOWERINGS.get(node.layer.kind)
         if function is None:
@@ -187,8 +232,13 @@ def lower(
                 f"{node.layer.kind} {node.layer.name!r}: nothing here computes {what!r}; "
                 "leave it out, or write it with layers that are known"
             )
+        quantized = _INT8_LOWERINGS.get(node.layer.kind) if quantization is not None else None
         try:
-            state.tensors[node.name] = function(state, node)
+            tensor = None if quantized is None else quantized(state, node)
+            if tensor is None:
+                tensor = function(state, node)
+            assert tensor is not None
+            state.tensors[node.name] = tensor
         except DnnAccelError:
             raise
         except ValueError as error:
@@ -199,4 +249,4 @@ def lower(
 @functools.cache
 def _load_families() -> None:
     """Load the modules that fill the table: adding a kind of layer touches one of them."""
-    from dnnaccel.runtime import lower_images, lower_products, lower_sequences, lower_values  # noqa: F401
+    from dnnaccel.runtime import lower_images, lower_int8, lower_products, lower_sequences, lower_values  # noqa: F401

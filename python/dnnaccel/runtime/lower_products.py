@@ -14,7 +14,7 @@ from dnnaccel.runtime.layouts import Layout, channels_last, row_major
 from dnnaccel.runtime.lower import Floats, Lowering, lowers
 from dnnaccel.runtime.steps import Tensor
 
-__all__ = ["scale_and_shift"]
+__all__ = ["convolution_of", "linear_of", "scale_and_shift"]
 
 
 def scale_and_shift(state: Lowering, layer: Layer) -> tuple[Any, Any]:
@@ -55,7 +55,7 @@ def _finish(
     """Add the step of a product, with its residual and activation."""
     residual = None
     if node.residual is not None:
-        residual = state.in_layout(state.tensors[node.residual], layout)
+        residual = state.in_layout(state.numbers(state.tensors[node.residual]), layout)
     if node.function:
         given["activation"] = node.function
     return state.step(
@@ -71,15 +71,13 @@ def _finish(
     )
 
 
-@lowers("conv2d", "depthwise")
-def _convolution(state: Lowering, node: Node) -> Tensor:
+def convolution_of(state: Lowering, node: Node, x: Tensor) -> dict[str, Any]:
+    """Return what says which convolution of images `x` a node is, with its scales folded in."""
     layer: Any = node.layer
-    (x,) = state.inputs(node)
-    x = state.in_layout(x, channels_last(x.layout.shape))
     weights, bias = _weights_and_bias(state, node)
     (top, bottom), (left, right) = node.pads
     rows, columns = layer.padding
-    given = {
+    return {
         "input": x.layout.stored,
         "weights": weights,
         "bias": bias,
@@ -87,16 +85,20 @@ def _convolution(state: Lowering, node: Node) -> Tensor:
         "padding": (top + rows, bottom + rows, left + columns, right + columns),
         "dilation": layer.dilation,
         "groups": x.layout.shape[1] if layer.kind == "depthwise" else layer.groups,
-        "nchw": False,
-        "algorithm": "",
     }
-    return _finish(state, node, x, channels_last(layer.output_shape), _core.conv_operator, given)
 
 
-@lowers("linear")
-def _linear(state: Lowering, node: Node) -> Tensor:
-    layer: Any = node.layer
+@lowers("conv2d", "depthwise")
+def _convolution(state: Lowering, node: Node) -> Tensor:
     (x,) = state.inputs(node)
+    x = state.in_layout(x, channels_last(x.layout.shape))
+    given = convolution_of(state, node, x) | {"nchw": False, "algorithm": ""}
+    return _finish(state, node, x, channels_last(node.layer.output_shape), _core.conv_operator, given)
+
+
+def linear_of(state: Lowering, node: Node, x: Tensor) -> tuple[Tensor, Layout, dict[str, Any]]:
+    """Return vectors `x` as a matrix product reads them, the layout of its results, and which one it is."""
+    layer: Any = node.layer
     weights, bias = _weights_and_bias(state, node)
     inner = _folded_vectors(x.layout)
     if inner is None:
@@ -110,7 +112,12 @@ def _linear(state: Lowering, node: Node) -> Tensor:
         x = state.view(x, row_major(x.layout.shape))
     stored = x.layout.stored
     layout = Layout(layer.output_shape, (*stored[:-1], layer.out_features), x.layout.order)
-    given = {"input": stored, "weights": weights, "bias": bias}
+    return x, layout, {"input": stored, "weights": weights, "bias": bias}
+
+
+@lowers("linear")
+def _linear(state: Lowering, node: Node) -> Tensor:
+    x, layout, given = linear_of(state, node, state.inputs(node)[0])
     return _finish(state, node, x, layout, _core.linear_operator, given)
 
 

@@ -150,8 +150,7 @@ def _attention(state: Lowering, node: Node) -> Tensor:
     flat = [state.view(x, _joined(x.layout)) for x in (queries, keys, values)]
 
     def make(pitches: Pitches) -> _core.Operator:
-        names = ("q_pitch", "k_pitch", "v_pitch")
-        given = {name: pitch for name, pitch in zip(names, pitches.inputs, strict=True) if pitch}
+        q_pitch, k_pitch, v_pitch = pitches.inputs
         return _core.attention_operator(
             queries=flat[0].layout.stored,
             keys=flat[1].layout.stored,
@@ -162,7 +161,10 @@ def _attention(state: Lowering, node: Node) -> Tensor:
             mask="none",
             threads=state.threads,
             isa=state.isa,
-            **given,
+            q_pitch=q_pitch,
+            k_pitch=k_pitch,
+            v_pitch=v_pitch,
+            out_pitch=pitches.output,
         )
 
     joined = _joined(layout)
@@ -172,6 +174,7 @@ def _attention(state: Lowering, node: Node) -> Tensor:
         Tensor(node.name, joined),
         make,
         pitched="each",
+        out_pitched=True,
     )
     return state.view(state.add(step), layout, node.name)
 

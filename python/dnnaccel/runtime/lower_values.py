@@ -94,28 +94,28 @@ def _softmax(state: Lowering, node: Node) -> Tensor:
 
 @lowers("flatten", "reshape")
 def _reshape(state: Lowering, node: Node) -> Tensor:
-    (x,) = state.inputs(node)
+    (x,) = state.stored(node)
     return state.view(x, x.layout.reshaped(node.layer.output_shape), node.name)
 
 
 @lowers("permute")
 def _permute(state: Lowering, node: Node) -> Tensor:
     layer: Any = node.layer
-    x = unfolded_layout(state, state.inputs(node)[0])
+    x = unfolded_layout(state, state.stored(node)[0])
     return state.view(x, x.layout.permuted(layer.axes), node.name)
 
 
 @lowers("slice")
 def _slice(state: Lowering, node: Node) -> Tensor:
     layer: Any = node.layer
-    x = unfolded_layout(state, state.inputs(node)[0])
+    x = unfolded_layout(state, state.stored(node)[0])
     number = layer.axis % len(x.layout.shape)
     axis = x.layout.stored_axis(number)
     layout = _resized(x.layout, number, layer.output_shape[number])
     offset = _offset(x, axis, layer.start)
     if offset is not None:
         part = axis == len(layout.stored) - 1
-        return Tensor(node.name, layout, x.element, base=x, offset=offset, part=part)
+        return Tensor(node.name, layout, x.element, base=x, offset=offset, part=part, params=x.params)
     return state.step(
         node,
         (x,),
@@ -148,13 +148,13 @@ def _offset(whole: Tensor, axis: int, start: int) -> int | None:
 @lowers("concat")
 def _concat(state: Lowering, node: Node) -> Tensor:
     layer: Any = node.layer
-    inputs = [unfolded_layout(state, x) for x in state.inputs(node)]
+    inputs = [unfolded_layout(state, x) for x in state.stored(node)]
     number = layer.axis % len(layer.output_shape)
     first = inputs[0].layout
     inputs = [state.in_layout(x, _resized(first, number, x.layout.shape[number])) for x in inputs]
     layout = _resized(first, number, layer.output_shape[number])
     axis = layout.stored_axis(number)
-    whole = Tensor(node.name, layout, inputs[0].element)
+    whole = Tensor(node.name, layout, inputs[0].element, params=inputs[0].params)
     if _offset(whole, axis, 0) is None:
         return state.step(
             node,
@@ -176,7 +176,9 @@ def _concat(state: Lowering, node: Node) -> Tensor:
             x.base, x.offset, x.part = whole, offset, part
             state.writers.setdefault(whole, []).extend(state.writers[x])
         else:
-            piece = Tensor(node.name, x.layout, x.element, base=whole, offset=offset, part=part)
+            piece = Tensor(
+                node.name, x.layout, x.element, base=whole, offset=offset, part=part, params=x.params
+            )
             copy = state.add(copy_step(x, piece, state.threads, state.isa))
             state.writers.setdefault(whole, []).extend(state.writers[copy])
     return whole

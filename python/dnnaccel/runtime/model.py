@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from dnnaccel.runtime.assemble import Assembled, assemble
 from dnnaccel.runtime.batches import with_batch
 from dnnaccel.runtime.fusion import fuse
 from dnnaccel.runtime.lower import Floats, lower
+from dnnaccel.runtime.quantize import Ranges, quantization_of
 from dnnaccel.runtime.random import random_weights
 from dnnaccel.runtime.steps import Step
 from dnnaccel.runtime.weights import load_weights
@@ -30,7 +32,7 @@ __all__ = ["Memory", "Model", "compile"]
 WeightsLike = str | os.PathLike[str] | Mapping[str, ArrayLike]
 Values = NDArray[Any]
 
-_TYPES = ("float32",)
+_TYPES = ("float32", "int8")
 _MOST_KEPT = 4
 
 
@@ -69,6 +71,7 @@ def compile(
     dtype: str = "float32",
     threads: int | None = 1,
     batch: int | None = None,
+    calibration: Iterable[ArrayLike | Mapping[str, ArrayLike]] = (),
     keep: Sequence[str] = (),
     isa: str | None = None,
 ) -> Model:
@@ -82,11 +85,15 @@ def compile(
         Arrays by ``"layer.parameter"``, in PyTorch's names and layouts; a file that `load_weights` reads; or
         "random".
     dtype
-        "float32": what it computes in.
+        "float32", or "int8": what it computes in. In 8-bit integers, weights have a scale for each output
+        channel, and layers that are no convolutions, matrix products, sums or pools stay in float32.
     threads
         How many threads a call may use; None: what `kernels.num_threads` says. Results are the same bits.
     batch
         How many samples a call takes; None: as many as the network says.
+    calibration
+        For "int8": inputs as a call takes them, one array or a dict by name each, of which the ranges of all
+        layers are measured.
     keep
         Layers whose outputs a call returns beside those of the network.
     isa
@@ -117,7 +124,20 @@ def compile(
         raise unknown_name("instruction set", isa, isa_names())
     if batch is not None:
         net = with_batch(net, batch)
-    return Model(net, weights, threads=as_threads(threads), isa=isa or "", keep=tuple(keep))
+    made = functools.partial(Model, net, weights, threads=as_threads(threads), isa=isa or "")
+    if dtype == "float32":
+        return made(keep=tuple(keep))
+    ranges, first = Ranges(), next(iter(net.inputs))
+    numbers = made(keep=tuple(layer.name for layer in net))
+    for sample in calibration:
+        named: Mapping[str, Any] = sample if isinstance(sample, Mapping) else {first: sample}
+        ranges.widen({name: np.asarray(values) for name, values in named.items()})
+        ranges.widen(numbers.run(**named))
+    if not ranges.ends:
+        raise RuntimeModelError(
+            f"{net.name}: int8 needs inputs to measure ranges with: give calibration=[x, ...]"
+        )
+    return made(keep=tuple(keep), ranges=ranges)
 
 
 def _resolved(weights: WeightsLike, net: Network) -> Mapping[str, Floats]:
@@ -142,12 +162,14 @@ class Model:
         threads: int,
         isa: str,
         keep: tuple[str, ...],
+        ranges: Ranges | None = None,
     ) -> None:
         self.net = net
         # Not the weights themselves, which the kernels have packed: few models ever need them again.
         self._source = weights
         self._threads = threads
         self._isa = isa
+        self._ranges = ranges
         self._others: dict[tuple[str, ...], Assembled] = {}
         self._counter: ZeroCounter | None = None
         self._main = self._assemble(keep)
@@ -164,7 +186,11 @@ class Model:
             self.net[name]  # raises for a name that is not there
         outputs = tuple(dict.fromkeys((*self.net.outputs, *keep)))
         weights = _resolved(self._source, self.net)
-        state = lower(self.net, fuse(self.net, outputs), weights, threads=self._threads, isa=self._isa)
+        nodes = fuse(self.net, outputs)
+        quantization = None if self._ranges is None else quantization_of(nodes, self._ranges)
+        state = lower(
+            self.net, nodes, weights, threads=self._threads, isa=self._isa, quantization=quantization
+        )
         return assemble(state, outputs)
 
     def __call__(self, *inputs: ArrayLike, **named: ArrayLike) -> Any:
@@ -226,6 +252,11 @@ class Model:
         )
 
     @property
+    def dtype(self) -> str:
+        """What it computes in: "float32", or "int8"."""
+        return "float32" if self._ranges is None else "int8"
+
+    @property
     def macs(self) -> int:
         """Multiply-accumulates of one call; those with padding are left out."""
         return sum(step.made.macs for step in self._main.steps)
@@ -244,7 +275,7 @@ class Model:
             return f"{number} {what}" + "s" * (number != 1)
 
         return (
-            f"<Model {self.net.name}: float32, batch {self.net.batch}, {count(len(self), 'step')}, "
+            f"<Model {self.net.name}: {self.dtype}, batch {self.net.batch}, {count(len(self), 'step')}, "
             f"{count(self.threads, 'thread')}>"
         )
 

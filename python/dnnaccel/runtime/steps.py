@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dnnaccel import _core
+from dnnaccel.kernels import QuantParams
 from dnnaccel.runtime.layouts import Layout
 
-__all__ = ["WORD_BYTES", "Pitches", "Step", "Tensor"]
+__all__ = ["Pitches", "Step", "Tensor"]
 
-WORD_BYTES = 4
-"""Bytes of a float32 and of an int32: all that tensors hold."""
+_BYTES = {"float32": 4, "int32": 4, "uint8": 1, "int8": 1}
 
 
 @dataclass(eq=False, slots=True)
@@ -26,7 +26,7 @@ class Tensor:
     layout
         How it lies there.
     element
-        "float32" or "int32".
+        Type of a value: "float32", "int32", "uint8" or "int8".
     base
         The tensor in whose memory it lies; None: it has its own.
     offset
@@ -37,6 +37,8 @@ class Tensor:
         Of one with memory of its own: "arena", or ("input" | "output", number) of the program's.
     rigid
         Whether somebody relies on its vectors lying without gaps, so that it cannot become a part of another.
+    params
+        What its integers stand for, if they are 8-bit ones; None: for themselves.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Tensor:
     part: bool = False
     where: tuple[str, int] = ("arena", 0)
     rigid: bool = False
+    params: QuantParams | None = None
 
     @property
     def root(self) -> Tensor:
@@ -74,6 +77,11 @@ class Tensor:
         return math.prod(self.layout.stored[:-1])
 
     @property
+    def value_bytes(self) -> int:
+        """Bytes of one value."""
+        return _BYTES[self.element]
+
+    @property
     def values(self) -> int:
         """How many values it has."""
         return math.prod(self.layout.stored)
@@ -86,7 +94,7 @@ class Tensor:
             while tensor is not None:
                 tensor.rigid = True
                 tensor = tensor.base
-        return Tensor(name or self.name, layout, self.element, base=self)
+        return Tensor(name or self.name, layout, self.element, base=self, params=self.params)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,8 @@
+#include "kernels/winograd/transform_body.hpp"
+#include "kernels/winograd/variants.hpp"
+
+namespace dnnaccel::kernels {
+
+const WinogradKernels kNeonWinograd = winograd_kernels<4>();
+
+}  // namespace dnnaccel::kernels
