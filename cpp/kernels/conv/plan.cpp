@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "base/math.hpp"
 #include "kernels/conv/activation.hpp"
 #include "kernels/conv/transpose.hpp"
 #include "kernels/pool.hpp"
@@ -16,6 +17,8 @@
 namespace dnnaccel::kernels {
 
 namespace {
+
+using base::ceil_div;
 
 /// What a block's inputs may take: they are read again for every panel, from the second cache.
 constexpr std::int64_t kBlockBytes = 384 * 1024;
@@ -43,8 +46,6 @@ constexpr std::int64_t kLeastBlock = 24;
 
 constexpr std::int64_t kLineBytes = 64;
 constexpr std::int64_t kFloatBytes = sizeof(float);
-
-std::int64_t ceil_div(std::int64_t value, std::int64_t by) { return (value + by - 1) / by; }
 
 constexpr std::array kAlgorithms = {std::pair{"gemm", Algorithm::gemm},
                                     std::pair{"depthwise", Algorithm::depthwise},
