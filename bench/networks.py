@@ -237,6 +237,7 @@ def main() -> None:
     cases = []
     with tempfile.TemporaryDirectory() as folder:
         for name in given.networks:
+            print(f"{name} ...", file=sys.stderr, flush=True)
             cases.append(measure(name, Path(folder), given))
             for file in Path(folder).iterdir():
                 file.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -319,3 +320,21 @@ def test_weights_beside_the_file(tmp_path: Path) -> None:
     (tmp_path / "lenet.bin").write_bytes(b"short")
     with pytest.raises(ImportedFileError, match=r"is no part of 'lenet\.bin'"):
         load_weights(path, da.from_onnx(path))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damaged_files_are_refused_if_at_all(seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+    net = SMALL_NETS[list(SMALL_NETS)[seed]]()
+    path = to_onnx(net, tmp_path / "net.onnx", with_statistics(net))
+    whole, read = path.read_bytes(), da.from_onnx(path)
+    read_well = 0
+    for _ in range(60):
+        data = bytearray(whole)
+        for place in rng.integers(0, len(data), 2):
+            data[place] = rng.integers(256)
+        path.write_bytes(data)
+        with contextlib.suppress(da.DnnAccelError):
+            load_weights(path, read)
+            read_well += 1
+    assert read_well < 60
