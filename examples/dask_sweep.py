@@ -1,4 +1,4 @@
-"""A sweep on a Dask cluster: here two worker processes on this machine, elsewhere as many machines as there are.
+"""A sweep on a Dask cluster: here two worker processes on this machine, elsewhere many machines.
 
 python examples/dask_sweep.py
 """

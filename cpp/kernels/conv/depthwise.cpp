@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/math.hpp"
 #include "kernels/pool.hpp"
 
 namespace dnnaccel::kernels {
 
 namespace {
+
+using base::ceil_div;
 
 /// What the inputs of a piece of work may take: rows are read again for the next row of outputs.
 constexpr std::int64_t kPieceBytes = 256 * 1024;
@@ -35,8 +38,6 @@ std::int64_t count_taps(std::int64_t outputs, std::int64_t stride, std::int64_t 
   }
   return count;
 }
-
-std::int64_t ceil_div(std::int64_t value, std::int64_t by) { return (value + by - 1) / by; }
 
 }  // namespace
 
@@ -104,6 +105,13 @@ std::size_t DepthwiseRows::packed_bytes() const {
     values += static_cast<std::size_t>(panel.row_length *
                                        (shape_.kernel_height * shape_.kernel_width + 1));
   return values * sizeof(float);
+}
+
+Blocking DepthwiseRows::blocking() const {
+  return {.pixels = rows_ * shape_.out_width(),
+          .channels = std::min(group_ * panels_.front().row_length, shape_.channels),
+          .rows = shape_.kernel_height * shape_.kernel_width,
+          .tile = pixels_};
 }
 
 void DepthwiseRows::compute_row(const Job& job, std::int64_t image, std::int64_t row,

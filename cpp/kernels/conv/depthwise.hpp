@@ -6,6 +6,7 @@
 #include "kernels/conv/rows.hpp"
 #include "kernels/conv/shape.hpp"
 #include "kernels/gemm/pack.hpp"
+#include "kernels/operator.hpp"
 #include "kernels/tile.hpp"
 
 namespace dnnaccel::kernels {
@@ -31,6 +32,7 @@ class DepthwiseRows {
   std::size_t packed_bytes() const;
   /// Multiply-accumulates, those with padding left out.
   std::int64_t macs() const { return macs_; }
+  Blocking blocking() const;
 
  private:
   struct Job;

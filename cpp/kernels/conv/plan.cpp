@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "base/math.hpp"
 #include "kernels/conv/activation.hpp"
 #include "kernels/conv/transpose.hpp"
 #include "kernels/pool.hpp"
@@ -16,6 +17,8 @@
 namespace dnnaccel::kernels {
 
 namespace {
+
+using base::ceil_div;
 
 /// What a block's inputs may take: they are read again for every panel, from the second cache.
 constexpr std::int64_t kBlockBytes = 384 * 1024;
@@ -43,8 +46,6 @@ constexpr std::int64_t kLeastBlock = 24;
 
 constexpr std::int64_t kLineBytes = 64;
 constexpr std::int64_t kFloatBytes = sizeof(float);
-
-std::int64_t ceil_div(std::int64_t value, std::int64_t by) { return (value + by - 1) / by; }
 
 constexpr std::array kAlgorithms = {std::pair{"gemm", Algorithm::gemm},
                                     std::pair{"depthwise", Algorithm::depthwise},
@@ -315,7 +316,8 @@ void ConvPlan::compute_block(const Panel& panel, const Block& block, TileArgs ti
     std::int32_t left = segment.pixels;
     for (std::int32_t tiles = tiles_of(segment, panel); tiles > 0; --tiles) {
       const std::int32_t count = (left + tiles - 1) / tiles;
-      if (fetch && single) fetch_pixels(tile, count, std::min(left, 2 * count), values);
+      if (fetch && single && values > 0)
+        fetch_pixels(tile, count, std::min(left, 2 * count), values);
       panel.kernels.tiles[count - 1](tile);
       tile.ahead += values * tile.ahead_step / kFloatBytes;
       tile.pixels += count;

@@ -91,7 +91,7 @@ def _product(
     if not node.function:
         return out
     last = Node([node.layers[-1]], (node.layers[-2].name,))
-    function = {"function": node.function, "input": layout.stored}
+    function: dict[str, Any] = {"function": node.function, "input": layout.stored}
     return state.step(last, (out,), layout, _core.unary_operator, pitched=True, out_pitched=True, **function)
 
 
