@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "base/cpu_features.hpp"
+#include "kernels/bf16/kernels.hpp"
 #include "kernels/conv/rows.hpp"
 #include "kernels/elementwise/kernels.hpp"
 #include "kernels/gemm/gemv.hpp"
@@ -33,6 +34,7 @@ struct Variant {
 #if defined(DNNACCEL_X86_VARIANTS)
 constexpr KernelSet kAvx512 = {.name = "avx512",
                                .tiles = &kAvx512Tiles,
+                               .bf16 = &kAvx512Bf16,
                                .int8 = &kAvx512Int8,
                                .int8_values = &kAvx512Int8Values,
                                .elementwise = &kAvx512Elementwise,
@@ -52,16 +54,27 @@ constexpr KernelSet with_vnni() {
   kernels.int8 = &kAvx512VnniInt8;
   return kernels;
 }
+
+constexpr KernelSet with_bf16() {
+  KernelSet kernels = with_vnni();
+  kernels.name = "avx512_bf16";
+  kernels.bf16 = &kAvx512DotBf16;
+  return kernels;
+}
 #endif
 
 // The fastest first: the first that is supported wins. Tests and benchmarks go through all.
 constexpr std::array kVariants = {
 #if defined(DNNACCEL_X86_VARIANTS)
+    Variant{with_bf16(),
+            [](const base::CpuFeatures& cpu) { return cpu.avx512_bf16 && cpu.avx512_vnni; },
+            Element::bfloat16},
     Variant{with_vnni(), [](const base::CpuFeatures& cpu) { return cpu.avx512_vnni; },
             Element::int8},
     Variant{kAvx512, [](const base::CpuFeatures& cpu) { return cpu.avx512; }},
     Variant{{.name = "avx2",
              .tiles = &kAvx2Tiles,
+             .bf16 = &kAvx2Bf16,
              .int8 = &kAvx2Int8,
              .int8_values = &kAvx2Int8Values,
              .elementwise = &kAvx2Elementwise,
@@ -78,6 +91,7 @@ constexpr std::array kVariants = {
 #elif defined(DNNACCEL_ARM_VARIANTS)
     Variant{{.name = "neon",
              .tiles = &kNeonTiles,
+             .bf16 = &kNeonBf16,
              .int8 = &kNeonInt8,
              .int8_values = &kNeonInt8Values,
              .elementwise = &kNeonElementwise,
@@ -94,6 +108,7 @@ constexpr std::array kVariants = {
 #endif
     Variant{{.name = "portable",
              .tiles = &kPortableTiles,
+             .bf16 = &kPortableBf16,
              .int8 = &kPortableInt8,
              .int8_values = &kPortableInt8Values,
              .elementwise = &kPortableElementwise,

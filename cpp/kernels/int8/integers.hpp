@@ -18,6 +18,7 @@ template <int kLanes>
 struct Integers {
   using Ints [[gnu::vector_size(kLanes * 4)]] = std::int32_t;
   using Shorts [[gnu::vector_size(kLanes * 4)]] = std::int16_t;
+  using Halves [[gnu::vector_size(kLanes * 2)]] = std::uint16_t;
   using Bytes [[gnu::vector_size(kLanes)]] = std::uint8_t;
   using SignedBytes [[gnu::vector_size(kLanes)]] = std::int8_t;
   using Floats [[gnu::vector_size(kLanes * 4)]] = float;
