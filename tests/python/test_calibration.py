@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dnnaccel as da
@@ -23,6 +23,7 @@ from dnnaccel.runtime.calibration import (
 NUMBERS = st.floats(-1e6, 1e6, width=32)
 
 
+@settings(deadline=None)
 @given(NUMBERS, NUMBERS, st.sampled_from(["uint8", "int8"]))
 def test_a_range_is_held_to_half_a_step_and_zero_exactly(one: float, other: float, dtype: str) -> None:
     seen = Range(min(one, other), max(one, other))
