@@ -185,15 +185,15 @@ class _Nest:
         inside = [("P", 1), (self.along, self.tile), ("R", 1), ("S", 1), ("C", depth)]
         images = [("N", 1)] if self.along == "Q" else []
         groups = [("G", 1)] if self.wide == "M" else []
-        lanes, units = self._lanes()
+        lanes, units, beside = self._lanes()
         loops: dict[str, Loops] = {
             outside: [*images, *groups, *shared, *self._pass(weights)],
             "cores.rows": cores,
             self.memories[-2]: inside,
             self.memories[-1]: [("C", 1)],
-            "registers": [(self.along, 1), (self.wide, lanes * units)],
+            "registers": [(self.along, beside), (self.wide, lanes * units)],
             "simd.rows": [(self.wide, units), ("M", 1)] if self.wide == "G" else [("M", units)],
-            "simd.columns": [(self.wide, 1)],
+            "simd.columns": [(self.wide, 1), (self.along, 1)],
         }
         levels = []
         for level in self.levels.values():
@@ -224,9 +224,10 @@ class _Nest:
             return [("R", 1), ("S", weights // channels)]
         return [("R", 1), ("S", 1), ("C", weights)]
 
-    def _lanes(self) -> tuple[int, int]:
-        """Return how many of the wide dim are in one vector, and how many vectors are computed at once."""
+    def _lanes(self) -> tuple[int, int, int]:
+        """Return how many of the wide dim are in a vector, and how many vectors and pixels at once."""
         simd = self.levels["simd"]
         assert isinstance(simd, Array)
         lanes = simd.rows if self.wide == "M" else max(1, simd.rows // self.bounds["M"])
-        return lanes, min(simd.columns, math.ceil(self.panel / lanes))
+        units = min(simd.columns, math.ceil(self.panel / lanes))
+        return lanes, units, simd.columns // units
