@@ -187,22 +187,26 @@ def values(result: Any) -> NDArray[np.int64]:
     return np.asarray(result.numpy() if hasattr(result, "numpy") else result).astype(np.int64)
 
 
-def contenders(task: Task) -> Iterator[tuple[str, Run]]:
-    """Give each library's run; those that round otherwise may differ by one."""
+def contenders(task: Task, wrong: dict[str, list[str]]) -> Iterator[tuple[str, Run]]:
+    """Give each library's run; those that round otherwise may differ by one, and no more."""
     ours = make_ours(task)
     wanted = values(ours())
     for name, make in MAKERS.items():
         run = make(task)
         if run is None:
             continue
-        apart = np.abs(values(run()) - wanted).max()
-        assert apart <= 1, f"{task.shape}: {name} differs by {apart}"
+        if np.abs(values(run()) - wanted).max() > 1:  # sums of 16 bits that saturate
+            wrong.setdefault(name, []).append(str(task.shape))
+            continue
         yield name, run
 
 
-def measure(shapes: dict[Shape, tuple[str, Any]], given: argparse.Namespace) -> Table:
+def measure(
+    shapes: dict[Shape, tuple[str, Any]], given: argparse.Namespace, wrong: dict[str, list[str]]
+) -> Table:
     clock = time.thread_time if given.threads == 1 else time.perf_counter
-    tries = (_core.measure_host([(1 << 18, 1)], 0.02).macs_per_second for _ in range(15))
+    # Short tries, so that on a busy machine some are not interrupted.
+    tries = (_core.measure_host([(1 << 14, 1)], 0.001).macs_per_second for _ in range(80))
     peak = 4 * 2e-9 * max(tries) * given.threads
     table = Table(box=box.MARKDOWN, title=f"peak taken as 4 times float32's: {peak:.0f} GOP/s")
     for name in ("layer", "shape"):
@@ -214,7 +218,7 @@ def measure(shapes: dict[Shape, tuple[str, Any]], given: argparse.Namespace) -> 
         table.add_column(name, justify="right")
     means: dict[str, list[tuple[float, float, float]]] = {}
     for shape, (where, _) in shapes.items():
-        seconds = by_turns(dict(contenders(Task.of(shape, given.threads))), given.rounds, clock)
+        seconds = by_turns(dict(contenders(Task.of(shape, given.threads), wrong)), given.rounds, clock)
         ours = seconds.pop(OURS)
         speed = 2e-9 * shape.macs / min(ours)
         row = [where, str(shape), f"{shape.macs / 1e6:.1f}", f"{min(ours) * 1e6:.1f}"]
@@ -243,7 +247,10 @@ def main() -> None:
     given = parser.parse_args()
     warnings.filterwarnings("ignore", module="torch")
     nets = [da.zoo.load(name, batch=1) for name in given.networks]
-    Console(width=200).print(measure(distinct(nets), given))
+    wrong: dict[str, list[str]] = {}
+    Console(width=200).print(measure(distinct(nets), given, wrong))
+    for name, where in wrong.items():
+        print(f"{name} was not timed where its outputs are wrong: {'; '.join(where)}")
     for module in ("torch", "onnxruntime"):
         if not installed(module):
             print(f"{module} was not run: pip install torch==2.13.0 onnxruntime onnx brings it")

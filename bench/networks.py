@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -36,8 +35,9 @@ from rich.console import Console
 from rich.table import Table
 
 import dnnaccel as da
+from dnnaccel.runtime.random import random_inputs
 
-TESTS = Path(__file__).parents[1] / "tests"
+TESTS = str(Path(__file__).parents[1] / "tests" / "python")
 NETWORKS = (
     *("alexnet", "vgg16", "googlenet", "resnet50", "densenet121", "mobilenet_v1", "squeezenet_v1_1"),
     *("shufflenet_v1", "inception_v3", "lstm", "bert_base"),
@@ -70,12 +70,9 @@ class Case:
 
 def prepare(name: str, folder: Path) -> tuple[Case, da.Network, Arrays]:
     """Write a network and its inputs to files."""
-    for path in (TESTS, TESTS / "python"):
-        if str(path) not in sys.path:
-            sys.path.insert(0, str(path))
+    if TESTS not in sys.path:
+        sys.path.insert(0, TESTS)
     from onnx_export import to_onnx  # the tests' own writer
-
-    from small_nets import random_inputs
 
     net = da.zoo.load(name)
     weights: Arrays = dict(da.runtime.random_weights(net))
@@ -144,7 +141,9 @@ def measure_first(kind: str, file: Path, outputs: list[str], threads: int) -> di
 
 
 def peak_megabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not of getrusage, which counts what the parent had when it forked.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
 def first_in_child(kind: str, case: Case, threads: int) -> dict[str, float]:
@@ -238,6 +237,7 @@ def main() -> None:
     cases = []
     with tempfile.TemporaryDirectory() as folder:
         for name in given.networks:
+            print(f"{name} ...", file=sys.stderr, flush=True)
             cases.append(measure(name, Path(folder), given))
             for file in Path(folder).iterdir():
                 file.unlink()

@@ -25,6 +25,7 @@ void register_dram(pybind11::module_& module);
 void register_operators(pybind11::module_& module);
 void register_kernels(pybind11::module_& module);
 void register_runtime(pybind11::module_& module);
+void register_kernels_bf16(pybind11::module_& module);
 void register_kernels_int8(pybind11::module_& module);
 void register_kernels_pooling(pybind11::module_& module);
 void register_kernels_elementwise(pybind11::module_& module);

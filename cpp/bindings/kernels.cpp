@@ -98,10 +98,11 @@ void register_kernels(py::module_& module) {
   module.def(
       "kernel_isas",
       [](const std::string& element) {
-        if (element != "float32" && element != "int8")
-          throw std::invalid_argument("kernels are for float32 or int8, not '" + element + "'");
-        return kernels::isa_names(element == "int8" ? kernels::Element::int8
-                                                    : kernels::Element::float32);
+        if (element == "float32") return kernels::isa_names();
+        if (element == "bfloat16") return kernels::isa_names(kernels::Element::bfloat16);
+        if (element == "int8") return kernels::isa_names(kernels::Element::int8);
+        throw std::invalid_argument("kernels are for float32, bfloat16 or int8, not '" + element +
+                                    "'");
       },
       py::arg("element") = "float32",
       "Names of the kernels that this processor can run, the fastest first.");

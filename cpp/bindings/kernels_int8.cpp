@@ -1,8 +1,6 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
-#include <algorithm>
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -11,6 +9,7 @@
 #include <vector>
 
 #include "bindings/bindings.hpp"
+#include "bindings/kernel_shapes.hpp"
 #include "bindings/operators.hpp"
 #include "kernels/int8/conv.hpp"
 #include "kernels/int8/operators.hpp"
@@ -26,8 +25,6 @@ using kernels::ConvShape;
 using kernels::Element;
 using kernels::Quantisation;
 using kernels::Shape;
-using Four = std::array<std::int64_t, 4>;
-using Two = std::array<std::int64_t, 2>;
 using Bytes = py::array_t<std::int8_t, py::array::c_style>;
 using Sums = py::array_t<std::int32_t, py::array::c_style>;
 
@@ -95,57 +92,14 @@ std::unique_ptr<PyOperator> make_operator(Shape input, Shape output, const ConvS
 
 std::unique_ptr<PyOperator> make_conv(const Four& input, const Product& given, Two stride,
                                       Four padding, Two dilation, std::int64_t groups) {
-  const Bytes& weights = given.weights;
-  if (weights.ndim() != 4)
-    refuse("the weights", "of four axes: outputs, channels of a group, rows, columns; not " +
-                              std::to_string(weights.ndim()));
-  const ConvShape shape{.batch = input[0],
-                        .height = input[1],
-                        .width = input[2],
-                        .channels = input[3],
-                        .outputs = weights.shape(0),
-                        .kernel_height = weights.shape(2),
-                        .kernel_width = weights.shape(3),
-                        .stride_height = stride[0],
-                        .stride_width = stride[1],
-                        .pad_top = padding[0],
-                        .pad_bottom = padding[1],
-                        .pad_left = padding[2],
-                        .pad_right = padding[3],
-                        .dilation_height = dilation[0],
-                        .dilation_width = dilation[1],
-                        .groups = groups,
-                        .x_pitch = given.x_pitch,
-                        .out_pitch = given.out_pitch};
-  kernels::check(shape);
-  if (weights.shape(1) != shape.group_channels())
-    refuse("the weights",
-           "of as many channels as a group has: " + std::to_string(shape.group_channels()) +
-               ", not " + std::to_string(weights.shape(1)));
+  const ConvShape shape = conv_shape(
+      input, given.weights, {stride, padding, dilation, groups, given.x_pitch, given.out_pitch});
   Shape output{shape.batch, shape.out_height(), shape.out_width(), shape.outputs};
   return make_operator({input.begin(), input.end()}, std::move(output), shape, given);
 }
 
-/// A product with a matrix is a convolution of an image one row high.
 std::unique_ptr<PyOperator> make_linear(const Shape& input, const Product& given) {
-  const Bytes& weights = given.weights;
-  if (weights.ndim() != 2)
-    refuse("the weights", "of two axes: outputs, inputs; not " + std::to_string(weights.ndim()));
-  if (input.empty() || input.back() != weights.shape(1))
-    refuse("the input", "of as many values as the weights have columns: (..., " +
-                            std::to_string(weights.shape(1)) + "), not " + shape_text(input));
-  std::int64_t vectors = 1;
-  for (std::size_t axis = 0; axis + 1 < input.size(); ++axis) {
-    if (input[axis] < 0 || __builtin_mul_overflow(vectors, input[axis], &vectors))
-      refuse("the input", "of a shape that an array can have, not " + shape_text(input));
-  }
-  const ConvShape shape{.batch = vectors == 0 ? 0 : 1,
-                        .width = std::max(vectors, std::int64_t{1}),
-                        .channels = weights.shape(1),
-                        .outputs = weights.shape(0),
-                        .x_pitch = given.x_pitch,
-                        .out_pitch = given.out_pitch};
-  kernels::check(shape);
+  const ConvShape shape = linear_shape(input, given.weights, given.x_pitch, given.out_pitch);
   Shape output = input;
   output.back() = shape.outputs;
   return make_operator(input, std::move(output), shape, given);

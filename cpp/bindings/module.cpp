@@ -35,6 +35,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   register_operators(module);  // before what makes them
   register_kernels(module);
   register_runtime(module);
+  register_kernels_bf16(module);
   register_kernels_int8(module);
   register_kernels_pooling(module);
   register_kernels_elementwise(module);

@@ -5,6 +5,8 @@
 #include <stdexcept>
 
 #include "base/cpu_features.hpp"
+#include "kernels/bf16/kernels.hpp"
+#include "kernels/conv/rows.hpp"
 #include "kernels/elementwise/kernels.hpp"
 #include "kernels/gemm/gemv.hpp"
 #include "kernels/gemm/variants.hpp"
@@ -32,6 +34,7 @@ struct Variant {
 #if defined(DNNACCEL_X86_VARIANTS)
 constexpr KernelSet kAvx512 = {.name = "avx512",
                                .tiles = &kAvx512Tiles,
+                               .bf16 = &kAvx512Bf16,
                                .int8 = &kAvx512Int8,
                                .int8_values = &kAvx512Int8Values,
                                .elementwise = &kAvx512Elementwise,
@@ -42,7 +45,8 @@ constexpr KernelSet kAvx512 = {.name = "avx512",
                                .gemv = &kAvx512Gemv,
                                .matmul = &kAvx512Matmul,
                                .softmax = &kAvx512Softmax,
-                               .winograd = &kAvx512Winograd};
+                               .winograd = &kAvx512Winograd,
+                               .rows = &kAvx512Rows};
 
 constexpr KernelSet with_vnni() {
   KernelSet kernels = kAvx512;
@@ -50,16 +54,27 @@ constexpr KernelSet with_vnni() {
   kernels.int8 = &kAvx512VnniInt8;
   return kernels;
 }
+
+constexpr KernelSet with_bf16() {
+  KernelSet kernels = with_vnni();
+  kernels.name = "avx512_bf16";
+  kernels.bf16 = &kAvx512DotBf16;
+  return kernels;
+}
 #endif
 
 // The fastest first: the first that is supported wins. Tests and benchmarks go through all.
 constexpr std::array kVariants = {
 #if defined(DNNACCEL_X86_VARIANTS)
+    Variant{with_bf16(),
+            [](const base::CpuFeatures& cpu) { return cpu.avx512_bf16 && cpu.avx512_vnni; },
+            Element::bfloat16},
     Variant{with_vnni(), [](const base::CpuFeatures& cpu) { return cpu.avx512_vnni; },
             Element::int8},
     Variant{kAvx512, [](const base::CpuFeatures& cpu) { return cpu.avx512; }},
     Variant{{.name = "avx2",
              .tiles = &kAvx2Tiles,
+             .bf16 = &kAvx2Bf16,
              .int8 = &kAvx2Int8,
              .int8_values = &kAvx2Int8Values,
              .elementwise = &kAvx2Elementwise,
@@ -70,11 +85,13 @@ constexpr std::array kVariants = {
              .gemv = &kAvx2Gemv,
              .matmul = &kAvx2Matmul,
              .softmax = &kAvx2Softmax,
-             .winograd = &kAvx2Winograd},
+             .winograd = &kAvx2Winograd,
+             .rows = &kAvx2Rows},
             [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
 #elif defined(DNNACCEL_ARM_VARIANTS)
     Variant{{.name = "neon",
              .tiles = &kNeonTiles,
+             .bf16 = &kNeonBf16,
              .int8 = &kNeonInt8,
              .int8_values = &kNeonInt8Values,
              .elementwise = &kNeonElementwise,
@@ -85,11 +102,13 @@ constexpr std::array kVariants = {
              .gemv = &kNeonGemv,
              .matmul = &kNeonMatmul,
              .softmax = &kNeonSoftmax,
-             .winograd = &kNeonWinograd},
+             .winograd = &kNeonWinograd,
+             .rows = &kNeonRows},
             [](const base::CpuFeatures& cpu) { return cpu.neon; }},
 #endif
     Variant{{.name = "portable",
              .tiles = &kPortableTiles,
+             .bf16 = &kPortableBf16,
              .int8 = &kPortableInt8,
              .int8_values = &kPortableInt8Values,
              .elementwise = &kPortableElementwise,
@@ -100,7 +119,8 @@ constexpr std::array kVariants = {
              .gemv = &kPortableGemv,
              .matmul = &kPortableMatmul,
              .softmax = &kPortableSoftmax,
-             .winograd = &kPortableWinograd},
+             .winograd = &kPortableWinograd,
+             .rows = &kPortableRows},
             [](const base::CpuFeatures&) { return true; }},
 };
 

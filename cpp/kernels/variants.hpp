@@ -19,18 +19,21 @@ struct NormalizationKernels;
 struct PoolingKernels;
 struct CellKernels;
 struct GemvKernels;
+struct Bf16Kernels;
 struct Int8Set;
 struct Int8Values;
+struct RowKernels;
 
 /// Names of the variants that this processor can run, the fastest first. Some are for values of one
-/// kind: with instructions for int8 beyond those of the variant after it, whose kernels it has for
-/// everything else.
+/// kind: with instructions for int8 or bfloat16 beyond those of the variant after it, whose kernels
+/// it has for everything else.
 std::vector<std::string> isa_names(Element element = Element::float32);
 
 /// All kernels of one instruction set: a table for each family, in files compiled for it.
 struct KernelSet {
   const char* name;
   const TileSet* tiles;
+  const Bf16Kernels* bf16;
   const Int8Set* int8;
   const Int8Values* int8_values;
   const ElementwiseKernels* elementwise;
@@ -42,6 +45,7 @@ struct KernelSet {
   const MatmulKernels* matmul;
   const SoftmaxKernels* softmax;
   const WinogradKernels* winograd;
+  const RowKernels* rows;
 };
 
 /// The kernels of a variant; "" for what the environment variable DNNACCEL_ISA names or, if that is

@@ -101,6 +101,32 @@ def recurrent_operator(
     threads: int = ...,
     isa: str = ...,
 ) -> Operator: ...
+def conv_bf16_operator(
+    *,
+    input: Sequence[int],
+    weights: ArrayLike,
+    bias: ArrayLike | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    threads: int,
+    isa: str,
+    clamp: tuple[float, float],
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
+def linear_bf16_operator(
+    *,
+    input: Sequence[int],
+    weights: ArrayLike,
+    bias: ArrayLike | None,
+    threads: int,
+    isa: str,
+    clamp: tuple[float, float],
+    x_pitch: int = 0,
+    out_pitch: int = 0,
+) -> Operator: ...
 def conv_int8_operator(
     *,
     input: Sequence[int],

@@ -209,3 +209,99 @@ def test_variants_for_integers_run_everything() -> None:
         assert kernels.Linear((2, 3), np.ones((4, 3)), isa=isa).isa == isa
     with pytest.raises(UnknownNameError, match="dtype"):
         kernels.isa_names("int4")
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", ["uint8", "int8"])
+@pytest.mark.parametrize("shape", [(1, 5, 3), (1000,), (7, 129), (0, 4), (64,)])
+def test_numbers_become_integers_and_back(isa: str, dtype: str, shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(6)
+    params = QuantParams(0.25, 3, dtype)
+    # Halves between two steps too, and what no integer can stand for.
+    x = (rng.integers(-700, 700, shape) * 0.125).astype(np.float32)
+    if x.size > 4:
+        x.flat[:4] = np.nan, np.inf, -np.inf, 1e30
+    wanted = np.clip(np.rint(np.nan_to_num(x / 0.25, posinf=1e9, neginf=-1e9)) + 3, params.least, params.most)
+    for threads in (1, 3):
+        q = kernels.Quantize(shape, params, isa=isa, threads=threads)(x)
+        assert q.dtype == dtype
+        assert np.array_equal(q, wanted)
+        back = kernels.Dequantize(shape, params, isa=isa, threads=threads)(q)
+        assert np.array_equal(back, ((wanted - 3) * 0.25).astype(np.float32))
+    other = QuantParams(0.7, -5, "int8")
+    moved = kernels.Requantize(shape, params, other, isa=isa, activation="relu")(q)
+    assert np.array_equal(moved, to_bytes(scaled(q.astype(int) - 3, np.array(0.25 / 0.7)), other, low=-5))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_integers_of_several_scales_are_added(isa: str) -> None:
+    rng = np.random.default_rng(7)
+    inputs = [QuantParams(0.1, 4), QuantParams(0.3, -7, "int8"), QuantParams(0.02, 200)]
+    arrays = [integers(rng, params.dtype, 3, 77) for params in inputs]
+    out = QuantParams(0.25, 100)
+    v = np.zeros((3, 77), np.float32)
+    for number, (params, array) in enumerate(zip(inputs, arrays, strict=True)):
+        part = scaled(array.astype(int) - params.zero_point, np.array(params.scale / out.scale))
+        v = v + part if number else part
+    for threads in (1, 2):
+        plan = kernels.AddInt8((3, 77), inputs, out, isa=isa, threads=threads)
+        assert np.array_equal(plan(*arrays), to_bytes(v, out))
+    assert np.array_equal(plan(*arrays, out=arrays[2]), to_bytes(v, out))
+
+
+POOLS: list[tuple[tuple[int, ...], Any, dict[str, Any]]] = [
+    ((1, 112, 112, 64), 3, {"stride": 2, "padding": 1}),
+    ((2, 9, 8, 3), 2, {}),
+    ((7, 13, 13, 70), (3, 2), {"stride": 2, "ceil_mode": True}),
+    ((1, 5, 5, 17), 3, {"stride": 1, "padding": 1}),
+    ((0, 5, 5, 17), 3, {}),
+    ((1, 7, 7, 130), 7, {}),
+]
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("dtype", ["uint8", "int8"])
+@pytest.mark.parametrize("case", POOLS, ids=str)
+def test_pooling_is_what_the_float_kernels_give_rounded(isa: str, dtype: str, case: tuple[Any, ...]) -> None:
+    shape, kernel, options = case
+    x = integers(np.random.default_rng(8), dtype, *shape)
+    largest = kernels.MaxPool2d(shape, kernel, **options)(x.astype(np.float32))
+    plan = kernels.MaxPool2dInt8(shape, kernel, dtype=dtype, isa=isa, threads=2, **options)
+    assert np.array_equal(plan(x), largest)
+    params, out = QuantParams(0.5, 7, dtype), QuantParams(0.3, -11, "int8")
+    for count in (True, False):
+        # Means in float64, of sums that float32 has exactly.
+        ours = kernels.AvgPool2dInt8(
+            shape, kernel, params, out, isa=isa, count_include_pad=count, threads=2, **options
+        )(x)
+        numbers = (x.astype(np.float32) - 7) * 0.5
+        means = kernels.AvgPool2d(shape, kernel, count_include_pad=count, **options)(numbers)
+        steps = means.astype(np.float64) / 0.3 - 11
+        near = np.abs(steps - np.floor(steps) - 0.5) < 1e-3
+        wanted = np.clip(np.rint(steps), -128, 127)
+        assert np.abs(ours - wanted).max(initial=0) <= 1
+        assert np.array_equal(ours[~near], wanted[~near])
+
+
+def test_a_mean_is_exact_to_the_bit() -> None:
+    rng = np.random.default_rng(9)
+    x = integers(rng, "uint8", 2, 7, 7, 131)
+    params, out = QuantParams(0.1, 30), QuantParams(0.07, 20)
+    sums = (x.astype(np.int64) - 30).sum(axis=(1, 2), keepdims=True)
+    factor = np.float32(0.1 / 0.07) / np.float32(49)
+    for isa in ISAS:
+        plan = kernels.GlobalAvgPool2dInt8(x.shape, params, out, isa=isa)
+        assert np.array_equal(plan(x), to_bytes(scaled(sums, np.array(factor)), out))
+
+
+def test_one_call_quantizes_any_array() -> None:
+    params = QuantParams(0.5, 10)
+    x = np.arange(24.0).reshape(4, 6)[:, ::2]
+    q = kernels.quantize(x, params)
+    assert np.array_equal(q, x * 2 + 10)
+    assert np.array_equal(kernels.dequantize(q[::2], params), x[::2])
+    assert np.array_equal(kernels.requantize(q, params, QuantParams(1.0, 0)), np.rint(x))
+    with pytest.raises(KernelError, match="q must be of uint8, not int8"):
+        kernels.dequantize(q.astype(np.int8), params)
+    with pytest.raises(KernelError, match="from 1 to 16 inputs, not 0"):
+        kernels.AddInt8((3,), [], params)

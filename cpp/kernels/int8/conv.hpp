@@ -1,10 +1,9 @@
 #pragma once
 
 #include <string_view>
-#include <vector>
 
 #include "kernels/int8/epilogue.hpp"
-#include "kernels/int8/pack.hpp"
+#include "kernels/int8/product.hpp"
 #include "kernels/operator.hpp"
 
 namespace dnnaccel::kernels {
@@ -29,17 +28,7 @@ class ConvInt8Operator final : public Operator {
   void run(const void* const* inputs, void* const* outputs, void* scratch) const noexcept override;
 
  private:
-  void make_panels(const Int8Levels& levels, bool lanes);
-  void compute_item(Int8Tile tile, std::int64_t item) const noexcept;
-  Cut choose_cut(bool lanes) const;
-
-  ConvShape shape_;
-  std::int64_t output_bytes_;
-  std::vector<Int8Panel> panels_;
-  AlignedBytes weights_;
-  Windows windows_{};
-  Starts starts_{};
-  std::vector<float> multipliers_;
+  ByteProduct product_;
   Int8Tile tile_{};  // what all tiles have in common
 };
 

@@ -9,6 +9,7 @@ namespace {
 
 struct Vnni {
   static constexpr bool kSigned = false;
+  static constexpr bool kFloats = false;
 
   template <int kLanes>
   static inline typename Integers<kLanes>::Ints add(typename Integers<kLanes>::Ints sums,

@@ -7,6 +7,7 @@
 // A file that includes it says how its processor makes dot products of bytes: a struct `Dot` with
 //
 //     kSigned                    it multiplies s8 with s8; else u8 with s8
+//     kFloats                    the sums are floats, of pairs of bfloat16 (kernels/bf16)
 //     add<kLanes>(sums, x, w)    sums of int32 + the dot products of four bytes each
 //     mac<kLanes>(sums, x, w)    sums of int32 + x * w, of int32 that fit x and w in a byte each
 namespace dnnaccel::kernels {
@@ -18,6 +19,7 @@ namespace {
 template <class Madd>
 struct EvenAndOdd {
   static constexpr bool kSigned = false;
+  static constexpr bool kFloats = false;
 
   template <int kLanes>
   static inline typename Integers<kLanes>::Ints add(typename Integers<kLanes>::Ints sums,
@@ -44,6 +46,7 @@ struct EvenAndOdd {
 /// For processors of which nothing is known.
 struct OneByOne {
   static constexpr bool kSigned = false;
+  static constexpr bool kFloats = false;
 
   template <int kLanes>
   static inline typename Integers<kLanes>::Ints add(typename Integers<kLanes>::Ints sums,
@@ -162,13 +165,13 @@ struct LaneBytes {
         const std::uint8_t* input = windows.at(i, run);
 #pragma GCC unroll 16
         for (int j = 0; j < kCount; ++j) {
-          auto bytes = I::template load<typename I::Bytes>(input + j * kLanes);
+          typename I::Bytes bytes = I::template load<typename I::Bytes>(input + j * kLanes);
           if constexpr (kFlip) bytes ^= std::uint8_t{0x80};
           Ints x;
           if constexpr (Dot::kSigned) {
             x = __builtin_convertvector(reinterpret_cast<typename I::SignedBytes>(bytes), Ints);
           } else {
-            x = __builtin_convertvector(bytes, Ints);
+            x = widen<kLanes>(bytes);
           }
           sums[i][j] = Dot::template mac<kLanes>(sums[i][j], x, row[j]);
         }
@@ -192,10 +195,22 @@ inline typename Integers<kLanes>::Floats scale(const Int8Tile& tile,
   return Vectors<kLanes>::clamp(values, tile.low, tile.high);
 }
 
+/// Sums that are floats already, with a residual of floats.
 template <int kLanes>
+inline void store_floats(const Int8Tile& tile, typename Integers<kLanes>::Ints sums,
+                         const std::uint8_t* residual, void* output) {
+  using Floats = typename Integers<kLanes>::Floats;
+  auto values = reinterpret_cast<Floats>(sums);
+  if (residual != nullptr) values += Integers<kLanes>::template load<Floats>(residual);
+  values = Vectors<kLanes>::clamp(values, tile.low, tile.high);
+  __builtin_memcpy(output, &values, sizeof values);
+}
+
+template <bool kFloats, int kLanes>
 inline void store_vector(const Int8Tile& tile, typename Integers<kLanes>::Ints sums,
                          std::int32_t channel, const std::uint8_t* residual, void* output) {
   using I = Integers<kLanes>;
+  if constexpr (kFloats) return store_floats<kLanes>(tile, sums, residual, output);
   if (tile.kind == Int8Output::int32) {
     __builtin_memcpy(output, &sums, sizeof sums);
     return;
@@ -212,29 +227,34 @@ inline void store_vector(const Int8Tile& tile, typename Integers<kLanes>::Ints s
 
 /// Sums that are kept in memory: those of panels whose channels fill no vector, and those that are
 /// not stored as bytes.
-template <int kLanes, int kCount>
+template <bool kFloats, int kLanes, int kCount>
 inline void store_kept(const Int8Tile& tile, const std::int32_t* kept, int rows) {
   using I = Integers<kLanes>;
+  constexpr std::int64_t kAdded = kFloats ? 4 : 1;  // bytes of a residual
   const std::int64_t size = tile.kind == Int8Output::bytes ? 1 : 4;
   for (int i = 0; i < rows; ++i, kept += kCount * kLanes) {
     const std::int64_t at = tile.pixels[i].output;
     auto* const output = static_cast<std::uint8_t*>(tile.output) + at * size;
-    const std::uint8_t* const residual = tile.residual == nullptr ? nullptr : tile.residual + at;
+    const std::uint8_t* const residual =
+        tile.residual == nullptr ? nullptr : tile.residual + at * kAdded;
     for (std::int32_t c = 0; c < tile.width; c += kLanes) {
       const auto sums = I::template load<typename I::Ints>(kept + c);
       const std::int64_t left = tile.width - c;
       if (left >= kLanes) {
-        store_vector<kLanes>(tile, sums, c, residual == nullptr ? nullptr : residual + c,
-                             output + c * size);
+        store_vector<kFloats, kLanes>(tile, sums, c,
+                                      residual == nullptr ? nullptr : residual + c * kAdded,
+                                      output + c * size);
         continue;
       }
-      // Through buffers, so as not to touch what is behind.
-      std::uint8_t added[kLanes] = {};
-      std::uint8_t buffer[kLanes * 4];
-      if (residual != nullptr)
-        __builtin_memcpy(added, residual + c, static_cast<unsigned long>(left));
-      store_vector<kLanes>(tile, sums, c, residual == nullptr ? nullptr : added, buffer);
-      __builtin_memcpy(output + c * size, buffer, static_cast<unsigned long>(left * size));
+      if constexpr (kLanes > 1) {  // of one, nothing is ever left
+        // Through buffers, so as not to touch what is behind.
+        std::uint8_t added[kLanes * kAdded] = {};
+        std::uint8_t buffer[kLanes * 4];
+        if (residual != nullptr)
+          __builtin_memcpy(added, residual + c * kAdded, static_cast<unsigned long>(left * kAdded));
+        store_vector<kFloats, kLanes>(tile, sums, c, residual == nullptr ? nullptr : added, buffer);
+        __builtin_memcpy(output + c * size, buffer, static_cast<unsigned long>(left * size));
+      }
     }
   }
 }
@@ -253,7 +273,23 @@ void compute_bytes(const Int8Tile& tile) noexcept {
   Kind::template accumulate<Dot, kFlip, kLanes, kCount, kRows>(tile, sums);
   // What follows is read after the sums are done: the registers are all theirs until then.
   asm volatile("" : : : "memory");
-  if (tile.width == kWidth && tile.kind == Int8Output::bytes) {
+  if constexpr (Dot::kFloats) {
+    if (tile.width == kWidth) {
+      const Int8Tile own = tile;
+#pragma GCC unroll 16
+      for (int i = 0; i < kRows; ++i) {
+        const std::int64_t at = std::int64_t{own.pixels[i].output} * 4;
+        auto* const output = static_cast<std::uint8_t*>(own.output) + at;
+        const std::uint8_t* const residual = own.residual == nullptr ? nullptr : own.residual + at;
+#pragma GCC unroll 16
+        for (int j = 0; j < kCount; ++j)
+          store_floats<kLanes>(own, sums[i][j],
+                               residual == nullptr ? nullptr : residual + j * kLanes * 4,
+                               output + j * kLanes * 4);
+      }
+      return;
+    }
+  } else if (tile.width == kWidth && tile.kind == Int8Output::bytes) {
     const Int8Tile own = tile;
     typename I::Floats multiplier[kCount];
 #pragma GCC unroll 16
@@ -281,7 +317,7 @@ void compute_bytes(const Int8Tile& tile) noexcept {
     for (int j = 0; j < kCount; ++j)
       __builtin_memcpy(kept + i * kWidth + j * kLanes, &sums[i][j], sizeof sums[i][j]);
   }
-  store_kept<kLanes, kCount>(tile, kept, kRows);
+  store_kept<Dot::kFloats, kLanes, kCount>(tile, kept, kRows);
 }
 
 /// The kernels of 1 ... kRows pixels, built up from the first.

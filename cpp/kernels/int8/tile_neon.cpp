@@ -10,6 +10,7 @@ namespace {
 #if defined(__ARM_FEATURE_DOTPROD)
 struct NeonDot {
   static constexpr bool kSigned = true;
+  static constexpr bool kFloats = false;
 
   template <int kLanes>
   static inline typename Integers<kLanes>::Ints add(typename Integers<kLanes>::Ints sums,

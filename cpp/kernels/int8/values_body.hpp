@@ -96,9 +96,9 @@ struct MeanOfBytes {
     for (std::int64_t r = 0; r < window.rows; ++r, line += row.row_step) {
       const std::uint8_t* pixel = line;
       for (std::int64_t s = 0; s < window.columns; ++s, pixel += row.x_pitch) {
-        auto bytes = I::template load<typename I::Bytes>(pixel);
+        typename I::Bytes bytes = I::template load<typename I::Bytes>(pixel);
         bytes ^= row.flip;
-        sum += __builtin_convertvector(bytes, Ints);
+        sum += widen<kLanes>(bytes);
       }
     }
     const auto values = __builtin_convertvector(sum, typename I::Floats) * window.factor;

@@ -1,4 +1,4 @@
-"""Native kernels for this machine's processor: convolutions and matrix products in float32.
+"""Native kernels for this machine's processor: what the layers of networks compute.
 
 A plan is made once for a shape, with its weights packed for the processor, and called often.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from dnnaccel.errors import KernelError
 from dnnaccel.kernels._plan import empty
 from dnnaccel.kernels.attention import Attention, KVCache, attention
+from dnnaccel.kernels.bf16 import Conv2dBf16, LinearBf16
 from dnnaccel.kernels.elementwise import (
     GELU,
     Add,
@@ -70,6 +71,7 @@ __all__ = [
     "Clamp",
     "Concat",
     "Conv2d",
+    "Conv2dBf16",
     "Conv2dInt8",
     "Dequantize",
     "Embedding",
@@ -84,6 +86,7 @@ __all__ = [
     "LSTM",
     "LayerNorm",
     "Linear",
+    "LinearBf16",
     "LinearInt8",
     "MatMul",
     "MaxPool2d",

@@ -18,7 +18,6 @@ from dnnaccel.kernels._plan import (
     Pair,
     Plan,
     as_clamp,
-    as_floats,
     as_four,
     as_pair,
     as_threads,
@@ -275,11 +274,13 @@ def _product(
     if isinstance(out, str) and out not in ("int32", "float32"):
         raise unknown_name("out", out, ("int32", "float32"))
     unit = out.scale if isinstance(out, QuantParams) else 1.0
-    scales = as_floats("w_scale", w_scale).astype(np.float64)
+    scales = np.asarray(w_scale)
+    if scales.dtype.kind not in "fiu":
+        raise KernelError(f"w_scale must be of real numbers, not {scales.dtype}")
     outputs = weights.shape[0] if weights.ndim else 0
     if scales.shape not in ((), (outputs,)):
         raise KernelError(f"w_scale must be one number or one for each of the {outputs} outputs")
-    multipliers = np.broadcast_to(scales * x.scale / unit, (outputs,))
+    multipliers = np.broadcast_to(scales.astype(np.float64) * x.scale / unit, (outputs,))
     return {
         "weights": weights,
         "bias": None if b is None else _as_integers("b", b, np.int32),

@@ -13,11 +13,11 @@ __all__ = ["cpu_features", "isa_names", "num_threads", "set_num_threads"]
 def isa_names(dtype: str = "float32") -> list[str]:
     """Return the names of the kernels that this processor can run, the fastest first.
 
-    With `dtype` "int8" those too that have instructions for 8-bit integers beyond the others. A plan takes
-    the first, or what its `isa` says, or what the environment variable DNNACCEL_ISA says.
+    With `dtype` "int8" or "bfloat16" those too that have instructions for such numbers beyond the others. A
+    plan takes the first, or what its `isa` says, or what the environment variable DNNACCEL_ISA says.
     """
-    if dtype not in ("float32", "int8"):
-        raise unknown_name("dtype", dtype, ("float32", "int8"))
+    if dtype not in ("float32", "bfloat16", "int8"):
+        raise unknown_name("dtype", dtype, ("float32", "bfloat16", "int8"))
     return _core.kernel_isas(dtype)
 
 

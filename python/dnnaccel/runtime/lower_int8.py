@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from dnnaccel import _core
-from dnnaccel.kernels import QuantParams
 from dnnaccel.kernels.int8 import stored, stored_clamp
 from dnnaccel.layers import LayerNorm
+from dnnaccel.runtime.calibration import quantize_bias, quantize_weights, weight_scales
 from dnnaccel.runtime.fusion import CLAMPS, Node
 from dnnaccel.runtime.layouts import Layout, channels_last
-from dnnaccel.runtime.lower import Floats, Lowering, lowers
+from dnnaccel.runtime.lower import Lowering, lowers
 from dnnaccel.runtime.lower_products import convolution_of, linear_of
-from dnnaccel.runtime.quantize import Quantization, requantize_step, sum_step
+from dnnaccel.runtime.quantize import Quantization, sum_step
 from dnnaccel.runtime.steps import Pitches, Step, Tensor
 
 __all__: list[str] = []
@@ -32,26 +32,13 @@ def _quantized(state: Lowering, name: str, tensor: Tensor | None = None) -> Tens
     source = state.tensors[name] if tensor is None else tensor
     if source.params is not None:
         return source
-    target = Tensor(name, source.layout, "uint8", params=_quantization(state).params[name])
-    return state.add(requantize_step(source, target, state.threads, state.isa))
+    return state.requantized(source, _quantization(state).params[name])
 
 
 def _output(state: Lowering, node: Node, layout: Layout, *, numbers: bool = False) -> Tensor:
     if numbers or node.name not in _quantization(state).wanted:
         return Tensor(node.name, layout)
     return Tensor(node.name, layout, "uint8", params=_quantization(state).params[node.name])
-
-
-def _integers(weights: Floats, bias: Floats | None, x: QuantParams) -> tuple[Any, Any, Any]:
-    """Return weights and bias in integers, and what a weight of 1 stands for in each output channel."""
-    flat = np.abs(weights.reshape(len(weights), -1)).max(axis=1).astype(np.float64)
-    # A bias must fit into the sums: where it is large beside the weights, these get fewer steps.
-    room = 0.0 if bias is None else np.abs(bias) / (x.scale * 2**30)
-    scales = np.maximum(np.maximum(flat / 127, room), 1e-30)
-    shape = (-1, *[1] * (weights.ndim - 1))
-    integers = np.clip(np.rint(weights / scales.reshape(shape)), -127, 127).astype(np.int8)
-    sums = None if bias is None else np.rint(bias / (scales * x.scale)).astype(np.int32)
-    return integers, sums, scales
 
 
 def _product(
@@ -63,7 +50,8 @@ def _product(
     given: dict[str, Any],
 ) -> Tensor | None:
     """Add the step of a product of integers, with what is fused into it."""
-    weights, bias = given.pop("weights"), given.pop("bias")
+    learned = given.pop("learned")()
+    weights, bias = learned["weights"], learned["bias"]
     assert x.params is not None
     if weights.size // len(weights) * 255 * 127 + 2**30 > _MOST:
         return None  # its sums could leave 32 bits
@@ -73,10 +61,10 @@ def _product(
     # Functions that are no clamp are computed of numbers.
     out = _output(state, node, layout, numbers=bool(node.function))
     unit = 1.0 if out.params is None else out.params.scale
-    integers, sums, scales = _integers(weights, bias, x.params)
+    scales = weight_scales(weights, bias, x.params.scale)
     given |= {
-        "weights": integers,
-        "bias": sums,
+        "weights": quantize_weights(weights, scales),
+        "bias": None if bias is None else quantize_bias(bias, x.params.scale, scales),
         "x": stored(x.params),
         "multipliers": (scales * x.params.scale / unit).astype(np.float32),
         "out": ("float32", 0) if out.params is None else stored(out.params),
@@ -89,8 +77,9 @@ def _product(
     def make(pitches: Pitches) -> _core.Operator:
         return factory(**given, **pitches.keywords(), threads=state.threads, isa=state.isa)  # type: ignore[no-any-return]
 
+    layers = tuple(layer.name for layer in node.layers)
     step = Step(
-        tuple(layer.name for layer in node.layers),
+        layers[:-1] if node.function else layers,
         (x,) if residual is None else (x, residual),
         out,
         make,
@@ -101,7 +90,9 @@ def _product(
     out = state.add(step)
     if not node.function:
         return out
-    return state.step(node, (out,), layout, _core.unary_operator, function=node.function, input=layout.stored)
+    last = Node([node.layers[-1]], (node.layers[-2].name,))
+    function: dict[str, Any] = {"function": node.function, "input": layout.stored}
+    return state.step(last, (out,), layout, _core.unary_operator, pitched=True, out_pitched=True, **function)
 
 
 @lowers("conv2d", "depthwise", int8=True)

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from dnnaccel import _core
 from dnnaccel.kernels import QuantParams
 from dnnaccel.kernels.int8 import stored, stored_clamp
+from dnnaccel.runtime.calibration import Range, activation_params, check_percentile, range_of
 from dnnaccel.runtime.fusion import Node
 from dnnaccel.runtime.steps import Pitches, Step, Tensor
 
@@ -45,17 +45,22 @@ class Quantization:
 
 
 class Ranges:
-    """The least and the greatest number that each tensor of a network has had."""
+    """The least and the greatest number that each tensor of a network has had.
 
-    def __init__(self) -> None:
-        self.ends: dict[str, tuple[float, float]] = {}
+    `percentile` is the share of a tensor's numbers that is to be inside; `range_of` says what it is for.
+    """
+
+    def __init__(self, percentile: float = 100.0) -> None:
+        check_percentile(percentile)
+        self.percentile = percentile
+        self.ends: dict[str, Range] = {}
 
     def widen(self, values: Mapping[str, NDArray[Any]]) -> None:
         """Take in further values by name."""
         for name, array in values.items():
             # Zero is among them: padding is zeros.
-            low, high = self.ends.get(name, (0.0, 0.0))
-            self.ends[name] = (min(low, float(array.min())), max(high, float(array.max())))
+            before = self.ends.get(name, Range(0.0, 0.0))
+            self.ends[name] = before.joined(range_of(array, self.percentile))
 
 
 def quantization_of(nodes: Iterable[Node], ranges: Ranges) -> Quantization:
@@ -75,22 +80,18 @@ def quantization_of(nodes: Iterable[Node], ranges: Ranges) -> Quantization:
         if node.layer.kind in _ALIKE:
             for name in node.inputs:
                 leader[lead(name)] = lead(node.name)
-    ends: dict[str, tuple[float, float]] = {}
-    for name, (low, high) in ranges.ends.items():
-        before = ends.get(lead(name), (0.0, 0.0))
-        ends[lead(name)] = (min(before[0], low), max(before[1], high))
+    ends: dict[str, Range] = {}
+    for name, seen in ranges.ends.items():
+        ends[lead(name)] = ends.get(lead(name), Range(0.0, 0.0)).joined(seen)
     wanted: set[str] = set()
     for node in reversed(steps):
         for reader in readers.get(node.name, ()):
             is_view = reader.layer.kind in _VIEWS
             if (is_view and reader.name in wanted) or (not is_view and reader.layer.kind in INT8_KINDS):
                 wanted.add(node.name)
-    return Quantization({name: _params(*ends[lead(name)]) for name in ranges.ends}, frozenset(wanted))
-
-
-def _params(low: float, high: float) -> QuantParams:
-    scale = float(np.float32(max(high - low, 1e-12) / 255))
-    return QuantParams(scale, int(np.clip(round(-low / scale), 0, 255)), "uint8")
+    return Quantization(
+        {name: activation_params(ends[lead(name)]) for name in ranges.ends}, frozenset(wanted)
+    )
 
 
 def requantize_step(source: Tensor, target: Tensor, threads: int, isa: str) -> Step:
