@@ -101,6 +101,16 @@ def test_every_layer_has_a_prediction_near_what_bounds_it(net: da.Network, threa
     assert fc.bound_by not in ("compute", "l1")
 
 
+def test_weights_that_no_cache_holds_come_from_memory() -> None:
+    layer = Linear(name="large", inputs=("x",), out_features=4096)
+    net = da.Network("large", (layer,), inputs={"x": (1, 4096)})
+    ((shape, (_, layer)),) = distinct([net]).items()
+    found = predict(net["large"], shape.plan(operands(shape), 1), chip_within(FIGURES, limits(1)))
+    assert found is not None
+    assert found.bound_by == "dram"
+    assert found.seconds == pytest.approx(4 * 4096 * 4096 / (8 * CLOCK), rel=0.02)
+
+
 def test_a_plan_that_does_not_say_how_it_is_tiled_has_none(net: da.Network) -> None:
     layer = net["dense"]
     (shape,) = [shape for shape, (_, other) in distinct([net]).items() if other is layer]
