@@ -316,7 +316,8 @@ void ConvPlan::compute_block(const Panel& panel, const Block& block, TileArgs ti
     std::int32_t left = segment.pixels;
     for (std::int32_t tiles = tiles_of(segment, panel); tiles > 0; --tiles) {
       const std::int32_t count = (left + tiles - 1) / tiles;
-      if (fetch && single) fetch_pixels(tile, count, std::min(left, 2 * count), values);
+      if (fetch && single && values > 0)
+        fetch_pixels(tile, count, std::min(left, 2 * count), values);
       panel.kernels.tiles[count - 1](tile);
       tile.ahead += values * tile.ahead_step / kFloatBytes;
       tile.pixels += count;
