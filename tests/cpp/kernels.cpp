@@ -490,6 +490,11 @@ TEST_CASE("an empty batch, and windows that lie in the padding") {
   Floats y(9);
   ConvPlan(wide, w.data(), bias.data(), {}).run(x.data(), nullptr, y.data());
   CHECK(y == Floats{7, 7, 7, 13, 13, 13, 7, 7, 7});
+  // No window has a value in the image.
+  const ConvShape beside{.stride_width = 2, .pad_left = 1, .pad_right = 1};
+  ConvPlan(beside, w.data(), bias.data(), {}).run(x.data(), nullptr, y.data());
+  CHECK(y[0] == 7);
+  CHECK(y[1] == 7);
 }
 
 TEST_CASE("variants: named, forced, and no better than the processor") {
