@@ -29,12 +29,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from peer_kernels import installed
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 import dnnaccel as da
+from dnnaccel.benchmark.peers import installed
 from dnnaccel.runtime.random import random_inputs
 
 TESTS = str(Path(__file__).parents[1] / "tests" / "python")
