@@ -182,10 +182,11 @@ class _Nest:
         ]
         shared, cores = self._share(block)
         depth = max(1, _L1_VALUES // self.channels)
-        inside = [("P", 1), (self.along, self.tile), ("R", 1), ("S", 1), ("C", depth)]
         images = [("N", 1)] if self.along == "Q" else []
         groups = [("G", 1)] if self.wide == "M" else []
         lanes, units, beside = self._lanes()
+        tile, held = self._registers(lanes)
+        inside = [("P", 1), (self.along, tile), (self.wide, held), ("R", 1), ("S", 1), ("C", depth)]
         loops: dict[str, Loops] = {
             outside: [*images, *groups, *shared, *self._pass(weights)],
             "cores.rows": cores,
@@ -223,6 +224,13 @@ class _Nest:
         if weights >= channels:
             return [("R", 1), ("S", weights // channels)]
         return [("R", 1), ("S", 1), ("C", weights)]
+
+    def _registers(self, lanes: int) -> tuple[int, int]:
+        """Return how many pixels, and how many of the wide dim, registers hold the sums of."""
+        words = next(level.capacity_words for level in self.chip.memories if level.name == "registers")
+        assert words is not None
+        tile = max(1, min(self.tile, words // lanes - 1))
+        return tile, min(self.panel, max(1, words // (tile + 1) // lanes) * lanes)
 
     def _lanes(self) -> tuple[int, int, int]:
         """Return how many of the wide dim are in a vector, and how many vectors and pixels at once."""
