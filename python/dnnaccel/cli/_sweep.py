@@ -23,12 +23,12 @@ __all__ = ["sweep"]
     short_help="One network over many variants of a chip.",
     epilog="""\b
 Examples:
-  dnnaccel sweep alexnet --arch eyeriss --set glb.size_bytes=65536,131072 --set pe_array.rows=8,12,16
+  dnnaccel sweep alexnet --arch eyeriss --set glb.size_bytes=65536,131072 --set pe_array.rows=8,12
   dnnaccel sweep resnet50 --arch eyeriss --set glb.size_bytes=16384..1048576*2 --store sweep.db
   dnnaccel sweep vgg16 --arch eyeriss --set pe_array.rows=6..24+6 --set pe_array.columns=7,14,28 \\
     --constraint 'pe_array.rows * pe_array.columns == 168' --plot front.pdf
-  dnnaccel sweep mobilenet_v1 --arch eyeriss --set dataflow=rs,ws,os --set batch=1,4,16 --format csv
-  dnnaccel sweep resnet50 --arch eyeriss --set glb.size_bytes=65536,131072 --executor dask://localhost:8786
+  dnnaccel sweep mobilenet_v1 --arch eyeriss --set dataflow=rs,ws,os --set batch=1,4,16 -o out.csv
+  dnnaccel sweep resnet50 --arch eyeriss --set pe_array.rows=8,12,16 --executor dask://host:8786
 """,
 )
 @click.argument("network", metavar="NETWORK", shell_complete=complete_network)

@@ -61,15 +61,17 @@ class Store:
         self._file.close()
 
     def results(self, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Return what is finished of `keys`."""
+        """Return what is finished of `keys`; what cannot be read is forgotten, and so worked out again."""
         found: dict[str, dict[str, Any]] = {}
         with self._errors():
             for chunk in _chunks(keys):
                 marks = ",".join("?" * len(chunk))
                 rows = self._file.execute(f"SELECT key, result FROM points WHERE key IN ({marks})", chunk)
-                for key, text in rows:
+                for key, text in rows.fetchall():
                     if (result := _read(text)) is not None:
                         found[key] = result
+                    else:
+                        self._file.execute("DELETE FROM points WHERE key = ?", (key,))
         return found
 
     def claim(self, keys: Sequence[str], most: int) -> list[str]:
