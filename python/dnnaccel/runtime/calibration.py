@@ -110,7 +110,8 @@ def weight_scales(w: ArrayLike, b: ArrayLike | None = None, x_scale: float = 1.0
     if not np.isfinite(largest).all():
         raise RuntimeModelError("weights that are not finite cannot be quantised")
     room = 0.0 if b is None else np.abs(np.asarray(b, np.float64)) / (x_scale * _BIAS_ROOM)
-    return np.maximum(np.maximum(largest / _MOST, room), _LEAST_SCALE)
+    scales: NDArray[np.float64] = np.maximum(np.maximum(largest / _MOST, room), _LEAST_SCALE)
+    return scales
 
 
 def quantize_weights(w: ArrayLike, scales: ArrayLike) -> NDArray[np.int8]:
