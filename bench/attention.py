@@ -17,14 +17,16 @@ import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from kernels import OURS, TURN_SECONDS, peak_gflops
 from peer_attention import ATTENTION_MAKERS, PRODUCT_MAKERS, AttentionCase, ProductCase
-from peer_kernels import Run
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from dnnaccel import kernels
+from dnnaccel.benchmark.job import TURN_SECONDS
+from dnnaccel.benchmark.limits import measure_peak
+from dnnaccel.benchmark.result import OURS
+from dnnaccel.benchmark.shapes import Run
 
 CASES: tuple[AttentionCase | ProductCase, ...] = (
     AttentionCase("BERT-base, 128 tokens", 1, 128, 128, 12, 64),
@@ -128,7 +130,7 @@ def main() -> None:
     if given.cpu_time and given.threads != 1:
         parser.error("--cpu-time sees the calling thread alone: use it with one thread")
     clock = time.thread_time if given.cpu_time else time.perf_counter
-    peak = peak_gflops(given.threads)
+    peak = 1e-9 * measure_peak(given.threads)
     table = Table(box=box.MARKDOWN)
     table.add_column("case")
     for name in ("M MACs", "us", "median", "GFLOP/s", "% of peak", "torch us", "ratio", "of medians"):

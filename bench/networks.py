@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -30,14 +29,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from peer_kernels import installed
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 import dnnaccel as da
+from dnnaccel.benchmark.peers import installed
+from dnnaccel.runtime.random import random_inputs
 
-TESTS = Path(__file__).parents[1] / "tests"
+TESTS = str(Path(__file__).parents[1] / "tests" / "python")
 NETWORKS = (
     *("alexnet", "vgg16", "googlenet", "resnet50", "densenet121", "mobilenet_v1", "squeezenet_v1_1"),
     *("shufflenet_v1", "inception_v3", "lstm", "bert_base"),
@@ -70,11 +70,9 @@ class Case:
 
 def prepare(name: str, folder: Path) -> tuple[Case, da.Network, Arrays]:
     """Write a network and its inputs to files."""
-    for path in (TESTS, TESTS / "python"):
-        if str(path) not in sys.path:
-            sys.path.insert(0, str(path))
+    if TESTS not in sys.path:
+        sys.path.insert(0, TESTS)
     from onnx_export import to_onnx  # the tests' own writer
-    from small_nets import random_inputs
 
     net = da.zoo.load(name)
     weights: Arrays = dict(da.runtime.random_weights(net))
@@ -126,8 +124,11 @@ def start_read(file: Path, inputs: Arrays, outputs: list[str], threads: int) -> 
     return start_ours(da.from_onnx(file), file, inputs, outputs, threads)
 
 
-def measure_first(kind: str, file: Path, outputs: list[str], threads: int) -> dict[str, float]:
+def measure_first(
+    kind: str, file: Path, outputs: list[str], threads: int, *, cpu_time: bool
+) -> dict[str, float]:
     """Return the seconds to the first answer, and the peak memory of the process in MB, before and after."""
+    clock = time.process_time if cpu_time else time.perf_counter
     with np.load(file.with_suffix(".inputs.npz"), allow_pickle=False) as stored:
         inputs = {name: stored[name] for name in stored.files}
     if kind == PEER:
@@ -136,18 +137,21 @@ def measure_first(kind: str, file: Path, outputs: list[str], threads: int) -> di
         import onnx  # noqa: F401
 
         assert da.runtime.compile
-    before, began = peak_megabytes(), time.perf_counter()
+    before, began = peak_megabytes(), clock()
     run = start_peer(file, inputs, threads) if kind == PEER else start_read(file, inputs, outputs, threads)
     run()
-    return {"seconds": time.perf_counter() - began, "before": before, "megabytes": peak_megabytes()}
+    return {"seconds": clock() - began, "before": before, "megabytes": peak_megabytes()}
 
 
 def peak_megabytes() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not of getrusage, which counts what the parent had when it forked.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
 
 
-def first_in_child(kind: str, case: Case, threads: int) -> dict[str, float]:
-    command = [sys.executable, __file__, "--child", kind, str(case.file), "--threads", str(threads)]
+def first_in_child(kind: str, case: Case, given: argparse.Namespace) -> dict[str, float]:
+    command = [sys.executable, __file__, "--child", kind, str(case.file), "--threads", str(given.threads)]
+    command += ["--cpu-time"] * given.cpu_time
     done = subprocess.run(
         [*command, "--outputs", *case.outputs], check=True, stdout=subprocess.PIPE, text=True
     )
@@ -187,7 +191,7 @@ def measure(name: str, folder: Path, given: argparse.Namespace) -> Case:
                 case.seconds[kind].append(clock() - began)
     runs.clear()
     if not given.no_first:
-        case.first = {kind: first_in_child(kind, case, given.threads) for kind in (PEER, READ)}
+        case.first = {kind: first_in_child(kind, case, given) for kind in (PEER, READ)}
     return case
 
 
@@ -221,14 +225,17 @@ def main() -> None:
     parser.add_argument(
         "--cpu-time",
         action="store_true",
-        help="the calling thread's CPU time, which a loaded machine disturbs less; for one thread only",
+        help="the calling thread's CPU time (the process's until the first answer), which a loaded machine\n"
+        "disturbs less; for one thread only",
     )
     parser.add_argument("--child", nargs=2, metavar=("KIND", "FILE"), help=argparse.SUPPRESS)
     parser.add_argument("--outputs", nargs="*", default=(), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
         kind, file = given.child
-        print(json.dumps(measure_first(kind, Path(file), list(given.outputs), given.threads)))
+        outputs = list(given.outputs)
+        found = measure_first(kind, Path(file), outputs, given.threads, cpu_time=given.cpu_time)
+        print(json.dumps(found))
         return
     if given.cpu_time and given.threads != 1:
         parser.error("--cpu-time sees the calling thread alone: use it with one thread")
@@ -237,6 +244,7 @@ def main() -> None:
     cases = []
     with tempfile.TemporaryDirectory() as folder:
         for name in given.networks:
+            print(f"{name} ...", file=sys.stderr, flush=True)
             cases.append(measure(name, Path(folder), given))
             for file in Path(folder).iterdir():
                 file.unlink()

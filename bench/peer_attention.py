@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from peer_kernels import Run, installed
+
+from dnnaccel.benchmark.peers import installed
+from dnnaccel.benchmark.shapes import Run
 
 __all__ = ["ATTENTION_MAKERS", "PRODUCT_MAKERS", "AttentionCase", "ProductCase"]
 

@@ -23,13 +23,16 @@ from rich.console import Console
 from rich.table import Table
 
 import dnnaccel as da
+from dnnaccel.arch import Array
+from dnnaccel.arch.host import measure_host
+from dnnaccel.benchmark.limits import measure_limits
+from dnnaccel.benchmark.prediction import chip_within
 from dnnaccel.errors import MappingError
 from dnnaccel.layers import Conv2d
 from dnnaccel.mapping import LevelMapping, Loop
 
 LAYERS = ("conv2_1b", "conv2_1p", "conv3_2b", "conv4_2b", "conv4_2c", "conv5_2b", "conv5_2c")
 TURN_SECONDS = 5e-3
-LANES, UNITS = 16, 2
 PIXELS = {64: 6, 32: 12}  # of a register tile, by its channels
 KEEPS = frozenset({"inputs", "weights", "outputs"})
 
@@ -56,15 +59,16 @@ def cuts(bounds: dict[str, int]) -> Iterator[Cut]:
                 yield Cut(columns, min(panel, bounds["M"]), rows, depth)
 
 
-def mapping_of(nest: Nest, bounds: dict[str, int], cut: Cut) -> da.Mapping:
+def mapping_of(nest: Nest, bounds: dict[str, int], cut: Cut, chip: da.arch.Chip) -> da.Mapping:
     """Return a nest of loops over caches, with the registers and the vectors' lanes below it."""
-    units = min(UNITS, math.ceil(cut.panel / LANES))
+    (simd,) = [level for level in chip.levels if isinstance(level, Array) and level.name == "simd"]
+    units = min(simd.columns, math.ceil(cut.panel / simd.rows))
     levels = [
         LevelMapping(name, tuple(Loop(*loop) for loop in nest.get(name, [])), KEEPS)
         for name in ("dram", "l3", "l2", "l1")
     ]
     levels += [
-        LevelMapping("registers", (Loop("Q", 1), Loop("M", LANES * units)), KEEPS),
+        LevelMapping("registers", (Loop("Q", 1), Loop("M", simd.rows * units)), KEEPS),
         LevelMapping("simd.rows", (Loop("M", units),)),
         LevelMapping("simd.columns", (Loop("M", 1),)),
     ]
@@ -102,7 +106,7 @@ def choose(layer: Conv2d, chip: da.arch.Chip, make: Callable[[Cut], Nest]) -> da
     bounds = dict(layer.problem.bounds)
     best: tuple[float, da.Mapping] | None = None
     for cut in cuts(bounds):
-        mapping = mapping_of(make(cut), bounds, cut)
+        mapping = mapping_of(make(cut), bounds, cut, chip)
         try:
             seconds = da.evaluate(layer, chip, mapping).seconds
         except MappingError:
@@ -113,10 +117,12 @@ def choose(layer: Conv2d, chip: da.arch.Chip, make: Callable[[Cut], Nest]) -> da
     return None if best is None else best[1]
 
 
-def one_core() -> da.arch.Chip:
-    """Return one core of this machine."""
-    chip = da.arch.load("host_cpu")
-    return chip.override({"cores.rows": 1}) if "cores" in [level.name for level in chip.levels] else chip
+def one_core() -> tuple[da.arch.Chip, str]:
+    """Return one core of this machine, and its figures in a line."""
+    figures = measure_host()
+    limits = measure_limits(figures, 1)
+    reads = ", ".join(f"{memory.name} {memory.read / 1e9:.0f}" for memory in limits.memories)
+    return chip_within(figures, limits), f"one core: {limits.peak / 1e9:.0f} GFLOP/s; GB/s read: {reads}"
 
 
 def nests(layer: Conv2d, chip: da.arch.Chip, search: bool) -> Iterator[tuple[str, da.Mapping]]:
@@ -189,7 +195,7 @@ def main() -> None:
         "--search", action="store_true", help="also the nest that a search finds: seconds each"
     )
     options = parser.parse_args()
-    chip = one_core()
+    chip, measured = one_core()
     table = Table("layer", "nest")
     for column in ("predicted us", "bound by", "least us", "median us", "GFLOP/s", "predicted/least"):
         table.add_column(column, justify="right")
@@ -199,7 +205,9 @@ def main() -> None:
         if not isinstance(layer, Conv2d):
             raise SystemExit(f"{given} is no convolution")
         compare(layer, chip, table, options.rounds, options.search)
-    Console(width=130).print(table)
+    console = Console(width=130)
+    console.print(measured)
+    console.print(table)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from dnnaccel import NetworkBuilder
 from dnnaccel.layers import Linear
 from dnnaccel.network import Network
 from dnnaccel.runtime import random_weights
+from dnnaccel.runtime.random import random_inputs
 
 __all__ = ["SMALL_NETS", "random_inputs", "with_statistics"]
 
@@ -126,16 +127,3 @@ def with_statistics(net: Network, seed: int = 0) -> dict[str, NDArray[np.float32
             weights[f"{layer.name}.running_mean"] = rng.standard_normal(size, np.float32)
             weights[f"{layer.name}.running_var"] = rng.uniform(0.5, 2, size).astype(np.float32)
     return weights
-
-
-def random_inputs(net: Network, seed: int = 0) -> dict[str, NDArray[np.float32] | NDArray[np.int64]]:
-    """Return normal numbers for each input, and tokens for those that are looked up in tables."""
-    rng = np.random.default_rng(seed)
-    inputs: dict[str, NDArray[np.float32] | NDArray[np.int64]] = {}
-    for name, shape in net.inputs.items():
-        tables = [layer for layer in net.consumers(name) if layer.kind == "embedding"]
-        if tables:
-            inputs[name] = rng.integers(0, min(layer.entries for layer in tables), shape)  # type: ignore[attr-defined]
-        else:
-            inputs[name] = rng.standard_normal(shape, np.float32)
-    return inputs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
@@ -18,9 +18,14 @@ Tensors = Mapping[str, torch.Tensor]
 
 @torch.no_grad()
 def evaluate(
-    net: Network, weights: Mapping[str, Any], inputs: Mapping[str, Any], *, dtype: torch.dtype = torch.float32
+    net: Network,
+    weights: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+    *,
+    only: Collection[str] | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> dict[str, torch.Tensor]:
-    """Return the results of every layer of `net`, by its name; results that nobody reads any more stay."""
+    """Return the results of every layer of `net`, by its name; of those in `only`, the others are let go."""
     values = {name: torch.as_tensor(given) for name, given in inputs.items()}
     values = {name: given.to(dtype) if given.is_floating_point() else given for name, given in values.items()}
     learned: dict[str, dict[str, torch.Tensor]] = {}
@@ -35,6 +40,9 @@ def evaluate(
         result = _KINDS[layer.kind](layer, given, learned.get(owner.name, {}))
         assert tuple(result.shape) == layer.output_shape, (layer, result.shape)
         values[layer.name] = result
+        for name in () if only is None else set(layer.inputs):
+            if name not in only and net.consumers(name)[-1] is layer:
+                del values[name]
     return values
 
 

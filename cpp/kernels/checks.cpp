@@ -50,6 +50,7 @@ void check_clamp(const char* who, float low, float high) {
 
 std::int64_t checked_pitch(const char* who, const char* name, const Shape& shape,
                            std::int64_t pitch) {
+  check_shape(who, shape);
   if (pitch == 0) return shape.back();
   check_range(who, name, pitch, shape.back());
   return pitch;

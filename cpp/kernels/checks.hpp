@@ -22,7 +22,7 @@ void check_range(const char* who, const char* name, std::int64_t value, std::int
                  std::int64_t most = INT32_MAX);
 /// The ends of a range to clamp to; neither may be NaN.
 void check_clamp(const char* who, float low, float high);
-/// The pitch itself, or the size of the last axis for 0.
+/// The pitch itself, or the size of the last axis for 0; the shape is checked too.
 std::int64_t checked_pitch(const char* who, const char* name, const Shape& shape,
                            std::int64_t pitch);
 /// The axis counted from the front: -1 is the last.

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 
 // The kernels' own threads. They stay for the life of the process, because starting one takes
@@ -37,6 +40,37 @@ void run_on_workers(unsigned threads, Work& work) {
   pool::run(
       threads, [](void* context, unsigned worker) { (*static_cast<Work*>(context))(worker); },
       &work);
+}
+
+/// Run work(item) for the items 0 ... items - 1 on up to `threads` workers. Each has a share of its
+/// own, of neighbours, from one run to the next the same: what it needs is likely to be in its own
+/// cache still. Who is done helps the others. It must not throw.
+template <class Work>
+void share_out(unsigned threads, std::int64_t items, const Work& work) {
+  static_assert(std::is_nothrow_invocable_v<const Work&, std::int64_t>);
+  constexpr std::int64_t kMostShares = 16;
+  struct alignas(64) Share {  // of a cache line: workers do not wait for one another's counters
+    std::atomic<std::int64_t> next;
+    std::int64_t end;
+  };
+  Share shares[kMostShares];
+  const std::int64_t count =
+      std::clamp(items, std::int64_t{1}, std::min<std::int64_t>(threads, kMostShares));
+  for (std::int64_t s = 0; s < count; ++s) {
+    shares[s].next.store(items * s / count, std::memory_order_relaxed);
+    shares[s].end = items * (s + 1) / count;
+  }
+  auto take = [&](unsigned worker) noexcept {
+    for (std::int64_t s = 0; s < count; ++s) {
+      Share& share = shares[(worker + s) % count];
+      for (std::int64_t item = share.next.fetch_add(1, std::memory_order_relaxed); item < share.end;
+           item = share.next.fetch_add(1, std::memory_order_relaxed))
+        work(item);
+    }
+  };
+  run_on_workers(
+      static_cast<unsigned>(std::clamp<std::int64_t>(threads, 1, std::max(items, std::int64_t{1}))),
+      take);
 }
 
 }  // namespace dnnaccel::kernels

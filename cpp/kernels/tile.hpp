@@ -42,8 +42,8 @@ struct TileArgs {
   std::int32_t width;  // channels to store
   float low;
   float high;
-  // Memory that will be wanted soon. Kernels of products of matrices fetch the line at `ahead` with
-  // the first value of the runs, and one `ahead_step` bytes further with each one more.
+  // Memory that will be wanted soon: `streaming` kernels fetch the line at `ahead` with the first
+  // value of the runs, and one `ahead_step` bytes further with each one more.
   const float* ahead;
   std::int64_t ahead_step;
 };
@@ -79,6 +79,9 @@ struct GroupLevels {
 struct TileSet {
   /// x(i, k) is one value, multiplied with every channel: products of matrices.
   TileLevel dense;
+  /// The same for weights that come from memory; with fewer vectors than these have, loads set the
+  /// pace already.
+  TileLevel streaming;
   /// x(i, k) is a value of each channel: depthwise. Every channel that they read is one to be
   /// stored, so channels that do not fill a vector need shorter ones: the longest first, of one
   /// lane the last (the rest has 0 lanes).

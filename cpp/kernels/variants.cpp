@@ -6,6 +6,7 @@
 
 #include "base/cpu_features.hpp"
 #include "kernels/bf16/kernels.hpp"
+#include "kernels/conv/rows.hpp"
 #include "kernels/elementwise/kernels.hpp"
 #include "kernels/gemm/gemv.hpp"
 #include "kernels/gemm/variants.hpp"
@@ -44,7 +45,8 @@ constexpr KernelSet kAvx512 = {.name = "avx512",
                                .gemv = &kAvx512Gemv,
                                .matmul = &kAvx512Matmul,
                                .softmax = &kAvx512Softmax,
-                               .winograd = &kAvx512Winograd};
+                               .winograd = &kAvx512Winograd,
+                               .rows = &kAvx512Rows};
 
 constexpr KernelSet with_vnni() {
   KernelSet kernels = kAvx512;
@@ -83,7 +85,8 @@ constexpr std::array kVariants = {
              .gemv = &kAvx2Gemv,
              .matmul = &kAvx2Matmul,
              .softmax = &kAvx2Softmax,
-             .winograd = &kAvx2Winograd},
+             .winograd = &kAvx2Winograd,
+             .rows = &kAvx2Rows},
             [](const base::CpuFeatures& cpu) { return cpu.avx2; }},
 #elif defined(DNNACCEL_ARM_VARIANTS)
     Variant{{.name = "neon",
@@ -99,7 +102,8 @@ constexpr std::array kVariants = {
              .gemv = &kNeonGemv,
              .matmul = &kNeonMatmul,
              .softmax = &kNeonSoftmax,
-             .winograd = &kNeonWinograd},
+             .winograd = &kNeonWinograd,
+             .rows = &kNeonRows},
             [](const base::CpuFeatures& cpu) { return cpu.neon; }},
 #endif
     Variant{{.name = "portable",
@@ -115,7 +119,8 @@ constexpr std::array kVariants = {
              .gemv = &kPortableGemv,
              .matmul = &kPortableMatmul,
              .softmax = &kPortableSoftmax,
-             .winograd = &kPortableWinograd},
+             .winograd = &kPortableWinograd,
+             .rows = &kPortableRows},
             [](const base::CpuFeatures&) { return true; }},
 };
 

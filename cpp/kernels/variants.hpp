@@ -22,6 +22,7 @@ struct GemvKernels;
 struct Bf16Kernels;
 struct Int8Set;
 struct Int8Values;
+struct RowKernels;
 
 /// Names of the variants that this processor can run, the fastest first. Some are for values of one
 /// kind: with instructions for int8 or bfloat16 beyond those of the variant after it, whose kernels
@@ -44,6 +45,7 @@ struct KernelSet {
   const MatmulKernels* matmul;
   const SoftmaxKernels* softmax;
   const WinogradKernels* winograd;
+  const RowKernels* rows;
 };
 
 /// The kernels of a variant; "" for what the environment variable DNNACCEL_ISA names or, if that is

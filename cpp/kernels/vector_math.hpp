@@ -2,6 +2,10 @@
 
 #include "kernels/vectors.hpp"
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 // Functions of vectors of fp32 values, for the kernels' bodies: within a few units in the last
 // place, NaN for NaN, and the limits at the infinities. In an unnamed namespace: see vectors.hpp.
 namespace dnnaccel::kernels {

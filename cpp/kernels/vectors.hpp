@@ -1,11 +1,5 @@
 #pragma once
 
-#include <cstdint>
-
-#if defined(__AVX512F__)
-#include <immintrin.h>
-#endif
-
 // Vectors of the compiler, of any number of lanes, for the kernels' bodies. In an unnamed
 // namespace: every file compiled for an instruction set must have copies of its own.
 namespace dnnaccel::kernels {
@@ -43,33 +37,6 @@ struct Vectors {
   }
   static inline void store(float* to, Floats values) {
     __builtin_memcpy(to, &values, sizeof values);
-  }
-
-  /// The first `count` values, of fewer than kLanes, and `rest` in the other lanes; nothing behind
-  /// them is touched.
-  static inline Floats load_part(const float* from, std::int64_t count, float rest = 0) {
-#if defined(__AVX512F__)
-    if constexpr (kLanes == 16) {
-      const auto mask = static_cast<__mmask16>((1U << count) - 1U);
-      const Floats others = rest - Floats{};
-      return reinterpret_cast<Floats>(
-          _mm512_mask_loadu_ps(reinterpret_cast<__m512>(others), mask, from));
-    }
-#endif
-    float values[kLanes];
-    for (std::int64_t i = 0; i < kLanes; ++i) values[i] = i < count ? from[i] : rest;
-    return load(values);
-  }
-  static inline void store_part(float* to, Floats values, std::int64_t count) {
-#if defined(__AVX512F__)
-    if constexpr (kLanes == 16) {
-      const auto mask = static_cast<__mmask16>((1U << count) - 1U);
-      return _mm512_mask_storeu_ps(to, mask, reinterpret_cast<__m512>(values));
-    }
-#endif
-    float kept[kLanes];
-    store(kept, values);
-    for (std::int64_t i = 0; i < count; ++i) to[i] = kept[i];
   }
 
   // Comparisons with NaN are false, so a NaN is kept.

@@ -15,7 +15,7 @@ namespace {
 using Order = std::vector<std::size_t>;
 
 /// Orders drawn at random, once those with a reason have not reached the bound.
-constexpr int kDraws = 60;
+constexpr std::size_t kDraws = 100;
 /// Placing is quadratic: large programs get fewer draws, so that planning never takes seconds.
 constexpr std::size_t kPairsInAll = 200'000'000;
 
@@ -93,57 +93,81 @@ class Placing {
   Order placed_;
 };
 
+/// Tries orders, and keeps the best plan.
+class Search {
+ public:
+  explicit Search(const std::vector<Lifetime>& tensors)
+      : tensors_(tensors), placing_(tensors), bound_(find_lower_bound(tensors)) {
+    best_.bytes = std::numeric_limits<std::int64_t>::max();
+  }
+
+  MemoryPlan run() {
+    const auto area = [](const Lifetime& t) {
+      return static_cast<double>(t.bytes) * static_cast<double>(t.last - t.first + 1);
+    };
+    const bool done =
+        attempt(sorted([](const auto& a, const auto& b) { return a.bytes > b.bytes; })) ||
+        attempt(sorted([&](const auto& a, const auto& b) { return area(a) > area(b); })) ||
+        attempt(sorted([](const auto& a, const auto& b) { return a.first < b.first; })) ||
+        attempt(sorted(
+            [](const auto& a, const auto& b) { return a.last - a.first > b.last - b.first; }));
+    if (!done) improve();
+    best_.lower_bound = bound_;
+    return best_;
+  }
+
+ private:
+  template <class Before>
+  Order sorted(Before before) const {
+    Order order(tensors_.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return before(tensors_[a], tensors_[b]);
+    });
+    return order;
+  }
+
+  /// Whether the bound is reached.
+  bool attempt(const Order& order) {
+    MemoryPlan plan = placing_.place(order);
+    if (plan.bytes <= best_.bytes) {  // of equals the later one, which may lead somewhere
+      best_ = std::move(plan);
+      order_ = order;
+    }
+    return best_.bytes <= bound_;
+  }
+
+  /// Give a tensor that reaches to the very end an earlier turn, again and again.
+  void improve() {
+    std::mt19937 random(1);
+    const std::size_t pairs = tensors_.size() * tensors_.size() + 1;
+    for (std::size_t draws = std::min(kDraws, kPairsInAll / pairs); draws > 0; --draws) {
+      Order tried = order_;
+      const auto at_end = std::find_if(tried.begin(), tried.end(), [&](std::size_t index) {
+        return best_.offsets[index] + tensors_[index].bytes == best_.bytes;
+      });
+      const auto turns = static_cast<std::size_t>(at_end - tried.begin()) + 1;
+      const auto turn = static_cast<std::ptrdiff_t>(random() % turns);
+      std::rotate(tried.begin() + turn, at_end, at_end + 1);
+      if (attempt(tried)) return;
+    }
+  }
+
+  const std::vector<Lifetime>& tensors_;
+  Placing placing_;
+  std::int64_t bound_;
+  MemoryPlan best_;
+  Order order_;
+};
+
 }  // namespace
 
 MemoryPlan plan_memory(const std::vector<Lifetime>& given) {
   check(given);
+  if (given.empty()) return {};
   std::vector<Lifetime> tensors = given;
   for (Lifetime& t : tensors) t.bytes = filled_up(t.bytes);
-  const std::int64_t bound = find_lower_bound(tensors);
-  Placing placing(tensors);
-  Order order(tensors.size());
-  MemoryPlan best;
-  best.bytes = std::numeric_limits<std::int64_t>::max();
-  const auto attempt = [&](const Order& tried) {
-    MemoryPlan plan = placing.place(tried);
-    if (plan.bytes < best.bytes) {
-      best = std::move(plan);
-      order = tried;
-    }
-    return best.bytes <= bound;
-  };
-  const auto sorted = [&](auto before) {
-    Order tried(tensors.size());
-    std::iota(tried.begin(), tried.end(), std::size_t{0});
-    std::stable_sort(tried.begin(), tried.end(),
-                     [&](std::size_t a, std::size_t b) { return before(tensors[a], tensors[b]); });
-    return tried;
-  };
-  const auto area = [](const Lifetime& t) {
-    return static_cast<double>(t.bytes) * static_cast<double>(t.last - t.first + 1);
-  };
-  bool done = attempt(sorted([](const auto& a, const auto& b) { return a.bytes > b.bytes; })) ||
-              attempt(sorted([&](const auto& a, const auto& b) { return area(a) > area(b); })) ||
-              attempt(sorted([](const auto& a, const auto& b) { return a.first < b.first; })) ||
-              attempt(sorted([](const auto& a, const auto& b) {
-                return a.last - a.first > b.last - b.first;
-              }));
-  // Two tensors of the best order change places, as long as that leads somewhere.
-  std::mt19937 random(1);
-  const std::size_t pairs = tensors.size() * tensors.size() + 1;
-  const auto draws = std::min<std::size_t>(kDraws, kPairsInAll / pairs);
-  for (std::size_t draw = 0; draw < draws && !done && tensors.size() > 1; ++draw) {
-    Order tried = order;
-    const auto a = static_cast<std::size_t>(random() % tensors.size());
-    const auto b = static_cast<std::size_t>(random() % tensors.size());
-    const std::size_t moved = tried[a];  // to another turn, earlier ones the more often
-    tried.erase(tried.begin() + static_cast<std::ptrdiff_t>(a));
-    tried.insert(tried.begin() + static_cast<std::ptrdiff_t>(std::min(a, b)), moved);
-    done = attempt(tried);
-  }
-  if (tensors.empty()) best.bytes = 0;
-  best.lower_bound = bound;
-  return best;
+  return Search(tensors).run();
 }
 
 }  // namespace dnnaccel::runtime

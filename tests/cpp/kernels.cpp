@@ -226,6 +226,103 @@ TEST_CASE("functions of the outputs, and of nothing beside them") {
   }
 }
 
+TEST_CASE("depthwise rows: every width, stride and padding, of whole vectors and of parts") {
+  std::mt19937 random(13);
+  const auto from = [&](int low, int high) {
+    return std::int64_t{std::uniform_int_distribution<int>(low, high)(random)};
+  };
+  for (int round = 0; round < 60; ++round) {
+    ConvShape shape{.batch = from(1, 3), .height = from(1, 9), .width = from(1, 30)};
+    shape.channels = shape.outputs = shape.groups = round % 3 == 0 ? 16 * from(1, 9) : from(2, 70);
+    shape.kernel_height = from(1, 5);
+    shape.kernel_width = 3 + 2 * (round % 3);
+    shape.stride_height = from(1, 3);
+    shape.stride_width = from(1, 2);
+    const auto pad = [&](std::int64_t kernel) { return from(0, static_cast<int>(kernel) - 1); };
+    shape.pad_top = pad(shape.kernel_height);
+    shape.pad_left = pad(shape.kernel_width);
+    shape.pad_bottom =
+        std::max(pad(shape.kernel_height), shape.kernel_height - shape.height - shape.pad_top);
+    shape.pad_right =
+        std::max(pad(shape.kernel_width), shape.kernel_width - shape.width - shape.pad_left);
+    shape.out_pitch = shape.outputs + round % 2 * 3;
+    const Floats x = random_floats(shape.input_size(), random);
+    const Floats w = random_floats(shape.weight_size(), random);
+    const Floats bias = random_floats(shape.outputs, random);
+    const Floats residual = random_floats(shape.output_size(), random);
+    const std::vector<double> sums = convolve(shape, x, w, bias);
+    for (const std::string& isa : isa_names()) {
+      constexpr float kGuard = 12345.0F;
+      Floats got = spread(residual, shape.outputs, shape.out_pitch, kGuard);
+      const ConvPlan plan(shape, w.data(), bias.data(), {.isa = isa, .low = -0.5F});
+      CHECK(plan.blocking().channels > 0);
+      plan.run(x.data(), got.data(), got.data());
+      Floats shared = spread(residual, shape.outputs, shape.out_pitch, kGuard);
+      ConvPlan(shape, w.data(), bias.data(), {.threads = 3, .isa = isa, .low = -0.5F})
+          .run(x.data(), shared.data(), shared.data());
+      CHECK(shared == got);
+      double worst = 0;
+      const auto pitch = static_cast<std::size_t>(shape.out_pitch);
+      const auto outputs = static_cast<std::size_t>(shape.outputs);
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        if (i % pitch >= outputs) {
+          CHECK(got[i] == kGuard);
+          continue;
+        }
+        const std::size_t at = i / pitch * outputs + i % pitch;
+        const double wanted = std::max(sums[at] + static_cast<double>(residual[at]), -0.5);
+        worst = std::max(worst, std::abs(static_cast<double>(got[i]) - wanted));
+      }
+      CAPTURE(round);
+      CAPTURE(isa);
+      CHECK(worst < 1e-5 * 30);
+    }
+  }
+}
+
+TEST_CASE("weights that come from memory, in passes, beside a residual and in its place") {
+  std::mt19937 random(14);
+  for (const std::int64_t outputs : {64, 75}) {
+    const ConvShape shape{.height = 3,
+                          .width = 5,
+                          .channels = 1100,
+                          .outputs = outputs,
+                          .kernel_height = 3,
+                          .pad_top = 1,
+                          .pad_bottom = 1};
+    const Floats x = random_floats(shape.input_size(), random);
+    const Floats w = random_floats(shape.weight_size(), random);
+    const Floats bias = random_floats(outputs, random);
+    const Floats residual = random_floats(shape.output_size(), random);
+    const std::vector<double> sums = convolve(shape, x, w, bias);
+    for (const std::string& isa : isa_names()) {
+      const ConvPlan plan(shape, w.data(), bias.data(), {.isa = isa});
+      Floats in_place = residual;
+      plan.run(x.data(), in_place.data(), in_place.data());
+      const Floats apart = run_guarded(plan, x, &residual);
+      double worst = 0;
+      for (std::size_t i = 0; i < apart.size(); ++i)
+        worst = std::max(worst, std::abs(static_cast<double>(apart[i]) - sums[i] -
+                                         static_cast<double>(residual[i])));
+      CAPTURE(isa);
+      CHECK(worst < 1e-3);
+      // The residual is the last of the sum either way.
+      CHECK(in_place == apart);
+    }
+  }
+}
+
+TEST_CASE("items are shared out so that each is done once") {
+  for (const unsigned threads : {1U, 2U, 3U, 40U}) {
+    for (const std::int64_t items : {0, 1, 2, 5, 37, 1000}) {
+      std::vector<std::atomic<int>> done(static_cast<std::size_t>(items));
+      share_out(threads, items,
+                [&](std::int64_t item) noexcept { ++done[static_cast<std::size_t>(item)]; });
+      CHECK(std::all_of(done.begin(), done.end(), [](const auto& n) { return n == 1; }));
+    }
+  }
+}
+
 TEST_CASE("any number of threads, and NCHW, give the same bits") {
   std::mt19937 random(8);
   for (int round = 0; round < 20; ++round) {
@@ -393,6 +490,11 @@ TEST_CASE("an empty batch, and windows that lie in the padding") {
   Floats y(9);
   ConvPlan(wide, w.data(), bias.data(), {}).run(x.data(), nullptr, y.data());
   CHECK(y == Floats{7, 7, 7, 13, 13, 13, 7, 7, 7});
+  // No window has a value in the image.
+  const ConvShape beside{.stride_width = 2, .pad_left = 1, .pad_right = 1};
+  ConvPlan(beside, w.data(), bias.data(), {}).run(x.data(), nullptr, y.data());
+  CHECK(y[0] == 7);
+  CHECK(y[1] == 7);
 }
 
 TEST_CASE("variants: named, forced, and no better than the processor") {

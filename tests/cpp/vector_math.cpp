@@ -36,6 +36,7 @@ double worst(Ours ours, True truth, double low, double high) {
 
 TEST_CASE("functions of vectors are near the true ones, also where those are small") {
   CHECK(worst(Math::exp, [](double x) { return std::exp(x); }, -87, 88.7) < 3e-7);
+  CHECK(worst(Math::exp_negative, [](double x) { return std::exp(x); }, -87, 0) < 3e-7);
   CHECK(worst(Math::tanh, [](double x) { return std::tanh(x); }, -12, 12) < 5e-7);
   CHECK(worst(Math::sigmoid, sigmoid, -80, 80) < 5e-7);
   CHECK(worst(Math::normal_cdf, normal_cdf, -3, 9) < 2e-6);
@@ -48,6 +49,9 @@ TEST_CASE("functions of vectors have their limits, and keep a NaN") {
   CHECK(at(Math::exp, -kInfinity) == 0);
   CHECK(at(Math::exp, 0) == 1);
   CHECK(at(Math::exp, 90) == kInfinity);
+  CHECK(at(Math::exp_negative, -kInfinity) == 0);
+  CHECK(at(Math::exp_negative, -88) == 0);
+  CHECK(at(Math::exp_negative, 0) == 1);
   CHECK(at(Math::sigmoid, kInfinity) == 1);
   CHECK(at(Math::sigmoid, -kInfinity) == 0);
   CHECK(at(Math::tanh, kInfinity) == 1);
@@ -56,6 +60,7 @@ TEST_CASE("functions of vectors have their limits, and keep a NaN") {
   CHECK(at(Math::normal_cdf, -kInfinity) == 0);
   const float nan = std::numeric_limits<float>::quiet_NaN();
   CHECK(std::isnan(at(Math::exp, nan)));
+  CHECK(std::isnan(at(Math::exp_negative, nan)));
   CHECK(std::isnan(at(Math::sigmoid, nan)));
   CHECK(std::isnan(at(Math::tanh, nan)));
   CHECK(std::isnan(at(Math::normal_cdf, nan)));

@@ -62,6 +62,8 @@ def test_every_nest_is_the_convolution(isa: str, case: tuple[Any, ...]) -> None:
         both = kernels.Conv2d(x_shape, w, b, isa=isa, tiling=loops, activation="relu", **options)
         out = residual.copy()
         assert np.abs(both(x, out=out, residual=out) - clamped).max() < 1e-5 * most, loops
+        curved = kernels.Conv2d(x_shape, w, b, isa=isa, tiling=loops, activation="tanh", **options)
+        assert np.abs(curved(x) - np.tanh(wanted)).max() < 1e-5 * most, loops
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -48,6 +48,10 @@ def test_it_is_what_float64_says(isa: str, case: tuple[Any, ...]) -> None:
     )
     clamped(x, out=out, residual=out)
     most = np.abs(wanted).max()
+    curved = kernels.Conv2d(
+        x_shape, w, b, padding=padding, algorithm="winograd", isa=isa, activation="sigmoid"
+    )
+    assert np.abs(curved(x) - 1 / (1 + np.exp(-wanted))).max() < 1e-5 * most
     assert np.abs(out - np.clip(wanted + residual, -3, 5)).max() < 1e-5 * most
 
 

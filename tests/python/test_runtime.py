@@ -211,6 +211,17 @@ def test_tokens_are_checked() -> None:
         model(tokens.astype(float))
 
 
+def test_tokens_may_come_in_another_shape() -> None:
+    b = NetworkBuilder("flat", input_shape=(1, 2, 3))
+    b.reshape("line", shape=(1, 6))
+    b.embedding("table", entries=9, features=4)
+    net = b.build()
+    weights = random_weights(net)
+    tokens = np.array([[[1, 8, 0], [2, 2, 7]]])
+    found = da.runtime.compile(net, weights)(tokens)
+    assert np.array_equal(found[0], weights["table.weight"][tokens.ravel()])
+
+
 def test_what_cannot_be_computed_is_said_with_its_layer() -> None:
     layers = (
         Conv2d(name="conv", inputs=("x",), out_channels=2, kernel=1),
@@ -224,6 +235,8 @@ def test_what_cannot_be_computed_is_said_with_its_layer() -> None:
         da.runtime.compile(tiny, {"conv.weight": np.zeros((2, 3, 1, 1))})
     with pytest.raises(da.UnknownNameError, match="float32"):
         da.runtime.compile(tiny, dtype="float31")
+    with pytest.raises(RuntimeModelError, match="takes a Network"):
+        da.runtime.compile("vgg16")  # type: ignore[arg-type]
     with pytest.raises(da.UnknownNameError, match="instruction set"):
         da.runtime.compile(tiny, isa="mmx")
 
@@ -305,3 +318,32 @@ def test_ctrl_c_ends_a_run() -> None:
 
 def test_a_model_says_what_it_is(residual: tuple[Network, Model]) -> None:
     assert repr(residual[1]) == "<Model residual: float32, batch 2, 7 steps, 1 thread>"
+
+
+@pytest.mark.parametrize("name", [*SMALL_NETS, "lenet5", "squeezenet_v1_1"])
+def test_quantised_networks_come_near(name: str) -> None:
+    net = SMALL_NETS[name]() if name in SMALL_NETS else da.zoo.load(name)
+    weights, inputs = random_weights(net), random_inputs(net)
+    model = da.runtime.compile(net, weights, dtype="int8", calibration=[inputs])
+    assert "int8" in repr(model)
+    expected = da.runtime.compile(net, weights).run(**inputs)
+    for layer, values in model.run(**inputs).items():
+        assert values.dtype == np.float32
+        error = np.abs(values - expected[layer]).max() / np.abs(expected[layer]).max()
+        assert error < 0.1
+    two = da.runtime.compile(net, weights, dtype="int8", calibration=[inputs], threads=2)
+    assert all(
+        two.run(**inputs)[layer].tobytes() == values.tobytes()
+        for layer, values in model.run(**inputs).items()
+    )
+
+
+def test_a_quantised_network_computes_in_integers(residual: tuple[Network, Model]) -> None:
+    net, _ = residual
+    inputs = random_inputs(net)
+    model = da.runtime.compile(net, dtype="int8", calibration=[inputs["input"]])
+    kinds = {row["layer"]: row["type"] for row in model.profile(**inputs, repeats=1)}
+    assert {name for name, kind in kinds.items() if kind == "float32"} == {"fc"}
+    assert model.memory.activations < residual[1].memory.activations
+    with pytest.raises(RuntimeModelError, match="int8 needs inputs to measure ranges"):
+        da.runtime.compile(net, dtype="int8")

@@ -82,6 +82,9 @@ NETWORK_SIDE = {
 }
 CHIP_SIDE = {"energy", "arch", "mapping", "dataflow_files", "dataflow", "mapspace", "constraints", "_narrow"}
 
+# A result that asks for the job that it comes from, when a person does: never at import.
+BACK = {("report/result.py", "explain")}
+
 NOT_AT_IMPORT = ("click", "matplotlib", "onnx", "pandas", "pydantic", "rich", "torch", "yaml")
 
 
@@ -173,6 +176,8 @@ def test_python_imports_go_one_way() -> None:
             sides_mixed = (module in NETWORK_SIDE and other in CHIP_SIDE) or (
                 module in CHIP_SIDE and other in NETWORK_SIDE
             )
+            if (path, other) in BACK:
+                continue
             if other not in RANK or RANK[other] >= RANK[module] or sides_mixed:
                 wrong.append(f"{path} imports {other}")
     assert wrong == []

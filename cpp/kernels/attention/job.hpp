@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <limits>
 
@@ -23,7 +22,6 @@ struct AttentionOperator::Job {
   const float* mask;
   const std::int32_t* lengths;
   float* out;
-  std::atomic<std::int64_t> next{0};
 };
 
 }  // namespace dnnaccel::kernels

@@ -2,22 +2,22 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <limits>
-#include <stdexcept>
-#include <string>
 
 #include "kernels/attention/job.hpp"
-#include "kernels/pool.hpp"
+#include "kernels/checks.hpp"
 
 namespace dnnaccel::kernels {
 
 namespace {
 
+constexpr const char* kWho = "attention";
 /// Keys whose scores, for a block of queries, stay in the second cache beside their values.
 constexpr std::int64_t kKeyBlock = 1024;
-/// A thread is worth its waking for some microseconds of work.
-constexpr std::int64_t kMacsPerThread = 250'000;
+/// Queries of which those of a causal mask that see less are no fewer than a tile or two.
+constexpr std::int64_t kCausalRows = 12;
+/// What a multiply-accumulate takes, about.
+constexpr double kMacNanoseconds = 0.012;
 constexpr std::int64_t kItemsPerThread = 4;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -47,10 +47,7 @@ AttentionOperator::AttentionOperator(const Shape& queries, const Shape& keys, co
   check_pitches();
   if (shape_.mask != Mask::none) inputs_.push_back({.shape = shape_.mask_shape()});
   if (lengths_) inputs_.push_back({.element = Element::int32, .shape = {shape_.batch}});
-  const unsigned threads = options.threads == 0 ? num_threads() : options.threads;
-  if (threads > kMaxThreads)
-    throw std::invalid_argument("attention: at most " + std::to_string(kMaxThreads) +
-                                " threads, not " + std::to_string(threads));
+  const unsigned threads = checked_threads(kWho, options.threads);
   info_ = {.isa = find_kernels(options.isa).name,
            .algorithm = few_ ? "rows" : "blocks",
            .threads = threads,
@@ -58,18 +55,21 @@ AttentionOperator::AttentionOperator(const Shape& queries, const Shape& keys, co
            .operations = shape_.batch * shape_.heads * shape_.queries * shape_.keys};
   if (shape_.batch * shape_.queries * shape_.heads * shape_.value_head != 0)
     few_ ? plan_rows() : plan_blocks();
+  split_ = split_work(
+      items_, kMacNanoseconds * static_cast<double>(info_.macs / std::max(items_, std::int64_t{1})),
+      threads);
+  if (split_.threads > 1) split_.piece = 1;
   info_.scratch_bytes = worker_floats_ * sizeof(float) * threads;
   start_workers(threads);
 }
 
 void AttentionOperator::check_pitches() const {
-  for (const TensorSpec* spec : {&inputs_[0], &inputs_[1], &inputs_[2], &outputs_[0]}) {
-    const std::int64_t most = std::numeric_limits<std::int32_t>::max() / kQueryBlock;
-    if (spec->step() < spec->shape.back() || spec->step() > most)
-      throw std::invalid_argument("attention: a pitch must be from the token's length, " +
-                                  std::to_string(spec->shape.back()) + ", to " +
-                                  std::to_string(most) + ", not " + std::to_string(spec->step()));
-  }
+  constexpr std::array kNames = {"q_pitch", "k_pitch", "v_pitch", "out_pitch"};
+  const std::array specs = {&inputs_[0], &inputs_[1], &inputs_[2], &outputs_[0]};
+  // Offsets within a block are of 32 bits.
+  constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max() / kQueryBlock;
+  for (std::size_t i = 0; i < specs.size(); ++i)
+    check_range(kWho, kNames[i], specs[i]->step(), specs[i]->shape.back(), kMost);
 }
 
 void AttentionOperator::plan_blocks() {
@@ -151,8 +151,7 @@ void AttentionOperator::pack(const Job& job, std::int64_t sample, std::int64_t h
 }
 
 void AttentionOperator::compute_item(const Job& job, std::int64_t item, const Workspace& work,
-                                     std::int64_t& packed_head,
-                                     std::int64_t& packed_keys) const noexcept {
+                                     Packed& packed) const noexcept {
   const std::int64_t cuts = pieces(shape_.queries, item_share_);
   const std::int64_t all_heads = item / cuts;
   const std::int64_t sample = all_heads / shape_.heads;
@@ -160,14 +159,15 @@ void AttentionOperator::compute_item(const Job& job, std::int64_t item, const Wo
   const std::int64_t first = item % cuts * item_share_;
   const std::int64_t end = std::min(first + item_share_, shape_.queries);
   const std::int64_t needed = seen_keys(end - 1, used_keys(job, sample));
-  if (packed_head != all_heads) packed_keys = 0;
-  packed_head = all_heads;
-  if (needed > packed_keys) {
-    pack(job, sample, head, packed_keys, needed, work);
-    packed_keys = needed;
-  }
+  if (packed.head != all_heads) packed = {.head = all_heads, .keys = 0};
+  if (needed > packed.keys) pack(job, sample, head, packed.keys, needed, work);
+  packed.keys = std::max(packed.keys, needed);
   for (std::int64_t query = first; query < end; query += kQueryBlock)
     compute_block(block_of(job, sample, head, query), work);
+}
+
+std::int64_t AttentionOperator::blind_rows(const Block& block, std::int64_t key) const noexcept {
+  return std::clamp<std::int64_t>(key + shape_.queries - block.used - block.first, 0, block.rows);
 }
 
 void AttentionOperator::score(const Block& block, std::int64_t first, std::int64_t count,
@@ -187,19 +187,19 @@ void AttentionOperator::score(const Block& block, std::int64_t first, std::int64
     tile.panel = work.keys + panel.first * shape_.head;
     tile.output = work.scores + panel.first - first;
     tile.width = panel.row_length;  // what lies beyond the keys is not read
-    multiply(panel.kernels, tile, static_cast<std::int32_t>(block.rows));
+    // Of a causal mask's queries, the first see none of the last keys.
+    const std::int64_t blind = causal_ ? blind_rows(block, panel.first) : 0;
+    tile.pixels = score_rows_.data() + blind;
+    multiply(panel.kernels, tile, static_cast<std::int32_t>(block.rows - blind));
   }
 }
 
 void AttentionOperator::add_values(const Block& block, std::int64_t first, std::int64_t count,
                                    bool last, const Workspace& work) const noexcept {
   const bool direct = first == 0 && last;
-  const Run run{.input = 0,
-                .row = static_cast<std::int32_t>(first),
-                .length = static_cast<std::int32_t>(count)};
+  Run run{.input = 0, .row = static_cast<std::int32_t>(first)};
   TileArgs tile{.input = work.scores,
                 .bias = first == 0 ? zero_row() : nullptr,
-                .pixels = direct ? out_rows_.data() : sum_rows_.data(),
                 .runs = &run,
                 .run_count = 1,
                 .low = -kInfinity,
@@ -208,7 +208,15 @@ void AttentionOperator::add_values(const Block& block, std::int64_t first, std::
     tile.panel = work.values + panel.first * shape_.keys;
     tile.output = (direct ? block.out : work.sums) + panel.first;
     tile.width = direct ? panel.width : panel.row_length;
-    multiply(panel.kernels, tile, static_cast<std::int32_t>(block.rows));
+    // A causal mask's weights of 0 are multiplied as far as the last of a few queries needs it.
+    const std::int64_t step = causal_ ? kCausalRows : block.rows;
+    for (std::int64_t row = 0; row < block.rows; row += step) {
+      const std::int64_t end = std::min(row + step, block.rows);
+      const std::int64_t seen = seen_keys(block.first + end - 1, block.used) - first;
+      run.length = static_cast<std::int32_t>(std::clamp<std::int64_t>(seen, 0, count));
+      tile.pixels = (direct ? out_rows_ : sum_rows_).data() + row;
+      multiply(panel.kernels, tile, static_cast<std::int32_t>(end - row));
+    }
   }
 }
 
@@ -256,27 +264,23 @@ void AttentionOperator::finish_row(const float* sums, float* out, float sum) con
 void AttentionOperator::run(const void* const* inputs, void* const* outputs,
                             void* scratch) const noexcept {
   const bool masked = shape_.mask != Mask::none;
-  Job job{.queries = static_cast<const float*>(inputs[0]),
-          .keys = static_cast<const float*>(inputs[1]),
-          .values = static_cast<const float*>(inputs[2]),
-          .mask = masked ? static_cast<const float*>(inputs[3]) : nullptr,
-          .lengths = lengths_ ? static_cast<const std::int32_t*>(inputs[masked ? 4 : 3]) : nullptr,
-          .out = static_cast<float*>(outputs[0])};
-  const auto threads = static_cast<unsigned>(std::clamp<std::int64_t>(
-      info_.macs / kMacsPerThread, 1, std::clamp<std::int64_t>(items_, 1, info_.threads)));
-  auto work = [&](unsigned worker) noexcept {
+  const Job job{
+      .queries = static_cast<const float*>(inputs[0]),
+      .keys = static_cast<const float*>(inputs[1]),
+      .values = static_cast<const float*>(inputs[2]),
+      .mask = masked ? static_cast<const float*>(inputs[3]) : nullptr,
+      .lengths = lengths_ ? static_cast<const std::int32_t*>(inputs[masked ? 4 : 3]) : nullptr,
+      .out = static_cast<float*>(outputs[0])};
+  run_split(split_, [&](unsigned worker, std::int64_t first, std::int64_t end) {
     const Workspace own = workspace(static_cast<float*>(scratch), worker);
-    std::int64_t packed_head = -1;
-    std::int64_t packed_keys = 0;
-    for (std::int64_t item = job.next.fetch_add(1, std::memory_order_relaxed); item < items_;
-         item = job.next.fetch_add(1, std::memory_order_relaxed)) {
+    Packed packed;
+    for (std::int64_t item = first; item < end; ++item) {
       if (few_)
         compute_rows(job, item, own);
       else
-        compute_item(job, item, own, packed_head, packed_keys);
+        compute_item(job, item, own, packed);
     }
-  };
-  run_on_workers(threads, work);
+  });
 }
 
 }  // namespace dnnaccel::kernels

@@ -8,6 +8,7 @@
 #include "kernels/attention/softmax.hpp"
 #include "kernels/matmul/panels.hpp"
 #include "kernels/operator.hpp"
+#include "kernels/split.hpp"
 
 namespace dnnaccel::kernels {
 
@@ -49,6 +50,11 @@ class AttentionOperator final : public Operator {
     float* scores;
     float* sums;
   };
+  /// Which head's keys and values are packed, and how many.
+  struct Packed {
+    std::int64_t head = -1;
+    std::int64_t keys = 0;
+  };
   /// Some queries of one head.
   struct Block {
     const float* queries;
@@ -75,7 +81,9 @@ class AttentionOperator final : public Operator {
   void pack(const Job& job, std::int64_t sample, std::int64_t head, std::int64_t first,
             std::int64_t count, const Workspace& work) const noexcept;
   void compute_item(const Job& job, std::int64_t item, const Workspace& work,
-                    std::int64_t& packed_head, std::int64_t& packed_keys) const noexcept;
+                    Packed& packed) const noexcept;
+  /// How many of the block's first queries do not see a key.
+  std::int64_t blind_rows(const Block& block, std::int64_t key) const noexcept;
   void compute_block(const Block& block, const Workspace& work) const noexcept;
   void score(const Block& block, std::int64_t first, std::int64_t count,
              const Workspace& work) const noexcept;
@@ -95,6 +103,7 @@ class AttentionOperator final : public Operator {
   ColumnPanels value_columns_;
   bool few_;                     // queries: not worth packing for
   std::int64_t items_ = 0;       // pieces of work
+  Split split_;                  // of them
   std::int64_t item_share_ = 1;  // queries or, of few, heads in each
   std::int64_t key_block_ = 1;   // keys whose scores are held at once
   std::int64_t score_pitch_ = 0;

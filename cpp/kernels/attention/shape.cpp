@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <stdexcept>
 #include <string>
 #include <utility>
+
+#include "kernels/checks.hpp"
 
 namespace dnnaccel::kernels {
 
@@ -12,21 +13,17 @@ namespace {
 
 constexpr std::array kMasks = {std::pair{"none", Mask::none}, std::pair{"additive", Mask::shared},
                                std::pair{"batch", Mask::batch}, std::pair{"keys", Mask::keys}};
-constexpr std::int64_t kMostValues = std::int64_t{1} << 40;
+constexpr const char* kWho = "attention";
 
-void check(const char* name, const Shape& shape, std::int64_t heads) {
-  std::int64_t values = 1;
-  bool fits = shape.size() == 3;
-  for (const std::int64_t axis : shape)
-    fits = fits && axis >= 0 && axis <= kMostValues &&
-           (axis == 0 || !__builtin_mul_overflow(values, axis, &values)) && values <= kMostValues;
-  if (!fits)
-    throw std::invalid_argument(std::string("attention: the ") + name +
-                                " need three axes: batch, tokens, heads * values of a head");
+void check(const std::string& name, const Shape& shape, std::int64_t heads) {
+  check_shape(kWho, shape);
+  if (shape.size() != 3)
+    refuse(kWho, "the " + name +
+                     " must have three axes, batch, tokens, heads * values of a head, not " +
+                     text(shape));
   if (shape[2] % heads != 0)
-    throw std::invalid_argument(std::string("attention: the ") + name + " have " +
-                                std::to_string(shape[2]) + " values, which " +
-                                std::to_string(heads) + " heads cannot share");
+    refuse(kWho, "the " + name + " have " + std::to_string(shape[2]) + " values, which " +
+                     std::to_string(heads) + " heads cannot share");
 }
 
 }  // namespace
@@ -39,26 +36,23 @@ Shape AttentionShape::mask_shape() const {
 
 AttentionShape attention_shape(const Shape& queries, const Shape& keys, const Shape& values,
                                std::int64_t heads, std::string_view mask) {
-  if (heads < 1)
-    throw std::invalid_argument("attention: at least one head, not " + std::to_string(heads));
+  check_range(kWho, "heads", heads, 1);
   check("queries", queries, heads);
   check("keys", keys, heads);
   check("values", values, heads);
   if (queries[2] != keys[2])
-    throw std::invalid_argument("attention: queries and keys need vectors of one length, not " +
-                                std::to_string(queries[2]) + " and " + std::to_string(keys[2]));
+    refuse(kWho, "queries and keys need vectors of one length, not " + std::to_string(queries[2]) +
+                     " and " + std::to_string(keys[2]));
   if (keys[1] != values[1])
-    throw std::invalid_argument("attention: as many values as keys are needed, not " +
-                                std::to_string(values[1]) + " and " + std::to_string(keys[1]));
+    refuse(kWho, "as many values as keys are needed, not " + std::to_string(values[1]) + " and " +
+                     std::to_string(keys[1]));
   if (queries[0] != keys[0] || queries[0] != values[0])
-    throw std::invalid_argument("attention: queries, keys and values need one batch, not " +
-                                std::to_string(queries[0]) + ", " + std::to_string(keys[0]) +
-                                " and " + std::to_string(values[0]));
+    refuse(kWho, "queries, keys and values need one batch, not " + std::to_string(queries[0]) +
+                     ", " + std::to_string(keys[0]) + " and " + std::to_string(values[0]));
   const auto named = std::find_if(kMasks.begin(), kMasks.end(),
                                   [&](const auto& entry) { return mask == entry.first; });
   if (named == kMasks.end())
-    throw std::invalid_argument("attention: no mask '" + std::string(mask) +
-                                "'; valid: none, additive, batch, keys");
+    refuse(kWho, "no mask '" + std::string(mask) + "'; valid: none, additive, batch, keys");
   const AttentionShape shape{.batch = queries[0],
                              .queries = queries[1],
                              .keys = keys[1],
@@ -70,7 +64,7 @@ AttentionShape attention_shape(const Shape& queries, const Shape& keys, const Sh
   for (const std::int64_t factor :
        {shape.batch, shape.heads, shape.queries, shape.keys, shape.head + shape.value_head}) {
     if (factor != 0 && __builtin_mul_overflow(scores, factor, &scores))
-      throw std::invalid_argument("attention: more multiplications than can be counted");
+      refuse(kWho, "more multiplications than can be counted");
   }
   return shape;
 }

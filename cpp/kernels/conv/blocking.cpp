@@ -6,6 +6,7 @@ namespace dnnaccel::kernels {
 
 /// That of the widest panel and the largest block; the last of each may be smaller.
 Blocking ConvPlan::blocking() const {
+  if (rows_) return rows_->blocking();
   const Panel& panel =
       *std::max_element(panels_.begin(), panels_.end(),
                         [](const Panel& a, const Panel& b) { return a.width < b.width; });

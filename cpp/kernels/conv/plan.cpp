@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <iterator>
 #include <limits>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "base/math.hpp"
 #include "kernels/conv/activation.hpp"
 #include "kernels/conv/transpose.hpp"
 #include "kernels/pool.hpp"
@@ -18,21 +18,19 @@ namespace dnnaccel::kernels {
 
 namespace {
 
+using base::ceil_div;
+
 /// What a block's inputs may take: they are read again for every panel, from the second cache.
 constexpr std::int64_t kBlockBytes = 384 * 1024;
 /// No smaller than this for the outputs' sake: the weights are read again for every block.
 constexpr std::int64_t kBlockForOutputs = 192;
 /// A panel of weights of this size is read from the second cache for each tile; of a larger one,
 /// parts of the second size in as many passes.
-#ifndef PASS
-#define PASS 256
-#define ONEPASS 384
-#endif
-constexpr std::int64_t kOnePassBytes = ONEPASS * 1024;
-constexpr std::int64_t kPassBytes = PASS * 1024;
+constexpr std::int64_t kOnePassBytes = 640 * 1024;
+constexpr std::int64_t kPassBytes = 320 * 1024;
 /// Weights of this size stay in the second cache from one block to the next; of more, those for the
 /// next pass or panel are fetched while the ones before are at work.
-constexpr std::size_t kNearBytes = 512 * 1024;
+constexpr std::int64_t kNearBytes = 512 * 1024;
 /// Pixels that are a multiple of this apart fall into one set of the first cache, which has room
 /// for so many of them beside the weights.
 constexpr std::int64_t kWayBytes = 4096;
@@ -93,8 +91,14 @@ std::size_t whole_lines(std::int64_t values) {
 void fetch_pixels(const TileArgs& tile, std::int32_t first, std::int32_t end, std::int64_t values) {
   for (std::int32_t i = first; i < end; ++i) {
     const float* const from = tile.input + (tile.pixels[i].input + tile.runs->input);
-    for (std::int64_t k = 0; k < values; k += kLineBytes / kFloatBytes) __builtin_prefetch(from + k);
+    for (std::int64_t k = 0; k < values; k += kLineBytes / kFloatBytes)
+      __builtin_prefetch(from + k);
   }
+}
+
+/// Whether weights come from beyond the second cache for every block.
+bool streams(const ConvShape& shape) {
+  return shape.groups == 1 && shape.weight_size() * kFloatBytes > kNearBytes;
 }
 
 std::vector<Panel> make_panels(const ConvShape& shape, const TileSet& tiles, Algorithm algorithm) {
@@ -110,6 +114,12 @@ std::vector<Panel> make_panels(const ConvShape& shape, const TileSet& tiles, Alg
   }
   // All groups, or those that fill no vector of the shortest.
   TileLevel dense = tiles.dense;
+  if (streams(shape)) {
+    for (int vectors = 0; vectors < kMaxVectors; ++vectors) {
+      if (tiles.streaming.columns[vectors].rows > 0)
+        dense.columns[vectors] = tiles.streaming.columns[vectors];
+    }
+  }
   const std::int64_t step = shape.x_step() * shape.stride_width * 4;
   if (step % kWayBytes == 0) {
     for (TileColumn& column : dense.columns) column.rows = std::min(column.rows, kRowsInOneSet);
@@ -126,55 +136,62 @@ struct ConvPlan::Job {
   const float* inputs;
   const float* residual;
   float* outputs;
-  std::int64_t threads;
-  std::atomic<std::int64_t> next{0};
 };
 
 ConvPlan::ConvPlan(const ConvShape& shape, const float* weights, const float* bias,
                    const ConvOptions& options)
     : shape_(shape),
       threads_(options.threads == 0 ? num_threads() : options.threads),
-      low_(options.low),
-      high_(options.high) {
+      epilogue_{.low = options.low, .high = options.high, .function = nullptr} {
   check(shape);
   if (threads_ > kMaxThreads)
     throw std::invalid_argument("convolution: at most " + std::to_string(kMaxThreads) +
                                 " threads, not " + std::to_string(threads_));
-  if (!(low_ <= high_))
+  if (!(options.low <= options.high))
     throw std::invalid_argument("convolution: the clamp's low end must not be above its high end");
   const KernelSet& kernels = find_kernels(options.isa);
   const TileSet& tiles = *kernels.tiles;
   algorithm_ = choose_algorithm(shape, tiles, options.algorithm);
-  activation_ = find_activation(tiles, options.activation);
+  epilogue_.function = find_activation(tiles, options.activation);
   isa_ = kernels.name;
-  panels_ = make_panels(shape, tiles, algorithm_);
-  weights_ = pack(panels_, weights, shape.group_channels(),
-                  shape.kernel_height * shape.kernel_width, bias);
+  if (options.layout == Layout::nchw) {
+    if (shape.x_step() != shape.channels || shape.out_step() != shape.outputs)
+      throw std::invalid_argument("convolution: images in NCHW order have no pitch of pixels");
+    scratch_bytes_ = whole_lines(shape.input_size()) + whole_lines(shape.output_size());
+  }
+  if (algorithm_ == Algorithm::depthwise && DepthwiseRows::suit(shape, *kernels.rows)) {
+    rows_.emplace(shape, *kernels.rows, weights, bias, epilogue_, threads_);
+    packed_bytes_ = rows_->packed_bytes();
+    macs_ = rows_->macs();
+  } else {
+    prepare_tiles(tiles, weights, bias);
+  }
+  start_workers(threads_);
+}
+
+void ConvPlan::prepare_tiles(const TileSet& tiles, const float* weights, const float* bias) {
+  panels_ = make_panels(shape_, tiles, algorithm_);
+  weights_ = pack(panels_, weights, shape_.group_channels(),
+                  shape_.kernel_height * shape_.kernel_width, bias);
   for (const Panel& panel : panels_)
     packed_bytes_ += static_cast<std::size_t>(panel.row_length) * sizeof(float) *
-                     static_cast<std::size_t>(shape.weight_size() / shape.outputs + 1);
-  if (shape.batch == 0) return;
-  windows_ = make_windows(shape, algorithm_ != Algorithm::depthwise, choose_cut(panels_.size()));
+                     static_cast<std::size_t>(shape_.weight_size() / shape_.outputs + 1);
+  if (shape_.batch == 0) return;
+  windows_ = make_windows(shape_, algorithm_ != Algorithm::depthwise, choose_cut());
   for (const Segment& segment : windows_.segments) {
     std::int64_t values = 0;
     for (std::int32_t run = 0; run < segment.runs; ++run)
       values += windows_.runs[static_cast<std::size_t>(segment.first_run + run)].length;
     macs_ += values * segment.pixels;
   }
-  macs_ *= shape.outputs * (shape.batch / windows_.images);
-  if (options.layout == Layout::nchw) {
-    if (shape.x_step() != shape.channels || shape.out_step() != shape.outputs)
-      throw std::invalid_argument("convolution: images in NCHW order have no pitch of pixels");
-    scratch_bytes_ = whole_lines(shape.input_size()) + whole_lines(shape.output_size());
-  }
-  start_workers(threads_);
+  macs_ *= shape_.outputs * (shape_.batch / windows_.images);
 }
 
 const char* ConvPlan::algorithm() const {
   return kAlgorithms[static_cast<std::size_t>(algorithm_)].first;
 }
 
-Cut ConvPlan::choose_cut(std::size_t panels) const {
+Cut ConvPlan::choose_cut() const {
   const std::int64_t depth =
       algorithm_ == Algorithm::gemm ? shape_.group_channels() : shape_.channels;
   const std::int64_t bytes = depth * static_cast<std::int64_t>(sizeof(float)) *
@@ -185,14 +202,17 @@ Cut ConvPlan::choose_cut(std::size_t panels) const {
   const std::int64_t both = bytes + shape_.outputs * static_cast<std::int64_t>(sizeof(float));
   std::int64_t block =
       std::max(kBlockBytes / both, std::min(kBlockBytes / bytes, kBlockForOutputs));
+  const std::int64_t images = images_together(shape_);
+  const std::int64_t pixels = images * shape_.out_height() * shape_.out_width();
   if (threads_ > 1) {
-    const std::int64_t pixels = shape_.batch * shape_.out_height() * shape_.out_width();
-    const auto items = static_cast<std::int64_t>(threads_) * kItemsPerThread;
-    const std::int64_t blocks =
-        (items + static_cast<std::int64_t>(panels) - 1) / static_cast<std::int64_t>(panels);
-    block = std::min(block, (pixels + blocks - 1) / blocks);
+    const std::int64_t others = static_cast<std::int64_t>(panels_.size()) * (shape_.batch / images);
+    const std::int64_t blocks = ceil_div(threads_ * kItemsPerThread, others);
+    block = std::min(block, ceil_div(pixels, blocks));
   }
-  return {.block = std::max(block, kLeastBlock), .run = kLongestRun};
+  // Of sizes as equal as can be, in whole tiles.
+  block = ceil_div(pixels, ceil_div(pixels, std::max(block, kLeastBlock)));
+  const std::int64_t rows = panels_.front().kernels.rows;
+  return {.block = ceil_div(block, rows) * rows, .run = kLongestRun};
 }
 
 void ConvPlan::compute_item(const Job& job, std::int64_t item) const noexcept {
@@ -213,12 +233,12 @@ void ConvPlan::compute_item(const Job& job, std::int64_t item) const noexcept {
   const auto rows = static_cast<std::int32_t>(shape_.weight_size() / shape_.outputs);
   // A residual that is the outputs would be lost under the sums of the first pass.
   const std::int32_t pass = job.residual == job.outputs ? rows : choose_pass(panel);
-  // After this panel comes that of the item that this thread is likely to be given next.
-  const Panel& following = panels_[static_cast<std::size_t>((item + job.threads) % panel_count)];
+  // That of the item which this thread is likely to be given next.
+  const Panel& following = panels_[static_cast<std::size_t>((item + 1) % panel_count)];
   for (std::int32_t row = 0; row < rows; row += pass) {
     const bool last = rows - row <= pass;
     Part part{.first_row = row, .end_row = std::min(row + pass, rows)};
-    if (packed_bytes_ > kNearBytes) {
+    if (streams(shape_)) {
       const Panel& next = last ? following : panel;
       tile.ahead = weights_.data() + next.weights + (last ? 0 : part.end_row * next.row_length);
       part.fetched = std::min(last ? pass : rows - part.end_row, pass) * next.row_length *
@@ -226,11 +246,11 @@ void ConvPlan::compute_item(const Job& job, std::int64_t item) const noexcept {
     }
     tile.bias = row == 0 ? weights_.data() + panel.bias : nullptr;
     tile.residual = last && job.residual != nullptr ? job.residual + out : nullptr;
-    tile.low = last ? low_ : -std::numeric_limits<float>::infinity();
-    tile.high = last ? high_ : std::numeric_limits<float>::infinity();
+    tile.low = last ? epilogue_.low : -std::numeric_limits<float>::infinity();
+    tile.high = last ? epilogue_.high : std::numeric_limits<float>::infinity();
     compute_block(panel, block, tile, part, item % panel_count == 0);
   }
-  if (activation_ != nullptr) activate_block(panel, block, tile.output);
+  if (epilogue_.function != nullptr) activate_block(panel, block, tile.output);
 }
 
 /// What has just been written, while it is near.
@@ -240,7 +260,7 @@ void ConvPlan::activate_block(const Panel& panel, const Block& block,
     const Segment& segment = windows_.segments[static_cast<std::size_t>(block.first_segment + s)];
     const Pixel* const pixels = windows_.pixels.data() + segment.first_pixel;
     for (std::int32_t i = 0; i < segment.pixels; ++i)
-      activation_(output + pixels[i].output, panel.width);
+      epilogue_.function(output + pixels[i].output, panel.width);
   }
 }
 
@@ -296,7 +316,8 @@ void ConvPlan::compute_block(const Panel& panel, const Block& block, TileArgs ti
     std::int32_t left = segment.pixels;
     for (std::int32_t tiles = tiles_of(segment, panel); tiles > 0; --tiles) {
       const std::int32_t count = (left + tiles - 1) / tiles;
-      if (fetch && single) fetch_pixels(tile, count, std::min(left, 2 * count), values);
+      if (fetch && single && values > 0)
+        fetch_pixels(tile, count, std::min(left, 2 * count), values);
       panel.kernels.tiles[count - 1](tile);
       tile.ahead += values * tile.ahead_step / kFloatBytes;
       tile.pixels += count;
@@ -306,17 +327,13 @@ void ConvPlan::compute_block(const Panel& panel, const Block& block, TileArgs ti
 }
 
 void ConvPlan::run_nhwc(const float* inputs, const float* residual, float* outputs) const noexcept {
+  if (rows_) return rows_->run(inputs, residual, outputs);
   const std::int64_t items = static_cast<std::int64_t>(panels_.size() * windows_.blocks.size()) *
                              (shape_.batch / windows_.images);
   const auto threads = static_cast<unsigned>(
       std::clamp<std::int64_t>(macs_ / kMacsPerThread, 1, std::min<std::int64_t>(threads_, items)));
-  Job job{.inputs = inputs, .residual = residual, .outputs = outputs, .threads = threads};
-  auto work = [&](unsigned) noexcept {
-    for (std::int64_t item = job.next.fetch_add(1, std::memory_order_relaxed); item < items;
-         item = job.next.fetch_add(1, std::memory_order_relaxed))
-      compute_item(job, item);
-  };
-  run_on_workers(threads, work);
+  const Job job{.inputs = inputs, .residual = residual, .outputs = outputs};
+  share_out(threads, items, [&](std::int64_t item) noexcept { compute_item(job, item); });
 }
 
 void ConvPlan::run(const float* inputs, const float* residual, float* outputs,

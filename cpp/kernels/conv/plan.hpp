@@ -2,10 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "kernels/conv/depthwise.hpp"
 #include "kernels/conv/shape.hpp"
 #include "kernels/conv/windows.hpp"
 #include "kernels/gemm/pack.hpp"
@@ -70,24 +72,24 @@ class ConvPlan {
     std::int64_t fetched = 0;
   };
 
+  void prepare_tiles(const TileSet& tiles, const float* weights, const float* bias);
   void run_nhwc(const float* inputs, const float* residual, float* outputs) const noexcept;
   void compute_item(const Job& job, std::int64_t item) const noexcept;
-  void compute_block(const Panel& panel, const Block& block, TileArgs tile,
-                     const Part& part, bool fetch) const noexcept;
+  void compute_block(const Panel& panel, const Block& block, TileArgs tile, const Part& part,
+                     bool fetch) const noexcept;
   std::int64_t find_runs(const Segment& segment, const Part& part, TileArgs& tile) const noexcept;
   void activate_block(const Panel& panel, const Block& block, float* output) const noexcept;
   std::int32_t choose_pass(const Panel& panel) const;
-  Cut choose_cut(std::size_t panels) const;
+  Cut choose_cut() const;
 
   ConvShape shape_;
   Algorithm algorithm_ = Algorithm::gemm;
   const char* isa_;
   unsigned threads_;
-  float low_;
-  float high_;
+  Epilogue epilogue_;
+  std::optional<DepthwiseRows> rows_;  // in place of what follows
   std::vector<Panel> panels_;
   AlignedFloats weights_;
-  RowFunction activation_ = nullptr;
   std::size_t packed_bytes_ = 0;
   std::size_t scratch_bytes_ = 0;
   std::int64_t macs_ = 0;

@@ -1,7 +1,6 @@
 #include "kernels/conv/transpose.hpp"
 
 #include <algorithm>
-#include <atomic>
 
 #include "kernels/pool.hpp"
 
@@ -28,17 +27,11 @@ void transpose_rows(const float* from, float* to, const Matrices& shape, std::in
 void transpose(const float* from, float* to, const Matrices& shape, unsigned threads) {
   const std::int64_t strips = (shape.rows + kSquare - 1) / kSquare;
   const std::int64_t items = shape.count * strips;
-  std::atomic<std::int64_t> next{0};
-  auto work = [&](unsigned) noexcept {
-    for (std::int64_t item = next.fetch_add(1, std::memory_order_relaxed); item < items;
-         item = next.fetch_add(1, std::memory_order_relaxed)) {
-      const std::int64_t matrix = item / strips * shape.rows * shape.columns;
-      const std::int64_t first = item % strips * kSquare;
-      transpose_rows(from + matrix, to + matrix, shape, first,
-                     std::min(first + kSquare, shape.rows));
-    }
-  };
-  run_on_workers(static_cast<unsigned>(std::min<std::int64_t>(threads, items)), work);
+  share_out(threads, items, [&](std::int64_t item) noexcept {
+    const std::int64_t matrix = item / strips * shape.rows * shape.columns;
+    const std::int64_t first = item % strips * kSquare;
+    transpose_rows(from + matrix, to + matrix, shape, first, std::min(first + kSquare, shape.rows));
+  });
 }
 
 }  // namespace dnnaccel::kernels

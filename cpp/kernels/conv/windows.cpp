@@ -40,19 +40,6 @@ std::vector<Band> make_bands(const Side& side) {
   return bands;
 }
 
-std::int64_t images_together(const ConvShape& shape) {
-  const std::int64_t pixels = shape.out_height() * shape.out_width();
-  const std::int64_t height = shape.height + shape.pad_top + shape.pad_bottom;
-  const std::int64_t width = shape.width + shape.pad_left + shape.pad_right;
-  const std::int64_t values = std::max(height * width * shape.x_step(), pixels * shape.out_step());
-  // Offsets are 32 bits wide, and a window may begin outside its image.
-  const std::int64_t fitting = std::numeric_limits<std::int32_t>::max() / values - 1;
-  std::int64_t images = std::clamp(kEnoughPixels / pixels, std::int64_t{1},
-                                   std::max(std::min(fitting, shape.batch), std::int64_t{1}));
-  while (shape.batch % images != 0) --images;
-  return images;
-}
-
 class Maker {
  public:
   Maker(const ConvShape& shape, bool merge, Cut cut) : shape_(shape), merge_(merge), cut_(cut) {
@@ -137,6 +124,19 @@ class Maker {
 };
 
 }  // namespace
+
+std::int64_t images_together(const ConvShape& shape) {
+  const std::int64_t pixels = shape.out_height() * shape.out_width();
+  const std::int64_t height = shape.height + shape.pad_top + shape.pad_bottom;
+  const std::int64_t width = shape.width + shape.pad_left + shape.pad_right;
+  const std::int64_t values = std::max(height * width * shape.x_step(), pixels * shape.out_step());
+  // Offsets are 32 bits wide, and a window may begin outside its image.
+  const std::int64_t fitting = std::numeric_limits<std::int32_t>::max() / values - 1;
+  std::int64_t images = std::clamp(kEnoughPixels / pixels, std::int64_t{1},
+                                   std::max(std::min(fitting, shape.batch), std::int64_t{1}));
+  while (shape.batch % images != 0) --images;
+  return images;
+}
 
 Windows make_windows(const ConvShape& shape, bool merge, Cut cut) {
   return Maker(shape, merge, cut).make();

@@ -39,6 +39,9 @@ struct Cut {
   std::int64_t run;
 };
 
+/// How many images' pixels are put together: enough to fill tiles. Divides the batch.
+std::int64_t images_together(const ConvShape& shape);
+
 /// The windows of a shape that check() accepts and whose batch is not empty. With `merge`, taps
 /// whose inputs are contiguous are one run of values; without, each tap is a run of length 1, for
 /// kernels that work channel by channel.

@@ -2,6 +2,7 @@
 
 #include "kernels/elementwise/kernels.hpp"
 #include "kernels/vector_math.hpp"
+#include "kernels/vector_parts.hpp"
 
 // The kernels of elementwise/kernels.hpp: one loop over rows and vectors, one small struct for each
 // function. A file that includes it is compiled for one instruction set and calls nothing of the
@@ -19,7 +20,7 @@ struct Place {
 
 template <int kLanes, bool kPart>
 inline typename Vectors<kLanes>::Floats load_at(const float* from, std::int64_t count) {
-  if constexpr (kPart) return Vectors<kLanes>::load_part(from, count);
+  if constexpr (kPart) return load_part<kLanes>(from, count);
   return Vectors<kLanes>::load(from);
 }
 
@@ -137,7 +138,7 @@ void compute_rows(const ElementwiseArgs& args) noexcept {
     }
     if (c < width) {
       const auto value = Value::template at<kLanes, true>(args, {from + c, c, width - c});
-      V::store_part(to + c, V::clamp(value, low, high), width - c);
+      store_part<kLanes>(to + c, V::clamp(value, low, high), width - c);
     }
   }
 }

@@ -10,22 +10,33 @@ namespace dnnaccel::kernels {
 
 namespace {
 
-/// What is done with one vector of sums, of which `count` are outputs.
+/// Outputs from their sums, [rows][vectors][lanes]. One function for all kernels: were it part of
+/// them, the compiler would keep some of the sums in memory for its sake.
 template <int kLanes>
-inline void store_outputs(const GemvArgs& args, typename Vectors<kLanes>::Floats sums,
-                          std::int64_t at, std::int32_t count) {
+[[gnu::noinline]] void store_outputs(const GemvArgs& args, const float* sums, int rows,
+                                     int vectors) {
   using V = Vectors<kLanes>;
-  if (count >= kLanes) {
-    if (args.residual != nullptr) sums += V::load(args.residual + at);
-    V::store(args.output + at, V::clamp(sums, args.low, args.high));
-    return;
+  for (int row = 0; row < rows; ++row) {
+    std::int64_t at = row * args.output_step;
+    std::int32_t left = args.width;
+    for (int v = 0; v < vectors; ++v, sums += kLanes, at += kLanes, left -= kLanes) {
+      typename V::Floats values = V::load(sums);
+      if (left >= kLanes) {
+        if (args.residual != nullptr) values += V::load(args.residual + at);
+        V::store(args.output + at, V::clamp(values, args.low, args.high));
+        continue;
+      }
+      // The last panel's outputs need not fill its vectors.
+      float buffer[kLanes] = {};
+      const auto bytes = static_cast<unsigned long>(left) * sizeof(float);
+      if (args.residual != nullptr) {
+        __builtin_memcpy(buffer, args.residual + at, bytes);
+        values += V::load(buffer);
+      }
+      V::store(buffer, V::clamp(values, args.low, args.high));
+      __builtin_memcpy(args.output + at, buffer, bytes);
+    }
   }
-  float buffer[kLanes] = {};
-  const auto bytes = static_cast<unsigned long>(count) * sizeof(float);
-  if (args.residual != nullptr) __builtin_memcpy(buffer, args.residual + at, bytes);
-  if (args.residual != nullptr) sums += V::load(buffer);
-  V::store(buffer, V::clamp(sums, args.low, args.high));
-  __builtin_memcpy(args.output + at, buffer, bytes);
 }
 
 template <int kLanes, int kRows, int kCount>
@@ -40,14 +51,13 @@ void compute_gemv(const GemvArgs& args) noexcept {
     for (int j = 0; j < kCount; ++j) sums[i][j] = V::load(args.bias + j * kLanes);
   }
   add_products<kLanes, kCount, kRows>(args.weights, inputs, args.depth, sums);
+  float kept[kRows * kCount * kLanes];
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 16
-    for (int j = 0; j < kCount; ++j) {
-      store_outputs<kLanes>(args, sums[i][j], i * args.output_step + j * kLanes,
-                            args.width - j * kLanes);
-    }
+    for (int j = 0; j < kCount; ++j) V::store(kept + (i * kCount + j) * kLanes, sums[i][j]);
   }
+  store_outputs<kLanes>(args, kept, kRows, kCount);
 }
 
 /// The kernels of 1 ... kCount vectors, built up from the last.

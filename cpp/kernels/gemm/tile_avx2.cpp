@@ -1,5 +1,6 @@
 #include "kernels/gemm/tile_body.hpp"
 #include "kernels/gemm/variants.hpp"
+#include "kernels/parts_avx2.hpp"
 
 namespace dnnaccel::kernels {
 
@@ -7,6 +8,7 @@ namespace dnnaccel::kernels {
 // and one an input. With 6 pixels by 2 vectors the compiler runs out of them.
 const TileSet kAvx2Tiles = {
     dense_level<8, Rows{8, 5, 4, 0}>(),
+    streaming_level<8, Rows{0, 0, 4, 0}>(),
     {lane_level<8, Rows{8, 5, 4, 0}>(), lane_level<4, Rows{8, 0, 0, 0}>(),
      lane_level<1, Rows{8, 5, 4, 0}>()},
     {{2, {group_level<2, 8, Rows{8, 0, 0, 0}>(), group_level<2, 4, Rows{8, 0, 0, 0}>()}},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/parts.hpp"
 #include "kernels/tile.hpp"
 #include "kernels/vector_math.hpp"
 #include "kernels/vectors.hpp"
@@ -38,7 +39,9 @@ struct PixelWindows {
 /// Of __builtin_prefetch: into the second cache.
 constexpr int kSecondCache = 2;
 
-/// x(i, k) is one value: a product of matrices, `kRows` pixels by `kCount` vectors.
+/// x(i, k) is one value: a product of matrices, `kRows` pixels by `kCount` vectors. With kAhead,
+/// what is wanted next is fetched meanwhile.
+template <bool kAhead>
 struct Dense {
   template <int kLanes, int kCount, int kRows>
   static inline void accumulate(const TileArgs& tile,
@@ -57,7 +60,7 @@ struct Dense {
         typename V::Floats row[kCount];
 #pragma GCC unroll 16
         for (int j = 0; j < kCount; ++j) row[j] = V::load(weights + j * kLanes);
-        if constexpr (kCount >= 3) {  // with fewer, loads set the pace
+        if constexpr (kAhead) {
           __builtin_prefetch(ahead, 0, kSecondCache);
           ahead += ahead_step;
         }
@@ -132,50 +135,52 @@ struct Grouped {
   }
 };
 
-template <int kLanes, int kCount>
-inline void store_row(const typename Vectors<kLanes>::Floats (&sums)[kCount], const float* residual,
-                      float* output, float low, float high) {
+/// Of `kCount` vectors, the last may be of `last` lanes alone.
+template <int kLanes, int kCount, bool kPart>
+struct Outputs {
   using V = Vectors<kLanes>;
-#pragma GCC unroll 16
-  for (int j = 0; j < kCount; ++j) {
-    typename V::Floats value = sums[j];
-    if (residual != nullptr) value += V::load(residual + j * kLanes);
-    V::store(output + j * kLanes, V::clamp(value, low, high));
-  }
-}
+  using Floats = typename V::Floats;
 
-/// Sums of `rows` pixels, of which the output has room for `tile.width` channels each: whole
-/// vectors as they are, what is left through a buffer, so as not to touch what is behind.
-template <int kLanes, int kCount>
-inline void store_narrow(const TileArgs& tile, const float* kept, int rows) {
-  using V = Vectors<kLanes>;
-  const std::int32_t whole = tile.width / kLanes * kLanes;
-  const auto bytes = static_cast<unsigned long>(tile.width - whole) * sizeof(float);
-  for (int i = 0; i < rows; ++i, kept += kCount * kLanes) {
-    const std::int32_t at = tile.pixels[i].output;
-    float* const output = tile.output + at;
-    const float* const residual = tile.residual == nullptr ? nullptr : tile.residual + at;
-    for (std::int32_t c = 0; c < whole; c += kLanes) {
-      typename V::Floats value = V::load(kept + c);
-      if (residual != nullptr) value += V::load(residual + c);
-      V::store(output + c, V::clamp(value, tile.low, tile.high));
-    }
-    if (bytes == 0) continue;
-    typename V::Floats value = V::load(kept + whole);
-    float buffer[kLanes] = {};
-    if (residual != nullptr) {
-      __builtin_memcpy(buffer, residual + whole, bytes);
-      value += V::load(buffer);
-    }
-    V::store(buffer, V::clamp(value, tile.low, tile.high));
-    __builtin_memcpy(output + whole, buffer, bytes);
+  static inline Floats load(const float* from, int j, int last) {
+    if (kPart && j == kCount - 1) return Part<kLanes>::load(from + j * kLanes, last);
+    return V::load(from + j * kLanes);
   }
-}
+
+  static inline void store_row(const Floats (&sums)[kCount], const float* residual, float* output,
+                               float low, float high, int last) {
+#pragma GCC unroll 16
+    for (int j = 0; j < kCount; ++j) {
+      Floats value = sums[j];
+      if (residual != nullptr) value += load(residual, j, last);
+      value = V::clamp(value, low, high);
+      if (kPart && j == kCount - 1) {
+        Part<kLanes>::store(output + j * kLanes, value, last);
+      } else {
+        V::store(output + j * kLanes, value);
+      }
+    }
+  }
+
+  template <int kRows>
+  static inline void store(const TileArgs& tile, const Floats (&sums)[kRows][kCount]) {
+    const float low = tile.low;
+    const float high = tile.high;
+    const float* const residual = tile.residual;
+    const int last = tile.width - (kCount - 1) * kLanes;
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      const std::int32_t at = tile.pixels[i].output;
+      store_row(sums[i], residual == nullptr ? nullptr : residual + at, tile.output + at, low, high,
+                last);
+    }
+  }
+};
 
 template <class Kind, int kLanes, int kCount, int kRows>
 void compute_tile(const TileArgs& tile) noexcept {
   using V = Vectors<kLanes>;
-  constexpr int kWidth = kCount * kLanes;
+  using Whole = Outputs<kLanes, kCount, false>;
+  using Narrow = Outputs<kLanes, kCount, true>;
   typename V::Floats sums[kRows][kCount];
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
@@ -187,27 +192,11 @@ void compute_tile(const TileArgs& tile) noexcept {
   Kind::template accumulate<kLanes, kCount, kRows>(tile, sums);
   // What follows is read after the sums are done: the registers are all theirs until then.
   asm volatile("" : : : "memory");
-  const float low = tile.low;
-  const float high = tile.high;
-  const float* const residual = tile.residual;
-  const std::int32_t width = tile.width;
-  if (width == kWidth) {
-#pragma GCC unroll 16
-    for (int i = 0; i < kRows; ++i) {
-      const std::int32_t at = tile.pixels[i].output;
-      store_row<kLanes, kCount>(sums[i], residual == nullptr ? nullptr : residual + at,
-                                tile.output + at, low, high);
-    }
-    return;
+  if (tile.width == kCount * kLanes) {
+    Whole::store(tile, sums);
+  } else {
+    Narrow::store(tile, sums);
   }
-  // The last panel's channels fill no vector.
-  float kept[kRows * kWidth];
-#pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
-#pragma GCC unroll 16
-    for (int j = 0; j < kCount; ++j) V::store(kept + i * kWidth + j * kLanes, sums[i][j]);
-  }
-  store_narrow<kLanes, kCount>(tile, kept, kRows);
 }
 
 /// The kernels of 1 ... kRows pixels, built up from the first.
@@ -255,7 +244,11 @@ constexpr RowFunction kTanh = &apply_to_row<kLanes, &VectorMath<kLanes>::tanh>;
 /// Products of matrices.
 template <int kLanes, Rows kRows>
 constexpr TileLevel dense_level() {
-  return make_level<Dense, kLanes, kRows>();
+  return make_level<Dense<false>, kLanes, kRows>();
+}
+template <int kLanes, Rows kRows>
+constexpr TileLevel streaming_level() {
+  return make_level<Dense<true>, kLanes, kRows>();
 }
 
 /// Channel by channel.

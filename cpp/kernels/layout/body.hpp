@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/layout/kernels.hpp"
+#include "kernels/vector_parts.hpp"
 #include "kernels/vectors.hpp"
 
 // The kernels of layout/kernels.hpp: one body for every instruction set. A file that includes it is
@@ -180,7 +181,7 @@ void copy(const MoveArgs& args) noexcept {
       for (int j = 0; j < kUnroll; ++j) V::store(to + c + j * kLanes, values[j]);
     }
     for (; c + kLanes <= width; c += kLanes) V::store(to + c, V::load(from + c));
-    if (c < width) V::store_part(to + c, V::load_part(from + c, width - c), width - c);
+    if (c < width) store_part<kLanes>(to + c, load_part<kLanes>(from + c, width - c), width - c);
   }
 }
 

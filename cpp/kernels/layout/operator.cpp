@@ -1,7 +1,6 @@
 #include "kernels/layout/operator.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "kernels/layout/copy.hpp"
@@ -11,7 +10,7 @@ namespace dnnaccel::kernels {
 
 namespace {
 
-/// Copies from inputs, or from values of its own, into one output, of which the rest may be zeros.
+/// Copies from inputs, or from values of its own, into one output.
 class LayoutOperator final : public Operator {
  public:
   struct Part {
@@ -22,12 +21,10 @@ class LayoutOperator final : public Operator {
   };
 
   LayoutOperator(const char* algorithm, const KernelSet& kernels, const std::vector<Shape>& inputs,
-                 Shape output, std::vector<Part> parts, std::vector<float> values = {},
-                 bool zeros = false)
+                 Shape output, std::vector<Part> parts, std::vector<float> values = {})
       : Operator(specs(inputs), {{.shape = std::move(output)}}),
         parts_(std::move(parts)),
-        values_(std::move(values)),
-        zeros_(zeros) {
+        values_(std::move(values)) {
     info_ = {.isa = kernels.name,
              .algorithm = algorithm,
              .packed_bytes = values_.size() * sizeof(float)};
@@ -37,7 +34,6 @@ class LayoutOperator final : public Operator {
 
   void run(const void* const* inputs, void* const* outputs, void*) const noexcept override {
     auto* const to = static_cast<float*>(outputs[0]);
-    if (zeros_) std::fill_n(to, outputs_[0].size(), 0.0F);
     for (const Part& part : parts_) {
       const auto* const from =
           part.input < 0 ? values_.data() : static_cast<const float*>(inputs[part.input]);
@@ -54,7 +50,6 @@ class LayoutOperator final : public Operator {
 
   std::vector<Part> parts_;
   std::vector<float> values_;
-  bool zeros_;
 };
 
 using Part = LayoutOperator::Part;
@@ -171,15 +166,29 @@ std::unique_ptr<Operator> make_pad(const Shape& shape, const Border& border,
   check_shape(kWho, output);
   const std::vector<std::int64_t> from = strides(shape);
   const std::vector<std::int64_t> to = strides(output);
+  const std::int64_t image = border.top * to[1];  // the image's first row
   std::vector<CopyAxis> copied;
   for (std::size_t axis = 0; axis < 4; ++axis)
     copied.push_back({shape[axis], from[axis], to[axis]});
   std::vector<Part> parts;
-  parts.push_back({0, 0, border.top * to[1] + border.left * to[2],
-                   StridedCopy(std::move(copied), kernels, threads)});
+  parts.push_back(
+      {0, 0, image + border.left * to[2], StridedCopy(std::move(copied), kernels, threads)});
+  // Zeros: whole rows above and below, and what is before and behind each of the image's rows.
+  std::int64_t most = 0;
+  const auto add_zeros = [&](std::int64_t first, std::int64_t rows, std::int64_t values) {
+    if (rows * values == 0) return;
+    most = std::max(most, values);
+    parts.push_back(
+        {-1, 0, first,
+         StridedCopy({{shape[0], 0, to[0]}, {rows, 0, to[1]}, {values, 1, 1}}, kernels, threads)});
+  };
+  add_zeros(0, 1, border.top * to[1]);
+  add_zeros(image + shape[1] * to[1], 1, border.bottom * to[1]);
+  add_zeros(image, shape[1], border.left * to[2]);
+  add_zeros(image + (border.left + shape[2]) * to[2], shape[1], border.right * to[2]);
   return std::make_unique<LayoutOperator>(kWho, kernels, std::vector<Shape>{shape},
-                                          std::move(output), std::move(parts), std::vector<float>{},
-                                          /*zeros=*/true);
+                                          std::move(output), std::move(parts),
+                                          std::vector<float>(static_cast<std::size_t>(most)));
 }
 
 std::unique_ptr<Operator> make_shuffle(const Shape& shape, std::int64_t groups,

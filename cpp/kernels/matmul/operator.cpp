@@ -1,17 +1,15 @@
 #include "kernels/matmul/operator.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <limits>
-#include <stdexcept>
-#include <string>
 
-#include "kernels/pool.hpp"
+#include "kernels/checks.hpp"
 
 namespace dnnaccel::kernels {
 
 namespace {
 
+constexpr const char* kWho = "matmul";
 constexpr std::int64_t kFloat = sizeof(float);
 /// So few rows are multiplied with the right side as it lies: packing it would take longer.
 constexpr std::int64_t kFewRows = 3;
@@ -24,8 +22,8 @@ constexpr std::int64_t kGroupBytes = 512 * 1024;
 constexpr std::int64_t kBlockBytes = 256 * 1024;
 constexpr std::int64_t kLargestBlock = 192;
 constexpr std::int64_t kLeastBlock = 24;
-/// A thread is worth its waking for some microseconds of work.
-constexpr std::int64_t kMacsPerThread = 250'000;
+/// What a multiply-accumulate takes, about.
+constexpr double kMacNanoseconds = 0.01;
 constexpr std::int64_t kItemsPerThread = 4;
 
 std::int64_t pieces(std::int64_t whole, std::int64_t part) { return (whole + part - 1) / part; }
@@ -43,7 +41,6 @@ struct MatmulOperator::Job {
   const float* left;
   const float* right;
   float* out;
-  std::atomic<std::int64_t> next{0};
 };
 
 MatmulOperator::MatmulOperator(const Shape& left, const Shape& right, const MatmulOptions& options)
@@ -56,22 +53,19 @@ MatmulOperator::MatmulOperator(const Shape& left, const Shape& right, const Matm
       factor_(options.factor),
       few_(shape_.rows <= kFewRows) {
   outputs_.push_back({.shape = result_shape(left, shape_), .pitch = options.out_pitch});
-  for (const TensorSpec* spec : {&inputs_[0], &inputs_[1], &outputs_[0]}) {
-    constexpr std::int64_t kMost = std::numeric_limits<std::int32_t>::max();
-    if (spec->step() < spec->shape.back() || spec->step() > kMost)
-      throw std::invalid_argument("matmul: a pitch must be from the row's length, " +
-                                  std::to_string(spec->shape.back()) + ", to 2**31 - 1, not " +
-                                  std::to_string(spec->step()));
-  }
-  const unsigned threads = options.threads == 0 ? num_threads() : options.threads;
-  if (threads > kMaxThreads)
-    throw std::invalid_argument("matmul: at most " + std::to_string(kMaxThreads) +
-                                " threads, not " + std::to_string(threads));
+  checked_pitch(kWho, "left_pitch", left, options.left_pitch);
+  checked_pitch(kWho, "right_pitch", right, options.right_pitch);
+  checked_pitch(kWho, "out_pitch", outputs_[0].shape, options.out_pitch);
+  const unsigned threads = checked_threads(kWho, options.threads);
   info_ = {.isa = find_kernels(options.isa).name,
            .algorithm = few_ ? "rows" : "gemm",
            .threads = threads,
            .macs = shape_.batches * shape_.rows * shape_.columns * shape_.depth};
-  parts_ = choose_parts();
+  const std::int64_t parts = choose_parts();
+  split_ = split_work(
+      parts, kMacNanoseconds * static_cast<double>(info_.macs / std::max(parts, std::int64_t{1})),
+      threads);
+  if (split_.threads > 1) split_.piece = 1;
   if (!few_) info_.scratch_bytes = static_cast<std::size_t>(packed_ * kFloat) * threads;
   start_workers(threads);
 }
@@ -196,23 +190,18 @@ void MatmulOperator::compute_few(const Part& part) const noexcept {
 
 void MatmulOperator::run(const void* const* inputs, void* const* outputs,
                          void* scratch) const noexcept {
-  Job job{.left = static_cast<const float*>(inputs[0]),
-          .right = static_cast<const float*>(inputs[1]),
-          .out = static_cast<float*>(outputs[0])};
-  const auto threads = static_cast<unsigned>(std::clamp<std::int64_t>(
-      info_.macs / kMacsPerThread, 1, std::clamp<std::int64_t>(parts_, 1, info_.threads)));
-  auto work = [&](unsigned worker) noexcept {
-    float* const packed = few_ ? nullptr : static_cast<float*>(scratch) + worker * packed_;
-    for (std::int64_t item = job.next.fetch_add(1, std::memory_order_relaxed); item < parts_;
-         item = job.next.fetch_add(1, std::memory_order_relaxed)) {
+  const Job job{.left = static_cast<const float*>(inputs[0]),
+                .right = static_cast<const float*>(inputs[1]),
+                .out = static_cast<float*>(outputs[0])};
+  run_split(split_, [&](unsigned worker, std::int64_t first, std::int64_t end) {
+    for (std::int64_t item = first; item < end; ++item) {
       const Part part = part_of(job, item);
       if (few_)
         compute_few(part);
       else
-        compute(part, packed);
+        compute(part, static_cast<float*>(scratch) + worker * packed_);
     }
-  };
-  run_on_workers(threads, work);
+  });
 }
 
 }  // namespace dnnaccel::kernels

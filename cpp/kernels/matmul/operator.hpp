@@ -6,6 +6,7 @@
 #include "kernels/matmul/panels.hpp"
 #include "kernels/matmul/shape.hpp"
 #include "kernels/operator.hpp"
+#include "kernels/split.hpp"
 
 namespace dnnaccel::kernels {
 
@@ -57,8 +58,8 @@ class MatmulOperator final : public Operator {
   std::size_t group_ = 1;       // panels that are
   std::int64_t block_ = 1;      // rows of the left side that are read again for each panel
   std::int64_t part_rows_ = 0;  // rows of the left side in a piece of work
-  std::int64_t parts_ = 0;
-  std::int64_t packed_ = 0;  // values that a thread packs
+  Split split_;                 // of pieces of work
+  std::int64_t packed_ = 0;     // values that a thread packs
   std::vector<Pixel> pixels_;
 };
 

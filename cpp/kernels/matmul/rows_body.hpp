@@ -124,6 +124,7 @@ inline void combine_vectors(const CombineArgs& args, std::int64_t column) {
 
 template <int kLanes>
 void combine(const CombineArgs& args) noexcept {
+  using V = Vectors<kLanes>;
   constexpr int kMany = 8;
   constexpr int kFew = 4;
   std::int64_t column = 0;
@@ -134,7 +135,7 @@ void combine(const CombineArgs& args) noexcept {
   for (; args.width - column >= kLanes; column += kLanes) combine_vectors<kLanes, 1>(args, column);
   const std::int64_t rest = args.width - column;
   if (rest == 0) return;
-  typename Vectors<kLanes>::Floats sum{};
+  typename V::Floats sum{};
   if (args.add) sum = load_part<kLanes>(args.out + column, rest);
   for (std::int64_t i = 0; i < args.count; ++i)
     sum += load_part<kLanes>(args.rows + i * args.pitch + column, rest) * args.weights[i];

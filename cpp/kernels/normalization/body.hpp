@@ -3,6 +3,7 @@
 #include "kernels/normalization/kernels.hpp"
 #include "kernels/normalization/lrn_body.hpp"
 #include "kernels/normalization/reduce.hpp"
+#include "kernels/vector_parts.hpp"
 
 // The kernels of normalization/kernels.hpp: one body for every instruction set. A file that
 // includes it is compiled for one and calls nothing of the standard library.
@@ -35,10 +36,10 @@ inline void normalize_row(const LayerNormArgs& args, const float* input, const f
   const std::int64_t rest = width % kLanes;
   Floats sums[kChains] = {};
   const auto load = [rest](const float* from, bool part) {
-    return part ? V::load_part(from, rest) : V::load(from);
+    return part ? load_part<kLanes>(from, rest) : V::load(from);
   };
   const auto store = [rest](float* to, Floats values, bool part) {
-    part ? V::store_part(to, values, rest) : V::store(to, values);
+    part ? store_part<kLanes>(to, values, rest) : V::store(to, values);
   };
   for_vectors<kLanes>(width, [&](std::int64_t at, int chain, bool part) {
     Floats values = load(input + at, part);
@@ -54,7 +55,8 @@ inline void normalize_row(const LayerNormArgs& args, const float* input, const f
   Floats squares[kChains] = {};
   for_vectors<kLanes>(width, [&](std::int64_t at, int chain, bool part) {
     // What is behind the end of the row counts as the mean.
-    const Floats values = (part ? V::load_part(from + at, rest, mean) : V::load(from + at)) - mean;
+    const Floats values =
+        (part ? load_part<kLanes>(from + at, rest, mean) : V::load(from + at)) - mean;
     squares[chain] += values * values;
   });
   const float variance =
@@ -87,7 +89,7 @@ inline float largest_of_row(const float* input, std::int64_t width) {
   typename V::Floats most[kChains] = {least, least, least, least};
   for_vectors<kLanes>(width, [&](std::int64_t at, int chain, bool part) {
     const auto values =
-        part ? V::load_part(input + at, width % kLanes, kLeast) : V::load(input + at);
+        part ? load_part<kLanes>(input + at, width % kLanes, kLeast) : V::load(input + at);
     most[chain] = values > most[chain] ? values : most[chain];
   });
   for (int j = 1; j < kChains; ++j) most[0] = most[j] > most[0] ? most[j] : most[0];
@@ -102,11 +104,11 @@ inline float exponentials_of_row(const float* input, float* output, std::int64_t
   typename V::Floats sums[kChains] = {};
   for_vectors<kLanes>(width, [&](std::int64_t at, int chain, bool part) {
     // What is behind the end of the row counts as minus infinity, the exponential of which is 0.
-    const auto x =
-        part ? V::load_part(input + at, width % kLanes, -__builtin_inff()) : V::load(input + at);
+    const auto x = part ? load_part<kLanes>(input + at, width % kLanes, -__builtin_inff())
+                        : V::load(input + at);
     const auto values = VectorMath<kLanes>::exp_negative(x - largest);
     sums[chain] += values;
-    part ? V::store_part(output + at, values, width % kLanes) : V::store(output + at, values);
+    part ? store_part<kLanes>(output + at, values, width % kLanes) : V::store(output + at, values);
   });
   return sum_of<kLanes>((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
@@ -130,8 +132,8 @@ void softmax_rows(const SoftmaxArgs& args) noexcept {
       float* const to = output + row * width;
       for_vectors<kLanes>(width, [&](std::int64_t at, int, bool part) {
         if (part)
-          V::store_part(to + at, V::load_part(to + at, width % kLanes) * scales[row],
-                        width % kLanes);
+          store_part<kLanes>(to + at, load_part<kLanes>(to + at, width % kLanes) * scales[row],
+                             width % kLanes);
         else
           V::store(to + at, V::load(to + at) * scales[row]);
       });
@@ -144,10 +146,10 @@ inline void softmax_column(const SoftmaxArgs& args, std::int64_t at, std::int64_
   using V = Vectors<kLanes>;
   using Floats = typename V::Floats;
   const auto load = [count](const float* from) {
-    return kPart ? V::load_part(from, count) : V::load(from);
+    return kPart ? load_part<kLanes>(from, count) : V::load(from);
   };
   const auto store = [count](float* to, Floats values) {
-    kPart ? V::store_part(to, values, count) : V::store(to, values);
+    kPart ? store_part<kLanes>(to, values, count) : V::store(to, values);
   };
   const float* const input = args.input + at;
   float* const output = args.output + at;

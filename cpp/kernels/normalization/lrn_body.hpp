@@ -2,6 +2,7 @@
 
 #include "kernels/normalization/kernels.hpp"
 #include "kernels/normalization/reduce.hpp"
+#include "kernels/vector_parts.hpp"
 
 namespace dnnaccel::kernels {
 
@@ -48,8 +49,8 @@ inline void lrn_pixel(const LrnArgs& args, const float* input, float* output) {
     V::store(squares + c, x * x);
   }
   if (c < channels) {
-    const Floats x = V::load_part(input + c, channels - c);
-    V::store_part(squares + c, x * x, channels - c);
+    const Floats x = load_part<kLanes>(input + c, channels - c);
+    store_part<kLanes>(squares + c, x * x, channels - c);
   }
   for (c = 0; c < channels; c += kLanes) {
     Floats sum = V::load(args.squares + c);
@@ -59,7 +60,7 @@ inline void lrn_pixel(const LrnArgs& args, const float* input, float* output) {
     if (count >= kLanes)
       V::store(output + c, V::load(input + c) * power);
     else
-      V::store_part(output + c, V::load_part(input + c, count) * power, count);
+      store_part<kLanes>(output + c, load_part<kLanes>(input + c, count) * power, count);
   }
 }
 

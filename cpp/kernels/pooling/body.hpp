@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/pooling/kernels.hpp"
+#include "kernels/vector_parts.hpp"
 #include "kernels/vectors.hpp"
 
 // The kernels of pooling/kernels.hpp: one body for maximum and mean and every instruction set. A
@@ -69,10 +70,10 @@ inline void pool_part(const Window& window, std::int64_t channel, std::int64_t c
   for (std::int64_t r = 0; r < window.rows; ++r) {
     for (std::int64_t s = 0; s < window.columns; ++s)
       values = Kind::add(
-          values,
-          V::load_part(window.input + channel + r * window.row_step + s * window.x_pitch, count));
+          values, load_part<kLanes>(
+                      window.input + channel + r * window.row_step + s * window.x_pitch, count));
   }
-  V::store_part(window.output + channel, Kind::kMean ? values * window.factor : values, count);
+  store_part<kLanes>(window.output + channel, Kind::kMean ? values * window.factor : values, count);
 }
 
 template <class Kind, int kLanes>
@@ -185,7 +186,7 @@ inline void pool_image_vector(const PoolImage& image, std::int64_t channel, std:
     const std::int64_t end = smaller(kBlock, image.pixels - block);
     for (std::int64_t p = 0; p < end; ++p, pixel += image.x_pitch) {
       if constexpr (kPart)
-        values = Kind::add(values, V::load_part(pixel, count));
+        values = Kind::add(values, load_part<kLanes>(pixel, count));
       else
         values = Kind::add(values, V::load(pixel));
     }
@@ -193,7 +194,7 @@ inline void pool_image_vector(const PoolImage& image, std::int64_t channel, std:
   }
   if constexpr (Kind::kMean) total *= image.factor;
   if constexpr (kPart)
-    V::store_part(image.output + channel, total, count);
+    store_part<kLanes>(image.output + channel, total, count);
   else
     V::store(image.output + channel, total);
 }

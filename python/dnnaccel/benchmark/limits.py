@@ -8,7 +8,7 @@ from dnnaccel import _core
 from dnnaccel.arch.host import HostFigures
 from dnnaccel.benchmark.shapes import Shape, bytes_of
 
-__all__ = ["Limits", "MemoryLimit", "measure_limits"]
+__all__ = ["Limits", "MemoryLimit", "measure_limits", "measure_peak"]
 
 _PEAK_TRIES = 15
 _PEAK_SECONDS = 0.02
@@ -49,6 +49,12 @@ class Limits:
         return (computing, "compute") if computing >= moving else (moving, home.name)
 
 
+def measure_peak(threads: int) -> float:
+    """Return fp32 operations a second: multiply-adds from registers alone, the best of some tries of one."""
+    tries = (_core.measure_host([(1 << 18, 1)], _PEAK_SECONDS).macs_per_second for _ in range(_PEAK_TRIES))
+    return 2 * max(tries) * threads
+
+
 def measure_limits(figures: HostFigures, threads: int) -> Limits:
     """Measure the peak and the bandwidths of `threads` threads, in about a second.
 
@@ -61,11 +67,10 @@ def measure_limits(figures: HostFigures, threads: int) -> Limits:
         (memory.working_set_bytes * count, threads)
         for memory, count in zip(figures.memories, copies, strict=True)
     ]
-    peak = max(_core.measure_host([(1 << 18, 1)], _PEAK_SECONDS).macs_per_second for _ in range(_PEAK_TRIES))
     raw = _core.measure_host(sets, _SECONDS)
     return Limits(
         threads=threads,
-        peak=2 * peak * threads,
+        peak=measure_peak(threads),
         memories=tuple(
             MemoryLimit(
                 name=memory.name,

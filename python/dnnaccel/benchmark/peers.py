@@ -61,9 +61,7 @@ def _onednn_product(shape: Product, operands: Operands, threads: int) -> Run | N
 
     torch.set_num_threads(threads)
     x = torch.from_numpy(operands.x)
-    weights = torch._C._nn.mkldnn_reorder_linear_weight(
-        torch.from_numpy(operands.w).to_mkldnn(), shape.x_shape[0]
-    )
+    weights = torch.ops.mkldnn._reorder_linear_weight(torch.from_numpy(operands.w), shape.x_shape[0])
     multiply = torch.ops.mkldnn._linear_pointwise.default
 
     def run() -> Any:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from dnnaccel.arch import Array, Chip, Memory
 from dnnaccel.arch.host import HostFigures, chip_of
 from dnnaccel.benchmark.limits import Limits
-from dnnaccel.cost import evaluate
+from dnnaccel.cost import LayerReport, evaluate
 from dnnaccel.errors import MappingError
 from dnnaccel.kernels import Conv2d, Linear
 from dnnaccel.layers import Layer
@@ -26,6 +26,10 @@ Loops: TypeAlias = list[tuple[str, int]]
 _L1_VALUES = 8192
 """Weights that pass through the first cache together: 32 KiB."""
 _LEAST_PASS = 64
+_LEAST_MEMORIES = 3
+"""DRAM and two caches, between which blocks and panels are told apart."""
+_PANEL, _TILE = 64, 6
+"""Of products that do not say how they are tiled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +61,14 @@ def chip_within(figures: HostFigures, limits: Limits) -> Chip:
     return chip_of(replace(figures, cores=limits.threads, macs_per_second=peak, memories=memories))
 
 
+def _memories(chip: Chip) -> list[Memory]:
+    return [level for level in chip.levels if isinstance(level, Memory) and level.name != "registers"]
+
+
 @functools.lru_cache(maxsize=64)
 def _warm(chip: Chip, total_bytes: int) -> Chip:
     """Return the chip with memories outside that which holds so many bytes no slower than it."""
-    memories = [level for level in chip.levels if isinstance(level, Memory) and level.name != "registers"]
+    memories = _memories(chip)
     fitting = [memory for memory in memories if memory.size_bytes is None or memory.size_bytes >= total_bytes]
     home = fitting[-1]
     if home is memories[0] or home.read_bytes_per_cycle is None or home.write_bytes_per_cycle is None:
@@ -89,24 +97,33 @@ def predict(layer: Layer, plan: Conv2d | Linear, chip: Chip) -> Prediction | Non
     that memories outside it are no slower than it.
     """
     pixels, channels, weights, tile = plan.operator.blocking
-    if not pixels:
+    told = pixels > 0
+    if len(_memories(chip)) < _LEAST_MEMORIES:
         return None
+    if not told:
+        if not isinstance(plan, Linear):
+            return None
+        # The weights are read once, whatever the panels.
+        pixels, channels, weights, tile = math.prod(plan.x_shape[:-1]), _PANEL, plan.x_shape[-1], _TILE
     chip = _warm(chip, 4 * (math.prod(plan.x_shape) + math.prod(plan.out_shape)) + plan.packed_bytes)
     nest = _Nest(layer, chip, channels, tile)
     most = min(pixels, nest.row * nest.bounds["P"]), min(weights, nest.weights)
     for block, taken in _smaller(*most, tile):
-        mapping = nest.mapping(block, taken)
-        try:
-            report = evaluate(layer, chip, mapping)
-        except MappingError:
-            continue  # a tile that its cache does not hold
+        report = nest.cost(block, taken)
+        if report is None:
+            continue
         assert report.seconds is not None  # host_cpu has a clock
-        faults = {"blocks of whole rows": pixels % nest.row, "smaller blocks": block < most[0]}
-        faults["more passes"] = taken < most[1]
+        assert report.mapping is not None
+        faults = {
+            "panels of its own": not told,
+            "blocks of whole rows": pixels % nest.row != 0,
+            "smaller blocks": block < most[0],
+            "more passes": taken < most[1],
+        }
         return Prediction(
             seconds=report.seconds,
             bound_by=report.bound_by,
-            mapping=mapping,
+            mapping=report.mapping,
             differs=", ".join(fault for fault, is_so in faults.items() if is_so),
         )
     return None
@@ -129,8 +146,11 @@ class _Nest:
     def __init__(self, layer: Layer, chip: Chip, channels: int, tile: int) -> None:
         problem = layer.problem
         assert problem is not None  # of a convolution or a product
+        self.layer = layer
+        self.chip = chip
         self.bounds = dict(problem.bounds)
         self.levels = {level.name: level for level in chip.levels}
+        self.memories = [level.name for level in _memories(chip)]  # the last cache is the innermost
         # A product with a matrix has its vectors along N.
         self.along = "Q" if self.bounds["P"] * self.bounds["Q"] > 1 else "N"
         self.row = self.bounds[self.along]
@@ -141,8 +161,20 @@ class _Nest:
         self.wide = "M" if self.bounds["M"] >= channels or self.bounds["G"] == 1 else "G"
         self.panel = channels if self.wide == "M" else max(1, channels // self.bounds["M"])
 
-    def mapping(self, pixels: int, weights: int) -> Mapping:
-        """Return the loops for blocks of so many pixels and passes of so many weights of an output."""
+    def cost(self, pixels: int, weights: int) -> LayerReport | None:
+        """Return what blocks of so many pixels and passes of so many weights take; None if they do not fit.
+
+        The blocks follow one another above the outermost cache if that does not hold all of the layer.
+        """
+        outermost = self.memories[1::-1] if len(self.memories) > 3 else self.memories[:1]
+        for outside in outermost:
+            try:
+                return evaluate(self.layer, self.chip, self._mapping(pixels, weights, outside))
+            except MappingError:
+                continue  # a tile that its cache does not hold
+        return None
+
+    def _mapping(self, pixels: int, weights: int, outside: str) -> Mapping:
         block = [
             ("P", max(1, pixels // self.row)),
             (self.along, min(pixels, self.row)),
@@ -150,18 +182,19 @@ class _Nest:
         ]
         shared, cores = self._share(block)
         depth = max(1, _L1_VALUES // self.channels)
-        inside = [("P", 1), (self.along, self.tile), ("R", 1), ("S", 1), ("C", depth)]
         images = [("N", 1)] if self.along == "Q" else []
         groups = [("G", 1)] if self.wide == "M" else []
-        lanes, units = self._lanes()
+        lanes, units, beside = self._lanes()
+        tile, held = self._registers(lanes)
+        inside = [("P", 1), (self.along, tile), (self.wide, held), ("R", 1), ("S", 1), ("C", depth)]
         loops: dict[str, Loops] = {
-            "l3": [*images, *groups, *shared, *self._pass(weights)],
+            outside: [*images, *groups, *shared, *self._pass(weights)],
             "cores.rows": cores,
-            "l2": inside,
-            "l1": [("C", 1)],
-            "registers": [(self.along, 1), (self.wide, lanes * units)],
+            self.memories[-2]: inside,
+            self.memories[-1]: [("C", 1)],
+            "registers": [(self.along, beside), (self.wide, lanes * units)],
             "simd.rows": [(self.wide, units), ("M", 1)] if self.wide == "G" else [("M", units)],
-            "simd.columns": [(self.wide, 1)],
+            "simd.columns": [(self.wide, 1), (self.along, 1)],
         }
         levels = []
         for level in self.levels.values():
@@ -192,9 +225,17 @@ class _Nest:
             return [("R", 1), ("S", weights // channels)]
         return [("R", 1), ("S", 1), ("C", weights)]
 
-    def _lanes(self) -> tuple[int, int]:
-        """Return how many of the wide dim are in one vector, and how many vectors are computed at once."""
+    def _registers(self, lanes: int) -> tuple[int, int]:
+        """Return how many pixels, and how many of the wide dim, registers hold the sums of."""
+        words = next(level.capacity_words for level in self.chip.memories if level.name == "registers")
+        assert words is not None
+        tile = max(1, min(self.tile, words // lanes - 1))
+        return tile, min(self.panel, max(1, words // (tile + 1) // lanes) * lanes)
+
+    def _lanes(self) -> tuple[int, int, int]:
+        """Return how many of the wide dim are in a vector, and how many vectors and pixels at once."""
         simd = self.levels["simd"]
         assert isinstance(simd, Array)
         lanes = simd.rows if self.wide == "M" else max(1, simd.rows // self.bounds["M"])
-        return lanes, min(simd.columns, math.ceil(self.panel / lanes))
+        units = min(simd.columns, math.ceil(self.panel / lanes))
+        return lanes, units, simd.columns // units

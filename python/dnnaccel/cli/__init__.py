@@ -20,6 +20,7 @@ from dnnaccel.cli._group import Commands
 from dnnaccel.cli._jobs import compare, simulate
 from dnnaccel.cli._lists import archs, datasets, draw, networks, schema, show
 from dnnaccel.cli._reproduce import reproduce
+from dnnaccel.cli._run import run as run_network
 from dnnaccel.cli._scalesim import scalesim
 from dnnaccel.cli._search import evaluate, search
 from dnnaccel.cli._sweep import sweep
@@ -90,7 +91,20 @@ def cli(ctx: click.Context) -> None:
 
 
 # Adding a command: a function in one of this package's files, and its name here.
-_JOBS = (simulate, explain, compare, sweep, search, evaluate, trace, reproduce, bench, dram, scalesim)
+_JOBS = (
+    simulate,
+    explain,
+    compare,
+    sweep,
+    search,
+    evaluate,
+    trace,
+    reproduce,
+    run_network,
+    bench,
+    dram,
+    scalesim,
+)
 _LISTS = (networks, archs, datasets, draw, schema, show)
 for _command in (*_JOBS, *_LISTS):
     cli.add_command(_command)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -149,11 +150,11 @@ def _connect(address: str) -> Executor:
     if scheme != "dask" or not place:
         raise SweepError(f"--executor {address!r} is no address of a cluster; write dask://HOST:PORT")
     try:
-        from distributed import Client
+        distributed: Any = importlib.import_module("distributed")
     except ImportError:
         raise MissingExtraError("a Dask cluster needs distributed: pip install 'dnnaccel[dask]'") from None
     try:
-        client = Client(f"tcp://{place}", timeout=10)
+        client = distributed.Client(f"tcp://{place}", timeout=10)
     except (OSError, ValueError) as error:
         raise SweepError(f"no Dask scheduler answers at {place}: {error}") from None
     return client.get_executor()  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Native kernels for this machine's processor: convolutions and matrix products in float32.
+"""Native kernels for this machine's processor: what the layers of networks compute.
 
 A plan is made once for a shape, with its weights packed for the processor, and called often.
 """

@@ -202,7 +202,7 @@ class Linear(_Product):
     >>> import numpy as np
     >>> plan = Linear((2, 3), np.eye(3, dtype=np.float32), activation="relu", isa="portable")
     >>> plan
-    Linear((2, 3) -> (2, 3), relu; gemm on portable, 1 thread)
+    Linear((2, 3) -> (2, 3), relu; gemv on portable, 1 thread)
     >>> plan(np.array([[1, -2, 3], [-4, 5, 6]], np.float32))
     array([[1., 0., 3.],
            [0., 5., 6.]], dtype=float32)

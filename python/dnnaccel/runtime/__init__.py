@@ -11,15 +11,23 @@ from typing import TYPE_CHECKING
 from dnnaccel._lazy import getter
 
 if TYPE_CHECKING:
+    from dnnaccel.runtime.measure import Accuracy, Latency, accuracy, latency
     from dnnaccel.runtime.model import Memory, Model, compile
     from dnnaccel.runtime.parameters import parameter_shapes
     from dnnaccel.runtime.random import random_weights
+    from dnnaccel.runtime.samples import Samples, load_samples
     from dnnaccel.runtime.weights import load_weights, save_weights
 
 __all__ = [
+    "Accuracy",
+    "Latency",
     "Memory",
     "Model",
+    "Samples",
+    "accuracy",
     "compile",
+    "latency",
+    "load_samples",
     "load_weights",
     "parameter_shapes",
     "random_weights",
@@ -27,9 +35,15 @@ __all__ = [
 ]
 
 _HOME_OF = {
+    "Accuracy": "measure",
+    "Latency": "measure",
     "Memory": "model",
     "Model": "model",
+    "Samples": "samples",
+    "accuracy": "measure",
     "compile": "model",
+    "latency": "measure",
+    "load_samples": "samples",
     "load_weights": "weights",
     "parameter_shapes": "parameters",
     "random_weights": "random",

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from dnnaccel import _core
 from dnnaccel.errors import DnnAccelError, RuntimeModelError
-from dnnaccel.layers import Layer
+from dnnaccel.kernels import QuantParams
+from dnnaccel.layers import Embedding, Layer
 from dnnaccel.network import Network
 from dnnaccel.runtime.fusion import Node
 from dnnaccel.runtime.layouts import Layout, conversion, row_major, same_memory
@@ -19,7 +20,7 @@ from dnnaccel.runtime.parameters import owner_of
 from dnnaccel.runtime.quantize import Quantization, requantize_step
 from dnnaccel.runtime.steps import Pitches, Step, Tensor
 
-__all__ = ["Lowering", "lower", "lowers"]
+__all__ = ["Lowering", "lower", "lowers", "token_limit"]
 
 Floats = NDArray[np.float32]
 Lowered = Callable[["Lowering", Node], Tensor | None]
@@ -63,12 +64,10 @@ class Lowering:
         self.steps: list[Step] = []
         self.tensors: dict[str, Tensor] = {}
         self.writers: dict[Tensor, list[Step]] = {}
-        self._copies: dict[tuple[Tensor, Layout], Tensor] = {}
+        self.copies: dict[tuple[Tensor, Layout | QuantParams | None], Tensor] = {}
         for number, (name, shape) in enumerate(net.inputs.items()):
-            tokens = any(layer.kind == "embedding" for layer in net.consumers(name))
-            self.tensors[name] = Tensor(
-                name, row_major(shape), "int32" if tokens else "float32", where=("input", number)
-            )
+            element = "float32" if token_limit(net, name) is None else "int32"
+            self.tensors[name] = Tensor(name, row_major(shape), element, where=("input", number))
 
     def parameter(self, layer: Layer, name: str, *, optional: bool = False) -> Floats | None:
         """Return a layer's learned numbers, or those of the layer that it shares them with."""
@@ -95,12 +94,16 @@ class Lowering:
         pitched: bool = False,
         out_pitched: bool = False,
         residual: int | None = None,
+        learned: Callable[[], dict[str, Any]] = dict,
         **given: Any,
     ) -> Tensor:
-        """Add a step whose operator `factory` makes of `given`, and of pitches if it takes any."""
+        """Add a step whose operator `factory` makes of `given`, and of pitches if it takes any.
+
+        `learned` gives what is read when the operator packs it, so that no more than that is held at a time.
+        """
 
         def make(pitches: Pitches) -> _core.Operator:
-            return factory(**given, **pitches.keywords(), threads=self.threads, isa=self.isa)
+            return factory(**given, **learned(), **pitches.keywords(), threads=self.threads, isa=self.isa)
 
         return self.add(
             Step(
@@ -133,13 +136,17 @@ class Lowering:
 
     def numbers(self, tensor: Tensor) -> Tensor:
         """Return what the integers of a quantised tensor stand for; any other tensor as it is."""
-        if tensor.params is None:
+        return self.requantized(tensor, None)
+
+    def requantized(self, tensor: Tensor, params: QuantParams | None) -> Tensor:
+        """Return the values of `tensor` as integers that stand for them as `params` say, or as numbers."""
+        if tensor.params == params:
             return tensor
-        key = (tensor, tensor.layout)
-        if key not in self._copies:
-            target = Tensor(tensor.name, tensor.layout)
-            self._copies[key] = self.add(copy_step(tensor, target, self.threads, self.isa))
-        return self._copies[key]
+        if (tensor, params) not in self.copies:
+            element = "float32" if params is None else params.dtype
+            target = Tensor(tensor.name, tensor.layout, element, params=params)
+            self.copies[tensor, params] = self.add(copy_step(tensor, target, self.threads, self.isa))
+        return self.copies[tensor, params]
 
     def dense(self, tensor: Tensor) -> Tensor:
         """Return `tensor`, or a copy of it whose vectors lie without gaps."""
@@ -173,8 +180,8 @@ class Lowering:
 
     def _permuted(self, tensor: Tensor, layout: Layout) -> Tensor:
         tensor = self.numbers(tensor)
-        if (tensor, layout) in self._copies:
-            return self._copies[tensor, layout]
+        if (tensor, layout) in self.copies:
+            return self.copies[tensor, layout]
         source = self.dense(tensor)
         axes = conversion(source.layout, layout)
 
@@ -184,7 +191,18 @@ class Lowering:
             )
 
         step = Step((tensor.name,), (source,), Tensor(tensor.name, layout), make)
-        return self._copies.setdefault((tensor, layout), self.add(step))
+        return self.copies.setdefault((tensor, layout), self.add(step))
+
+
+def token_limit(net: Network, name: str) -> int | None:
+    """Return how many entries the tables have that an input is looked up in; None: it is not of tokens."""
+    limits: list[int | None] = []
+    for layer in net.consumers(name):
+        if isinstance(layer, Embedding):
+            limits.append(layer.entries)
+        elif layer.is_view:
+            limits.append(token_limit(net, layer.name))
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def copy_step(source: Tensor, target: Tensor, threads: int, isa: str) -> Step:

@@ -14,7 +14,7 @@ from dnnaccel.runtime.fusion import CLAMPS, Node
 from dnnaccel.runtime.layouts import Layout, channels_last
 from dnnaccel.runtime.lower import Lowering, lowers
 from dnnaccel.runtime.lower_products import convolution_of, linear_of
-from dnnaccel.runtime.quantize import Quantization, requantize_step, sum_step
+from dnnaccel.runtime.quantize import Quantization, sum_step
 from dnnaccel.runtime.steps import Pitches, Step, Tensor
 
 __all__: list[str] = []
@@ -32,8 +32,7 @@ def _quantized(state: Lowering, name: str, tensor: Tensor | None = None) -> Tens
     source = state.tensors[name] if tensor is None else tensor
     if source.params is not None:
         return source
-    target = Tensor(name, source.layout, "uint8", params=_quantization(state).params[name])
-    return state.add(requantize_step(source, target, state.threads, state.isa))
+    return state.requantized(source, _quantization(state).params[name])
 
 
 def _output(state: Lowering, node: Node, layout: Layout, *, numbers: bool = False) -> Tensor:
@@ -51,7 +50,8 @@ def _product(
     given: dict[str, Any],
 ) -> Tensor | None:
     """Add the step of a product of integers, with what is fused into it."""
-    weights, bias = given.pop("weights"), given.pop("bias")
+    learned = given.pop("learned")()
+    weights, bias = learned["weights"], learned["bias"]
     assert x.params is not None
     if weights.size // len(weights) * 255 * 127 + 2**30 > _MOST:
         return None  # its sums could leave 32 bits
@@ -77,8 +77,9 @@ def _product(
     def make(pitches: Pitches) -> _core.Operator:
         return factory(**given, **pitches.keywords(), threads=state.threads, isa=state.isa)  # type: ignore[no-any-return]
 
+    layers = tuple(layer.name for layer in node.layers)
     step = Step(
-        tuple(layer.name for layer in node.layers),
+        layers[:-1] if node.function else layers,
         (x,) if residual is None else (x, residual),
         out,
         make,
@@ -89,7 +90,9 @@ def _product(
     out = state.add(step)
     if not node.function:
         return out
-    return state.step(node, (out,), layout, _core.unary_operator, function=node.function, input=layout.stored)
+    last = Node([node.layers[-1]], (node.layers[-2].name,))
+    function: dict[str, Any] = {"function": node.function, "input": layout.stored}
+    return state.step(last, (out,), layout, _core.unary_operator, pitched=True, out_pitched=True, **function)
 
 
 @lowers("conv2d", "depthwise", int8=True)

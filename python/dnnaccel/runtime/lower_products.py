@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from dnnaccel import _core
 from dnnaccel.layers import BatchNorm, Layer, Scale
 from dnnaccel.runtime.fusion import Node
 from dnnaccel.runtime.layouts import Layout, channels_last, row_major
-from dnnaccel.runtime.lower import Floats, Lowering, lowers
+from dnnaccel.runtime.lower import Lowering, lowers
 from dnnaccel.runtime.steps import Tensor
 
 __all__ = ["convolution_of", "linear_of", "scale_and_shift"]
@@ -33,12 +34,13 @@ def scale_and_shift(state: Lowering, layer: Layer) -> tuple[Any, Any]:
     return scale, shift
 
 
-def _weights_and_bias(state: Lowering, node: Node) -> tuple[Floats, Floats | None]:
+def _learned(state: Lowering, node: Node) -> dict[str, Any]:
+    """Return weights and bias, with the scales that follow folded in."""
     layer: Any = node.layer
     weights = state.parameters(layer, "weight")
     bias = state.parameters(layer, "bias") if layer.bias else None
     if not node.scales:
-        return weights, bias
+        return {"weights": weights, "bias": bias}
     factor = np.ones(len(weights))
     total = np.zeros(len(weights)) if bias is None else bias.astype(np.float64)
     for scaling in node.scales:
@@ -46,7 +48,18 @@ def _weights_and_bias(state: Lowering, node: Node) -> tuple[Floats, Floats | Non
         factor = factor * scale
         total = total * scale + shift
     scaled = weights * factor.reshape(-1, *[1] * (weights.ndim - 1))
-    return scaled.astype(np.float32), total.astype(np.float32)
+    return {"weights": scaled.astype(np.float32), "bias": total.astype(np.float32)}
+
+
+def _turned(
+    state: Lowering, node: Node, axes: tuple[int, ...], memory_order: tuple[int, ...]
+) -> dict[str, Any]:
+    """Return weights and bias, the weights in the order in which the values lie that are multiplied."""
+    learned = _learned(state, node)
+    weights = learned["weights"]
+    order = (0, *(1 + axis for axis in memory_order))
+    by_axis = weights.reshape(len(weights), *axes)
+    return learned | {"weights": np.ascontiguousarray(by_axis.transpose(order)).reshape(weights.shape)}
 
 
 def _finish(
@@ -72,15 +85,13 @@ def _finish(
 
 
 def convolution_of(state: Lowering, node: Node, x: Tensor) -> dict[str, Any]:
-    """Return what says which convolution of images `x` a node is, with its scales folded in."""
+    """Return what says which convolution of images `x` a node is; `learned` reads its weights and bias."""
     layer: Any = node.layer
-    weights, bias = _weights_and_bias(state, node)
     (top, bottom), (left, right) = node.pads
     rows, columns = layer.padding
     return {
         "input": x.layout.stored,
-        "weights": weights,
-        "bias": bias,
+        "learned": partial(_learned, state, node),
         "stride": layer.stride,
         "padding": (top + rows, bottom + rows, left + columns, right + columns),
         "dilation": layer.dilation,
@@ -99,20 +110,17 @@ def _convolution(state: Lowering, node: Node) -> Tensor:
 def linear_of(state: Lowering, node: Node, x: Tensor) -> tuple[Tensor, Layout, dict[str, Any]]:
     """Return vectors `x` as a matrix product reads them, the layout of its results, and which one it is."""
     layer: Any = node.layer
-    weights, bias = _weights_and_bias(state, node)
+    learned = partial(_learned, state, node)
     inner = _folded_vectors(x.layout)
     if inner is None:
         x = state.in_layout(x, _vectors_last(x.layout))
     else:
         # The weights follow the order in which the values lie, rather than the other way round.
-        axes, memory_order = inner
-        by_axis = weights.reshape(len(weights), *axes)
-        order = (0, *(1 + axis for axis in memory_order))
-        weights = np.ascontiguousarray(by_axis.transpose(order)).reshape(weights.shape)
+        learned = partial(_turned, state, node, *inner)
         x = state.view(x, row_major(x.layout.shape))
     stored = x.layout.stored
     layout = Layout(layer.output_shape, (*stored[:-1], layer.out_features), x.layout.order)
-    return x, layout, {"input": stored, "weights": weights, "bias": bias}
+    return x, layout, {"input": stored, "learned": learned}
 
 
 @lowers("linear")

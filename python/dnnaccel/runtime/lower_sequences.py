@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from dnnaccel import _core
-from dnnaccel.layers import LayerNorm, Scale
+from dnnaccel.layers import Layer, LayerNorm, Scale
 from dnnaccel.runtime.fusion import Node
 from dnnaccel.runtime.layouts import Layout, row_major, same_memory
 from dnnaccel.runtime.lower import Lowering, lowers
@@ -105,25 +105,31 @@ def _recurrent(state: Lowering, node: Node) -> Tensor:
 
 @lowers("matmul")
 def _matmul(state: Lowering, node: Node) -> Tensor:
+    inputs = state.inputs(node)
     if node.attention:
-        return _attention(state, node)
-    left, right = state.inputs(node)
-    left = _plain(state, left)
+        return _attention(state, node, inputs)
+    return _product(state, (node.layer,), (inputs[0], inputs[1]), 1.0)
+
+
+def _product(
+    state: Lowering, layers: tuple[Layer, ...], operands: tuple[Tensor, Tensor], factor: float
+) -> Tensor:
+    left, right = _plain(state, operands[0]), operands[1]
     rank = len(right.layout.shape)
-    turned = (
-        right.layout if right.layout.folded else right.layout.permuted((*range(rank - 2), rank - 1, rank - 2))
-    )
-    transposed = not right.layout.folded and turned.plain and not right.layout.plain
+    transposed = False
+    if not right.layout.folded and not right.layout.plain:
+        turned = right.layout.permuted((*range(rank - 2), rank - 1, rank - 2))
+        transposed = turned.plain
     right = state.view(right, row_major(turned.shape)) if transposed else _plain(state, right)
     return state.step(
-        node,
+        Node(list(layers), ()),
         (left, right),
-        row_major(node.layer.output_shape),
+        row_major(layers[0].output_shape),
         _core.matmul_operator,
         left=left.layout.shape,
         right=right.layout.shape,
         transpose_right=transposed,
-        factor=1.0,
+        factor=factor,
     )
 
 
@@ -137,15 +143,17 @@ def _heads_last(shape: tuple[int, ...], order: str) -> Layout:
     return Layout(shape, tuple(sizes[axis] for axis in memory), tuple(memory.index(axis) for axis in order))
 
 
-def _attention(state: Lowering, node: Node) -> Tensor:
-    queries, keys, values = state.inputs(node)
+def _attention(state: Lowering, node: Node, operands: list[Tensor]) -> Tensor:
+    """Add an attention: fused if its operands lie as it reads them, else product by product."""
     heads_axis = "h" if len(node.layer.output_shape) == 4 else ""
-    queries = state.in_layout(queries, _heads_last(queries.layout.shape, f"n{heads_axis}lv"))
-    keys = state.in_layout(keys, _heads_last(keys.layout.shape, f"n{heads_axis}vl"))
-    values = state.in_layout(values, _heads_last(values.layout.shape, f"n{heads_axis}lv"))
-    layout = _heads_last(node.layers[-1].output_shape, f"n{heads_axis}lv")
-    heads = queries.layout.shape[1] if heads_axis else 1
+    orders = (f"n{heads_axis}lv", f"n{heads_axis}vl", f"n{heads_axis}lv")
+    layouts = [_heads_last(x.layout.shape, order) for x, order in zip(operands, orders, strict=True)]
     scale = math.prod(layer.factor for layer in node.layers if isinstance(layer, Scale))
+    if not all(same_memory(x.layout, layout) for x, layout in zip(operands, layouts, strict=True)):
+        return _product_by_product(state, node, operands, scale)
+    queries, keys, values = (state.in_layout(x, layout) for x, layout in zip(operands, layouts, strict=True))
+    layout = _heads_last(node.layers[-1].output_shape, orders[2])
+    heads = queries.layout.shape[1] if heads_axis else 1
     # Its operands are vectors of all heads, whose parts lie side by side.
     flat = [state.view(x, _joined(x.layout)) for x in (queries, keys, values)]
 
@@ -177,6 +185,21 @@ def _attention(state: Lowering, node: Node) -> Tensor:
         out_pitched=True,
     )
     return state.view(state.add(step), layout, node.name)
+
+
+def _product_by_product(state: Lowering, node: Node, operands: list[Tensor], scale: float) -> Tensor:
+    """Add the steps of an attention that is not fused: turning keys and values round would take longer."""
+    queries, keys, values = operands
+    scores = _product(state, tuple(node.layers[:-2]), (queries, keys), scale)
+    weights = state.step(
+        Node([node.layers[-2]], ()),
+        (scores,),
+        scores.layout,
+        _core.softmax_operator,
+        input=scores.layout.stored,
+        axis=len(scores.layout.stored) - 1,
+    )
+    return _product(state, (node.layers[-1],), (weights, values), 1.0)
 
 
 def _joined(layout: Layout) -> Layout:

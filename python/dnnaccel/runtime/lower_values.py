@@ -118,7 +118,7 @@ def _slice(state: Lowering, node: Node) -> Tensor:
         return Tensor(node.name, layout, x.element, base=x, offset=offset, part=part, params=x.params)
     return state.step(
         node,
-        (x,),
+        (state.numbers(x),),
         layout,
         _core.slice_operator,
         input=x.layout.stored,
@@ -158,7 +158,7 @@ def _concat(state: Lowering, node: Node) -> Tensor:
     if _offset(whole, axis, 0) is None:
         return state.step(
             node,
-            tuple(inputs),
+            tuple(map(state.numbers, inputs)),
             layout,
             _core.concat_operator,
             inputs=[x.layout.stored for x in inputs],

@@ -19,11 +19,11 @@ from dnnaccel.network import Network
 from dnnaccel.runtime.assemble import Assembled, assemble
 from dnnaccel.runtime.batches import with_batch
 from dnnaccel.runtime.fusion import fuse
-from dnnaccel.runtime.lower import Floats, lower
+from dnnaccel.runtime.lower import Floats, lower, token_limit
 from dnnaccel.runtime.quantize import Ranges, quantization_of
-from dnnaccel.runtime.random import random_weights
+from dnnaccel.runtime.random import drawn_weights
 from dnnaccel.runtime.steps import Step
-from dnnaccel.runtime.weights import load_weights
+from dnnaccel.runtime.weights import open_weights
 from dnnaccel.runtime.zeros import ZeroCounter
 from dnnaccel.sparsity import Density
 
@@ -123,6 +123,8 @@ def compile(
     >>> model(np.array([[1, 2, 3]], np.float32))
     array([[6., 0.]], dtype=float32)
     """
+    if not isinstance(net, Network):
+        raise RuntimeModelError(f"takes a Network, as zoo.load and from_onnx return, not {net!r}")
     if dtype not in _TYPES:
         raise unknown_name("type of numbers", dtype, _TYPES)
     if isa is not None and isa not in isa_names(dtype):
@@ -147,8 +149,8 @@ def compile(
 
 def _resolved(weights: WeightsLike, net: Network) -> Mapping[str, Floats]:
     if isinstance(weights, str) and weights == "random":
-        return random_weights(net)
-    return load_weights(weights, net)
+        return drawn_weights(net)
+    return open_weights(weights, net)
 
 
 class Model:
@@ -178,13 +180,7 @@ class Model:
         self._others: dict[tuple[str, ...], Assembled] = {}
         self._counter: ZeroCounter | None = None
         self._main = self._assemble(keep)
-        self._limits = {
-            name: min(
-                (layer.entries for layer in net.consumers(name) if hasattr(layer, "entries")), default=0
-            )
-            for name, element, _ in self._main.inputs
-            if element == "int32"
-        }
+        self._limits = {name: token_limit(net, name) for name in net.inputs}
 
     def _assemble(self, keep: Collection[str]) -> Assembled:
         for name in keep:
@@ -298,11 +294,12 @@ class Model:
         missing = [name for name in names if name not in given]
         if missing:
             raise RuntimeModelError(f"{self.net.name}: input {missing[0]!r} is missing; it takes {names}")
-        return {name: self._usable(name, element, given[name]) for name, element, _ in self._main.inputs}
+        return {name: self._usable(name, given[name]) for name in names}
 
-    def _usable(self, name: str, element: str, value: ArrayLike) -> Values:
+    def _usable(self, name: str, value: ArrayLike) -> Values:
         array = np.asarray(value)
-        tokens = element == "int32"
+        limit = self._limits[name]
+        tokens = limit is not None
         if array.dtype.kind not in ("iu" if tokens else "fiub"):
             what = "whole numbers" if tokens else "real numbers"
             raise RuntimeModelError(f"{self.net.name}: input {name!r} must be of {what}, not {array.dtype}")
@@ -312,9 +309,9 @@ class Model:
             raise RuntimeModelError(
                 f"{self.net.name}: input {name!r} must be of shape {shape}, not {array.shape}{hint}"
             )
-        if tokens and (array.min() < 0 or array.max() >= self._limits[name]):
+        if limit is not None and (array.min() < 0 or array.max() >= limit):
             raise RuntimeModelError(
-                f"{self.net.name}: input {name!r} must be of numbers from 0 to {self._limits[name] - 1}, "
+                f"{self.net.name}: input {name!r} must be of numbers from 0 to {limit - 1}, "
                 f"not {array.min()} to {array.max()}"
             )
         return np.require(array, np.int32 if tokens else np.float32, ["C", "A"])
@@ -333,6 +330,7 @@ def _row(net: Network, step: Step, seconds: float) -> Row:
         "kind": net[step.layers[0]].kind if step.layers[0] in net else "input",
         "layers": " + ".join(step.layers),
         "output": tuple(step.output.layout.shape),
+        "type": step.output.element,
         "macs": op.macs,
         "seconds": seconds,
         "gflops": work / seconds / 1e9 if seconds else 0.0,

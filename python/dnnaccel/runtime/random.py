@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 import zlib
@@ -13,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dnnaccel.errors import WeightsError
-from dnnaccel.layers import Layer, Shape
+from dnnaccel.layers import Embedding, Layer, Shape
 from dnnaccel.network import Network
 from dnnaccel.runtime.parameters import parameters_of
+from dnnaccel.runtime.sources import Lazy
 
-__all__ = ["random_weights", "sinusoids"]
+__all__ = ["drawn_weights", "random_inputs", "random_weights", "sinusoids"]
 
 Floats = NDArray[np.float32]
 
@@ -41,6 +43,11 @@ def random_weights(net: Network, seed: int = 0) -> dict[str, Floats]:
     >>> random_weights(da.zoo.load("lenet5"))["fc5.weight"].shape
     (10, 84)
     """
+    return dict(drawn_weights(net, seed))
+
+
+def drawn_weights(net: Network, seed: int = 0) -> Lazy:
+    """Return what `random_weights` does, but with each array drawn when it is asked for, and not kept."""
     try:
         start = operator.index(seed)
     except TypeError:
@@ -48,7 +55,7 @@ def random_weights(net: Network, seed: int = 0) -> dict[str, Floats]:
     if start < 0:
         raise WeightsError(f"seed must be a whole number from 0 on, given {seed!r}")
     moments = dict.fromkeys(net.inputs, _Moments(0, 1))
-    weights: dict[str, Floats] = {}
+    readers: dict[str, Callable[[], Floats]] = {}
     for layer in net.layers:
         given = [moments[name] for name in layer.inputs]
         spread = _spread(layer, given[0].square)
@@ -57,9 +64,22 @@ def random_weights(net: Network, seed: int = 0) -> dict[str, Floats]:
             continue
         for parameter, shape in parameters_of(layer).items():
             name = f"{layer.name}.{parameter}"
-            rng = np.random.default_rng([start, zlib.crc32(name.encode())])
-            weights[name] = _draw(rng, layer, parameter, shape, spread)
-    return weights
+            key = [start, zlib.crc32(name.encode())]
+            readers[name] = functools.partial(_draw, key, layer, parameter, shape, spread)
+    return Lazy(readers)
+
+
+def random_inputs(net: Network, seed: int = 0) -> dict[str, NDArray[Any]]:
+    """Return normal numbers for each input of `net`, and tokens for those that name rows of tables."""
+    rng = np.random.default_rng(seed)
+    inputs: dict[str, NDArray[Any]] = {}
+    for name, shape in net.inputs.items():
+        entries = [layer.entries for layer in net.consumers(name) if isinstance(layer, Embedding)]
+        if entries:
+            inputs[name] = rng.integers(0, min(entries), shape)
+        else:
+            inputs[name] = rng.standard_normal(shape, np.float32)
+    return inputs
 
 
 def sinusoids(positions: int, features: int, first: int = 0) -> Floats:
@@ -69,7 +89,8 @@ def sinusoids(positions: int, features: int, first: int = 0) -> Floats:
     return np.where(np.arange(features) % 2, np.cos(angles), np.sin(angles)).astype(np.float32)
 
 
-def _draw(rng: np.random.Generator, layer: Any, parameter: str, shape: Shape, spread: float) -> Floats:
+def _draw(key: list[int], layer: Any, parameter: str, shape: Shape, spread: float) -> Floats:
+    rng = np.random.default_rng(key)
     if layer.kind == "position_embedding" and not layer.learned:
         return sinusoids(shape[0], shape[1], layer.first)
     # Even ones, which are drawn in a third of the time of normal ones.

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dnnaccel.errors import WeightsError
 from dnnaccel.layers import Shape
 
-__all__ = ["Entry", "as_floats", "mapping_entries", "npz_entries", "safetensors_entries"]
+__all__ = ["Entry", "Lazy", "as_floats", "mapping_entries", "npz_entries", "safetensors_entries"]
 
 Array = NDArray[Any]
 
@@ -34,6 +34,28 @@ class Entry:
     name: str
     shape: Shape
     read: Callable[[], Array]
+
+
+class Lazy(Mapping[str, NDArray[np.float32]]):
+    """Arrays by name, each of which is read when it is asked for, and not kept."""
+
+    def __init__(self, readers: Mapping[str, Callable[[], NDArray[np.float32]]]) -> None:
+        """Take what gives each array."""
+        self._readers = dict(readers)
+
+    def __getitem__(self, name: str) -> NDArray[np.float32]:
+        return self._readers[name]()
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether there is such an array, without reading it."""
+        return name in self._readers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._readers)
+
+    def __len__(self) -> int:
+        """Return how many arrays there are."""
+        return len(self._readers)
 
 
 def as_floats(array: Array, what: str) -> NDArray[np.float32]:

@@ -163,3 +163,13 @@ class Step:
         self.make = None
         # It may take more than the step has for it, as the first states of a recurrent layer.
         self.inputs += (None,) * (len(self.operator.inputs) - len(self.inputs))
+        self._check(self.operator)
+
+    def _check(self, op: _core.Operator) -> None:
+        # A program sees bytes alone: this is where a step of another type or shape would be noticed.
+        for tensor, shape, element in zip(self.inputs, op.inputs, op.input_types, strict=True):
+            assert tensor is None or (tensor.layout.stored, tensor.element) == (tuple(shape), element), self
+        assert (self.output.layout.stored, self.output.element) == (
+            tuple(op.outputs[0]),
+            op.output_types[0],
+        ), self

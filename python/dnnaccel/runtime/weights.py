@@ -19,9 +19,9 @@ from dnnaccel.network import Network
 from dnnaccel.runtime.matching import match
 from dnnaccel.runtime.parameters import parameter_shapes, parameters_of
 from dnnaccel.runtime.random import sinusoids
-from dnnaccel.runtime.sources import Entry, as_floats, mapping_entries, npz_entries, safetensors_entries
+from dnnaccel.runtime.sources import Entry, Lazy, as_floats, mapping_entries, npz_entries, safetensors_entries
 
-__all__ = ["load_weights", "save_weights"]
+__all__ = ["load_weights", "open_weights", "save_weights"]
 
 Floats = NDArray[np.float32]
 
@@ -47,6 +47,15 @@ def load_weights(source: str | os.PathLike[str] | Mapping[str, Any], net: Networ
         For an .onnx file that cannot be read, or says what the network's layers do not compute.
     MissingExtraError
         For an .onnx file if onnx is not installed.
+    """
+    return dict(open_weights(source, net))
+
+
+def open_weights(source: str | os.PathLike[str] | Mapping[str, Any], net: Network) -> Mapping[str, Floats]:
+    """Return what `load_weights` does, but with each array read when it is asked for, and not kept.
+
+    So that a network whose weights are packed one after the other takes little more memory than those. Names
+    and shapes are checked at once. Raises as `load_weights`, and for damaged numbers when they are read.
     """
     if isinstance(source, Mapping):
         return _checked(mapping_entries(source), net, "weights")
@@ -79,22 +88,22 @@ def save_weights(path: str | os.PathLike[str], weights: Mapping[str, Any]) -> No
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
 
-def _checked(entries: list[Entry], net: Network, source: str) -> dict[str, Floats]:
+def _checked(entries: list[Entry], net: Network, source: str) -> Lazy:
     required = parameter_shapes(net)
     constant = _constant_tables(net)
     allowed = parameter_shapes(net, optional=True)
     needed = {name: shape for name, shape in required.items() if name not in constant}
     found = match(entries, needed, allowed, source=source, network=net.name)
     _check_statistics(found, source)
-    weights = {
-        name: as_floats(found[name].read(), f"{source}: {found[name].name!r}")
-        for name in allowed
-        if name in found
-    }
+    readers = {name: partial(_read, found[name], source) for name in allowed if name in found}
     for name, first in constant.items():
-        if name not in weights:
-            weights[name] = sinusoids(required[name][0], required[name][1], first)
-    return weights
+        if name not in readers:
+            readers[name] = partial(sinusoids, required[name][0], required[name][1], first)
+    return Lazy(readers)
+
+
+def _read(entry: Entry, source: str) -> Floats:
+    return as_floats(entry.read(), f"{source}: {entry.name!r}")
 
 
 def _constant_tables(net: Network) -> dict[str, int]:
@@ -114,15 +123,15 @@ def _check_statistics(found: Mapping[str, Entry], source: str) -> None:
             raise WeightsError(f"{source}: has {name!r} but no {other!r} of that layer")
 
 
-def _npz(file: str, net: Network) -> dict[str, Floats]:
+def _npz(file: str, net: Network) -> Lazy:
     return _checked(npz_entries(file), net, file)
 
 
-def _safetensors(file: str, net: Network) -> dict[str, Floats]:
+def _safetensors(file: str, net: Network) -> Lazy:
     return _checked(safetensors_entries(file), net, file)
 
 
-def _onnx(file: str, net: Network) -> dict[str, Floats]:
+def _onnx(file: str, net: Network) -> Lazy:
     from dnnaccel.importers.onnx.parameters import read_parameters
 
     found = read_parameters(file, like=net.inputs)
@@ -136,7 +145,7 @@ def _onnx(file: str, net: Network) -> dict[str, Floats]:
     return _checked(entries, net, file)
 
 
-_READERS: dict[str, Callable[[str, Network], dict[str, Floats]]] = {
+_READERS: dict[str, Callable[[str, Network], Lazy]] = {
     ".npz": _npz,
     ".onnx": _onnx,
     ".safetensors": _safetensors,

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from dnnaccel.errors import ImportedFileError
 from dnnaccel.importers.onnx import elementwise, layout, matrix, windows
-from dnnaccel.importers.onnx.fold import fold, is_foldable
+from dnnaccel.importers.onnx.fold import fold_later, is_foldable
 from dnnaccel.importers.onnx.graph import Graph, Operator, Results
 from dnnaccel.importers.onnx.nodes import Dims, initialisers, producers_of, read_node, sort_nodes
 from dnnaccel.importers.onnx.unknown import add_opaque, opaque_output, unknown_constant
-from dnnaccel.importers.onnx.values import MAX_KNOWN, Activation, Node, NotCounted, Value, short
+from dnnaccel.importers.onnx.values import Activation, Node, NotCounted, Value, short
 from dnnaccel.network import Metadata, Network
 
 if TYPE_CHECKING:
@@ -40,27 +40,29 @@ def build_network(model: onnx.ModelProto, file: str, *, dims: Mapping[str, int],
 
 
 def read_graph(
-    model: onnx.ModelProto, file: str, *, dims: Mapping[str, int], name: str | None, known: int = MAX_KNOWN
+    model: onnx.ModelProto, file: str, *, dims: Mapping[str, int], name: str | None, readable: int = 0
 ) -> tuple[Network, Graph]:
     """Return the network that `model` describes, and how it was read.
 
-    `known` is the most elements of a constant whose numbers are kept. Raises as `build_network`.
+    `readable` is the most elements of a constant whose numbers can be read later, where the model says where
+    they are. Raises as `build_network`.
     """
     opset = max((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), default=1)
     if not 1 <= opset < 1000:
         raise ImportedFileError(f"{file}: says version {opset} of ONNX's operators, which does not exist")
     sizes = Dims(file, dims)
-    constants = initialisers(model.graph, file, known=known)
+    constants = initialisers(model.graph, file, readable=readable)
     inputs = {one.name: sizes.shape(one) for one in model.graph.input if one.name not in constants}
     sizes.check_used()
     nodes = [
-        read_node(proto, index, file, opset, known=known) for index, proto in enumerate(model.graph.node)
+        read_node(proto, index, file, opset, readable=readable)
+        for index, proto in enumerate(model.graph.node)
     ]
     producers = producers_of(nodes, (*inputs, *constants), file)
     ordered = sort_nodes(nodes, (*inputs, *constants), producers)
     graph = _start(model, file, sizes, nodes)
     graph.producers = producers
-    graph.known = known
+    graph.readable = readable
     graph.values = {**constants}
     for given, shape in inputs.items():
         graph.values[given] = Activation(graph.fresh(given, f"input_{len(graph.names)}"), shape)
@@ -94,7 +96,7 @@ def _read(graph: Graph, node: Node) -> None:
     results: Results
     try:
         if foldable:
-            results = (fold(graph, node),)
+            results = (fold_later(graph, node),)
         elif node.operator in OPERATORS and node.outputs:
             results = OPERATORS[node.operator](graph, node)
         else:

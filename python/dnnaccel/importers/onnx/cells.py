@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dnnaccel.importers.onnx.graph import Graph
-from dnnaccel.importers.onnx.values import Activation, Array, Constant, Node, short
+from dnnaccel.importers.onnx.values import Activation, Array, Constant, Node, UnknownNumbersError, short
 
 __all__ = ["note_differences", "recurrent_parameters"]
 
@@ -95,4 +95,7 @@ def _activations(node: Node) -> tuple[str, ...]:
 
 
 def _is_zero(value: Activation | Constant) -> bool:
-    return isinstance(value, Constant) and value.array is not None and not value.array.any()
+    try:
+        return isinstance(value, Constant) and not value.numbers.any()
+    except UnknownNumbersError:
+        return False

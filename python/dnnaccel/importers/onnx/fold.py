@@ -5,6 +5,8 @@ Values are kept for tensors of few elements; of others only the shape is known. 
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import math
 from collections.abc import Callable, Sequence
 
@@ -20,7 +22,7 @@ from dnnaccel.importers.onnx.values import (
 )
 from dnnaccel.layers import Shape
 
-__all__ = ["VIEWS", "fold", "is_foldable", "shape_of", "slices"]
+__all__ = ["VIEWS", "fold", "fold_later", "is_foldable", "shape_of", "slices"]
 
 
 def _reshape(graph: Graph, node: Node, data: Array) -> Array:
@@ -154,6 +156,24 @@ def fold(graph: Graph, node: Node) -> Constant:
     if node.operator in _ARITHMETIC and constants:
         return _arithmetic(graph, node, constants)
     raise NotCounted(node.operator)
+
+
+def fold_later(graph: Graph, node: Node) -> Constant:
+    """Return what `fold` does, with what gives its numbers if they are many and can be read."""
+    result = fold(graph, node)
+    if result.array is not None or result.size > graph.readable:
+        return result
+    return dataclasses.replace(result, source=functools.partial(_folded, graph, node))
+
+
+def _folded(graph: Graph, node: Node) -> Array:
+    """Return the numbers of what `node` makes of constants, whose own are read."""
+    given = {name: graph.values[name] for name in filter(None, node.inputs)}
+    values: dict[str, Activation | Constant] = {
+        name: dataclasses.replace(one, array=one.numbers) if isinstance(one, Constant) else one
+        for name, one in given.items()
+    }
+    return fold(dataclasses.replace(graph, values=values, known=graph.readable), node).numbers
 
 
 def _known(array: Array) -> Constant:

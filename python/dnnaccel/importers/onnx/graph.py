@@ -62,6 +62,9 @@ class Graph:
     known: int = MAX_KNOWN
     """Most elements of a constant whose numbers are kept."""
 
+    readable: int = 0
+    """Most elements of a constant whose numbers can be read later; 0: none can."""
+
     learned: dict[str, Parameters] = field(default_factory=dict)
     """What gives the parameters of each layer, where the file's numbers are read."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 import math
 from collections.abc import Iterable, Mapping
@@ -87,10 +88,11 @@ class Dims:
                 raise unknown_name(f"open size of {self._file}", name, self._open)
 
 
-def initialisers(graph: onnx.GraphProto, file: str, *, known: int = MAX_KNOWN) -> dict[str, Constant]:
-    """Return the initialisers of a graph: their shapes, and the numbers of those of at most `known`."""
+def initialisers(graph: onnx.GraphProto, file: str, *, readable: int = 0) -> dict[str, Constant]:
+    """Return the initialisers of a graph: their shapes, and the numbers of those that hold few."""
     found = {
-        tensor.name: constant(tensor, file, origin=tensor.name, known=known) for tensor in graph.initializer
+        tensor.name: constant(tensor, file, origin=tensor.name, readable=readable)
+        for tensor in graph.initializer
     }
     for sparse in graph.sparse_initializer:
         name, shape = sparse.values.name, _shape(sparse.dims, sparse.values.name, file)
@@ -99,7 +101,7 @@ def initialisers(graph: onnx.GraphProto, file: str, *, known: int = MAX_KNOWN) -
 
 
 def constant(
-    tensor: onnx.TensorProto, file: str, *, origin: str | None = None, known: int = MAX_KNOWN
+    tensor: onnx.TensorProto, file: str, *, origin: str | None = None, readable: int = 0
 ) -> Constant:
     """Return what is known of a tensor; `origin` None: it is no initialiser, and nothing in it is learned."""
     shape = _shape(tensor.dims, tensor.name, file)
@@ -107,11 +109,13 @@ def constant(
     held = tensor.raw_data or tensor.float_data or tensor.int32_data or tensor.int64_data
     array: Array | None = None
     inside = tensor.data_location != _EXTERNAL and tensor.data_type != _STRING
-    if known > MAX_KNOWN and size <= known and tensor.data_type != _STRING:
-        array = stored_array(file, tensor)
-    elif size <= MAX_KNOWN and inside and (held or tensor.double_data or tensor.uint64_data or size == 0):
+    source = None
+    if size <= readable and tensor.data_type != _STRING:
+        source = functools.partial(stored_array, file, tensor)
+    if size <= MAX_KNOWN and inside and (held or tensor.double_data or tensor.uint64_data or size == 0):
         array = tensor_array(file, tensor)
-    return Constant(shape, array, origin, shape, learned=0 if origin is None else size)
+    learned = 0 if origin is None else size
+    return Constant(shape, array, origin, shape, learned=learned, source=source)
 
 
 def _shape(dims: Iterable[int], name: str, file: str) -> Shape:
@@ -124,7 +128,7 @@ def _shape(dims: Iterable[int], name: str, file: str) -> Shape:
     return shape
 
 
-def read_node(proto: onnx.NodeProto, index: int, file: str, opset: int, *, known: int = MAX_KNOWN) -> Node:
+def read_node(proto: onnx.NodeProto, index: int, file: str, opset: int, *, readable: int = 0) -> Node:
     """Return a node with its attributes."""
     operator = proto.op_type
     if proto.domain not in ("", "ai.onnx") and (proto.domain, operator) != ("com.microsoft", "Gelu"):
@@ -134,12 +138,12 @@ def read_node(proto: onnx.NodeProto, index: int, file: str, opset: int, *, known
     name = proto.name or (proto.output[0] if proto.output else "")
     if not name or not name.isprintable() or len(name) > 200:
         name = f"{operator}_{index}"
-    attributes = {one.name: _attribute(one, file, known) for one in proto.attribute}
+    attributes = {one.name: _attribute(one, file, readable) for one in proto.attribute}
     needed = {key: value for key, value in attributes.items() if value is not None}
     return Node(file, name, operator, tuple(proto.input), tuple(proto.output), needed, opset, proto)
 
 
-def _attribute(attribute: onnx.AttributeProto, file: str, known: int) -> Any:
+def _attribute(attribute: onnx.AttributeProto, file: str, readable: int) -> Any:
     """Return a number, a text, a tuple of them or a constant; None for what no layer needs."""
     kind = attribute.type
     if kind == 1:
@@ -149,7 +153,7 @@ def _attribute(attribute: onnx.AttributeProto, file: str, known: int) -> Any:
     if kind == 3:
         return attribute.s.decode("utf-8", "replace")
     if kind == 4:
-        return constant(attribute.t, file, known=known)
+        return constant(attribute.t, file, readable=readable)
     if kind in (6, 7):
         numbers = attribute.floats if kind == 6 else attribute.ints
         return tuple(numbers)

@@ -13,7 +13,7 @@ from dnnaccel.errors import ImportedFileError
 from dnnaccel.importers.onnx.build import read_graph
 from dnnaccel.importers.onnx.files import read_model
 from dnnaccel.importers.onnx.graph import Graph
-from dnnaccel.importers.onnx.values import MAX_KNOWN, Array, UnknownNumbersError
+from dnnaccel.importers.onnx.values import Array, UnknownNumbersError
 from dnnaccel.layers import Shape
 from dnnaccel.network import Network
 
@@ -74,9 +74,9 @@ def read_parameters(path: str | os.PathLike[str], *, like: Mapping[str, Shape]) 
     """
     file = os.fspath(path)
     model = read_model(file, with_places=True)
-    # No constant of a sound file is larger than its largest tensor, or the largest one that it works out.
-    known = min(max((math.prod(one.dims) for one in _tensors(model)), default=0), 2**31 - 1)
-    net, graph = read_graph(model, file, dims=_dims(model, like), name=None, known=max(known, MAX_KNOWN + 1))
+    # No weights are larger than all tensors together.
+    readable = min(sum(math.prod(one.dims) for one in _tensors(model)), 2**31 - 1)
+    net, graph = read_graph(model, file, dims=_dims(model, like), name=None, readable=readable)
     if graph.inexact:
         more = len(graph.inexact) - _MAX_NAMED
         said = "; ".join(graph.inexact[:_MAX_NAMED]) + (f"; and {more} more" if more > 0 else "")

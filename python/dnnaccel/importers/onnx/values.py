@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +67,9 @@ class Activation:
 class Constant:
     """Numbers that do not depend on the network's inputs.
 
-    `array` holds them if they are few. `origin` is the initialiser that they are, or are a part of: its rows
-    (of shape `origin_shape`) from `first` on. `learned` says how many came from initialisers.
+    `array` holds them if they are few; `source` gives them otherwise, where it is there. `origin` is the
+    initialiser that they are, or are a part of: its rows (of shape `origin_shape`) from `first` on. `learned`
+    says how many came from initialisers.
     """
 
     shape: Shape
@@ -77,6 +78,7 @@ class Constant:
     origin_shape: Shape = ()
     first: int = 0
     learned: int = 0
+    source: Callable[[], Array] | None = field(default=None, compare=False)
 
     @property
     def size(self) -> int:
@@ -85,10 +87,12 @@ class Constant:
 
     @property
     def numbers(self) -> Array:
-        """The array; raises `UnknownNumbersError` if it is not known."""
-        if self.array is None:
+        """The array, read if it must be; raises `UnknownNumbersError` if nothing gives it."""
+        if self.array is not None:
+            return self.array
+        if self.source is None:
             raise UnknownNumbersError
-        return self.array
+        return self.source()
 
     @property
     def scalar(self) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dnnaccel.importers.onnx.graph import Graph, Operator, Results
-from dnnaccel.importers.onnx.values import Activation, Node, NotCounted
+from dnnaccel.importers.onnx.values import Activation, Node, NotCounted, short
 from dnnaccel.layers import (
     AvgPool2d,
     Conv2d,
@@ -140,6 +140,38 @@ def _convolution(graph: Graph, node: Node) -> Results:
     return _result(graph, node, result)
 
 
+def _by_ceil_mode(shape: Shape, pads: tuple[_Two, _Two], kernel: _Two, stride: _Two) -> bool:
+    """Return whether more padding behind than before is that of windows that are not full (ceil_mode)."""
+    more = False
+    for size, (before, behind), reach, step in zip(shape[2:], pads, kernel, stride, strict=True):
+        if before > reach // 2 or size + 2 * before < reach:
+            return False
+        count = (size + before + behind - reach) // step + 1
+        full = (size + 2 * before - reach) // step + 1
+        rest = (size + 2 * before - reach) % step and full * step < size + before
+        if count != full + bool(rest):
+            return False
+        more |= count != full or behind > before
+    return more
+
+
+_POSITIVE = ("relu", "relu6", "sigmoid", "softmax")
+_KEEPING = ("max_pool", "avg_pool", "concat", "lrn", "pad", "slice", "add", "multiply", "channel_shuffle")
+
+
+def _is_positive(graph: Graph, value: Activation) -> bool:
+    """Return whether no number of a tensor is below 0, so that zeros around it are never the largest."""
+    names, seen = [value.layer], set[str]()
+    while names:
+        layer = graph.layers.get(names.pop())
+        if layer is None or layer.kind not in (*_POSITIVE, *_KEEPING):
+            return False
+        if layer.kind in _KEEPING and layer.name not in seen:
+            names += layer.inputs
+        seen.add(layer.name)
+    return True
+
+
 def _pool(graph: Graph, node: Node) -> Results:
     x, given = _image(graph, node), graph.activation(node, 0).shape
     if "kernel_shape" not in node.attributes:
@@ -148,8 +180,17 @@ def _pool(graph: Graph, node: Node) -> Results:
     if _pair(node, "dilations", given, 1) != (1, 1):
         raise NotCounted(f"{node.operator} (dilated)")
     pads = _pads(node, x, given, kernel, stride, (1, 1))
-    x, padding = _padded(graph, node, x, pads, most=(kernel[0] // 2, kernel[1] // 2))
     ceil_mode = bool(node.integer("ceil_mode", 0))
+    zeros_count = node.operator != "MaxPool" and bool(node.integer("count_include_pad", 0))
+    image = x
+    if not zeros_count and not ceil_mode and _by_ceil_mode(x.shape, pads, kernel, stride):
+        padding, ceil_mode = (pads[0][0], pads[1][0]), True
+    else:
+        x, padding = _padded(graph, node, x, pads, most=(kernel[0] // 2, kernel[1] // 2))
+    if x != image and not zeros_count and not (node.operator == "MaxPool" and _is_positive(graph, image)):
+        graph.inexact.append(
+            f"{node.operator} {short(node.name)} has a padding that its layer takes for zeros"
+        )
     layer: MaxPool2d | AvgPool2d
     if node.operator == "MaxPool":
         layer = MaxPool2d(
@@ -170,7 +211,7 @@ def _pool(graph: Graph, node: Node) -> Results:
             stride=stride,
             padding=padding,
             ceil_mode=ceil_mode,
-            count_include_pad=bool(node.integer("count_include_pad", 0)),
+            count_include_pad=zeros_count,
         )
     return _result(graph, node, graph.add(layer))
 
