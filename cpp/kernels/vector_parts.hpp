@@ -4,7 +4,7 @@
 
 #include "kernels/vectors.hpp"
 
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
@@ -13,6 +13,14 @@
 namespace dnnaccel::kernels {
 
 namespace {
+
+#if defined(__AVX2__)
+/// Lanes of which the first `count` are on.
+inline __m256i first_lanes(std::int64_t count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)),
+                            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+#endif
 
 /// The first `count` values, of at most kLanes, and `other` in the lanes that are left.
 template <int kLanes>
@@ -24,6 +32,14 @@ inline typename Vectors<kLanes>::Floats load_part(const float* from, std::int64_
     const auto others = reinterpret_cast<__m512>(other - typename V::Floats{});
     const auto mask = static_cast<__mmask16>((1U << count) - 1U);
     return reinterpret_cast<typename V::Floats>(_mm512_mask_loadu_ps(others, mask, from));
+  }
+#endif
+#if defined(__AVX2__)
+  if constexpr (kLanes == 8) {
+    const __m256i lanes = first_lanes(count);
+    const auto others = reinterpret_cast<__m256>(other - typename V::Floats{});
+    return reinterpret_cast<typename V::Floats>(
+        _mm256_blendv_ps(others, _mm256_maskload_ps(from, lanes), reinterpret_cast<__m256>(lanes)));
   }
 #endif
   float buffer[kLanes];
@@ -38,6 +54,11 @@ inline void store_part(float* to, typename Vectors<kLanes>::Floats values, std::
   if constexpr (kLanes == 16) {
     const auto mask = static_cast<__mmask16>((1U << count) - 1U);
     return _mm512_mask_storeu_ps(to, mask, reinterpret_cast<__m512>(values));
+  }
+#endif
+#if defined(__AVX2__)
+  if constexpr (kLanes == 8) {
+    return _mm256_maskstore_ps(to, first_lanes(count), reinterpret_cast<__m256>(values));
   }
 #endif
   float buffer[kLanes];

@@ -236,7 +236,7 @@ def test_what_cannot_be_computed_is_said_with_its_layer() -> None:
     with pytest.raises(da.UnknownNameError, match="float32"):
         da.runtime.compile(tiny, dtype="float31")
     with pytest.raises(RuntimeModelError, match="takes a Network"):
-        da.runtime.compile("vgg16")  # type: ignore[arg-type]
+        da.runtime.compile(3)  # type: ignore[arg-type]
     with pytest.raises(da.UnknownNameError, match="instruction set"):
         da.runtime.compile(tiny, isa="mmx")
 
@@ -347,3 +347,11 @@ def test_a_quantised_network_computes_in_integers(residual: tuple[Network, Model
     assert model.memory.activations < residual[1].memory.activations
     with pytest.raises(RuntimeModelError, match="int8 needs inputs to measure ranges"):
         da.runtime.compile(net, dtype="int8")
+
+
+def test_a_network_of_the_zoo_is_compiled_by_its_name() -> None:
+    x = np.ones(da.zoo.load("lenet5").inputs["input"], np.float32)
+    named, given = da.runtime.compile("lenet5"), da.runtime.compile(da.zoo.load("lenet5"))
+    assert np.array_equal(named(x), given(x))
+    with pytest.raises(da.UnknownNameError, match="lenet5"):
+        da.runtime.compile("lenet")

@@ -1,5 +1,4 @@
 #include "kernels/conv/rows_body.hpp"
-#include "kernels/parts_avx2.hpp"
 
 namespace dnnaccel::kernels {
 

@@ -1,5 +1,4 @@
 #include "kernels/conv/rows_body.hpp"
-#include "kernels/parts_avx512.hpp"
 
 namespace dnnaccel::kernels {
 

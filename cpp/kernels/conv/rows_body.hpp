@@ -1,7 +1,7 @@
 #pragma once
 
 #include "kernels/conv/rows.hpp"
-#include "kernels/parts.hpp"
+#include "kernels/vector_parts.hpp"
 #include "kernels/vectors.hpp"
 
 // The kernels of kernels/conv/rows.hpp: one body for every instruction set.
@@ -16,7 +16,7 @@ struct RowPiece {
   static constexpr int kSpan = (kPixels - 1) * kStride + kTaps;
 
   static inline Floats load(const float* from, int width) {
-    if constexpr (kPart) return Part<kLanes>::load(from, width);
+    if constexpr (kPart) return load_part<kLanes>(from, width);
     return V::load(from);
   }
 
@@ -71,7 +71,7 @@ struct RowPiece {
       }
       value = V::clamp(value, t.low, t.high);
       if constexpr (kPart) {
-        Part<kLanes>::store(output, value, t.width);
+        store_part<kLanes>(output, value, t.width);
       } else {
         V::store(output, value);
       }

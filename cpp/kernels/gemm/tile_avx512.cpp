@@ -1,6 +1,5 @@
 #include "kernels/gemm/tile_body.hpp"
 #include "kernels/gemm/variants.hpp"
-#include "kernels/parts_avx512.hpp"
 
 namespace dnnaccel::kernels {
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "kernels/parts.hpp"
 #include "kernels/tile.hpp"
 #include "kernels/vector_math.hpp"
+#include "kernels/vector_parts.hpp"
 #include "kernels/vectors.hpp"
 
 // The kernels of kernels/tile.hpp: one body for every instruction set, number of pixels and number
@@ -142,7 +142,7 @@ struct Outputs {
   using Floats = typename V::Floats;
 
   static inline Floats load(const float* from, int j, int last) {
-    if (kPart && j == kCount - 1) return Part<kLanes>::load(from + j * kLanes, last);
+    if (kPart && j == kCount - 1) return load_part<kLanes>(from + j * kLanes, last);
     return V::load(from + j * kLanes);
   }
 
@@ -154,7 +154,7 @@ struct Outputs {
       if (residual != nullptr) value += load(residual, j, last);
       value = V::clamp(value, low, high);
       if (kPart && j == kCount - 1) {
-        Part<kLanes>::store(output + j * kLanes, value, last);
+        store_part<kLanes>(output + j * kLanes, value, last);
       } else {
         V::store(output + j * kLanes, value);
       }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/vector_parts.hpp"
 #include "kernels/vectors.hpp"
 #include "kernels/winograd/transform.hpp"
 
@@ -8,23 +9,6 @@
 namespace dnnaccel::kernels {
 
 namespace {
-
-/// The first `count` values of a vector, the others 0.
-template <int kLanes>
-inline typename Vectors<kLanes>::Floats load_part(const float* from, std::int32_t count) {
-  if (count >= kLanes) return Vectors<kLanes>::load(from);
-  float buffer[kLanes] = {};
-  __builtin_memcpy(buffer, from, static_cast<unsigned long>(count) * sizeof(float));
-  return Vectors<kLanes>::load(buffer);
-}
-
-template <int kLanes>
-inline void store_part(float* to, typename Vectors<kLanes>::Floats values, std::int32_t count) {
-  if (count >= kLanes) return Vectors<kLanes>::store(to, values);
-  float buffer[kLanes];
-  Vectors<kLanes>::store(buffer, values);
-  __builtin_memcpy(to, buffer, static_cast<unsigned long>(count) * sizeof(float));
-}
 
 /// B' times a column, with what its rows share computed once. B' is
 ///
@@ -72,8 +56,10 @@ void transform_input(const WinogradInput& tile) noexcept {
     for (int j = 0; j < kWinogradSide; ++j) {
       typename V::Floats column[kWinogradSide];
 #pragma GCC unroll 6
-      for (int i = 0; i < kWinogradSide; ++i)
-        column[i] = load_part<kLanes>(tile.pixels[i * kWinogradSide + j] + c, left);
+      for (int i = 0; i < kWinogradSide; ++i) {
+        const float* const from = tile.pixels[i * kWinogradSide + j] + c;
+        column[i] = left < kLanes ? load_part<kLanes>(from, left) : V::load(from);
+      }
       times_b(column, rows[j]);
     }
 #pragma GCC unroll 6
@@ -101,8 +87,15 @@ inline void store_outputs(const WinogradOutput& tile, std::int32_t c,
     if (j >= tile.columns) return;
     const std::int64_t at = i * tile.row_step + j * tile.column_step + c;
     typename V::Floats value = y[j] + bias;
-    if (tile.residual != nullptr) value += load_part<kLanes>(tile.residual + at, left);
-    store_part<kLanes>(tile.output + at, V::clamp(value, tile.low, tile.high), left);
+    if (tile.residual != nullptr) {
+      const float* const from = tile.residual + at;
+      value += left < kLanes ? load_part<kLanes>(from, left) : V::load(from);
+    }
+    value = V::clamp(value, tile.low, tile.high);
+    if (left < kLanes)
+      store_part<kLanes>(tile.output + at, value, left);
+    else
+      V::store(tile.output + at, value);
   }
 }
 

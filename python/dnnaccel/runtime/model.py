@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dnnaccel import zoo
 from dnnaccel._rows import Row
 from dnnaccel.errors import RuntimeModelError, unknown_name
 from dnnaccel.kernels import empty, isa_names
@@ -65,7 +66,7 @@ class Memory:
 
 
 def compile(
-    net: Network,
+    net: Network | str,
     weights: WeightsLike = "random",
     *,
     dtype: str = "float32",
@@ -81,7 +82,8 @@ def compile(
     Parameters
     ----------
     net
-        The network; a call takes as many samples as its batch is, or as `batch` says.
+        The network, or the name of one of the zoo; a call takes as many samples as its batch is, or as
+        `batch` says.
     weights
         Arrays by ``"layer.parameter"``, in PyTorch's names and layouts; a file that `load_weights` reads; or
         "random".
@@ -108,6 +110,8 @@ def compile(
     ------
     RuntimeModelError
         For a layer that cannot be computed; names it.
+    UnknownNameError
+        For a network that the zoo has not.
     WeightsError
         For weights that are missing or of another shape, and a file that cannot be read.
 
@@ -123,6 +127,8 @@ def compile(
     >>> model(np.array([[1, 2, 3]], np.float32))
     array([[6., 0.]], dtype=float32)
     """
+    if isinstance(net, str):
+        net = zoo.load(net)
     if not isinstance(net, Network):
         raise RuntimeModelError(f"takes a Network, as zoo.load and from_onnx return, not {net!r}")
     if dtype not in _TYPES:
