@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <string>
 
-#include "bindings/operators.hpp"
-
 namespace dnnaccel::bindings {
 
 using kernels::ConvShape;
@@ -59,6 +57,18 @@ ConvShape linear_shape(const kernels::Shape& input, const pybind11::array& weigh
                         .out_pitch = out_pitch};
   kernels::check(shape);
   return shape;
+}
+
+kernels::Shape output_shape(const ConvShape& shape) {
+  return {shape.batch, shape.out_height(), shape.out_width(), shape.outputs};
+}
+
+const float* bias_values(const std::optional<FloatArray>& bias, const pybind11::array& weights) {
+  if (!bias) return nullptr;
+  if (bias->ndim() != 1 || bias->shape(0) != weights.shape(0))
+    refuse("the bias",
+           "one value for each of the " + std::to_string(weights.shape(0)) + " outputs");
+  return bias->data();
 }
 
 }  // namespace dnnaccel::bindings

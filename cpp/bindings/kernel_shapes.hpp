@@ -4,7 +4,9 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
+#include "bindings/operators.hpp"
 #include "kernels/conv/shape.hpp"
 #include "kernels/operator.hpp"
 
@@ -30,5 +32,11 @@ kernels::ConvShape conv_shape(const Four& input, const pybind11::array& weights,
 /// A product with a matrix is a convolution of an image one row high.
 kernels::ConvShape linear_shape(const kernels::Shape& input, const pybind11::array& weights,
                                 std::int64_t x_pitch, std::int64_t out_pitch);
+
+/// Outputs of a convolution: (batch, height, width, channels).
+kernels::Shape output_shape(const kernels::ConvShape& shape);
+
+/// The values of a bias, or null for none, if it is one for each of the weights' outputs.
+const float* bias_values(const std::optional<FloatArray>& bias, const pybind11::array& weights);
 
 }  // namespace dnnaccel::bindings

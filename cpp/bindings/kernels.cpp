@@ -12,7 +12,7 @@
 
 #include "base/cpu_features.hpp"
 #include "bindings/bindings.hpp"
-#include "bindings/conv_shape.hpp"
+#include "bindings/kernel_shapes.hpp"
 #include "bindings/operators.hpp"
 #include "kernels/conv/operator.hpp"
 #include "kernels/linear/operator.hpp"
@@ -51,7 +51,7 @@ std::unique_ptr<PyOperator> make_conv(const Four& input, const Weights& weights,
                                       std::int64_t out_pitch) {
   const Four images = nchw ? Four{input[0], input[2], input[3], input[1]} : input;
   const ConvShape shape =
-      conv_shape(images, weights, stride, padding, dilation, groups, x_pitch, out_pitch);
+      conv_shape(images, weights, {stride, padding, dilation, groups, x_pitch, out_pitch});
   Shape output = output_shape(shape);
   if (nchw) output = {output[0], output[3], output[1], output[2]};
   return make_plan({input.begin(), input.end()}, std::move(output), shape, weights, bias,

@@ -24,10 +24,8 @@ std::unique_ptr<PyOperator> make_operator(Shape input, Shape output, const ConvS
                                           const FloatArray& weights,
                                           const std::optional<FloatArray>& bias,
                                           const kernels::ConvBf16Options& options) {
-  if (bias && (bias->ndim() != 1 || bias->shape(0) != shape.outputs))
-    refuse("the bias", "one value for each of the " + std::to_string(shape.outputs) + " outputs");
   const float* const from = weights.data();
-  const float* const biases = bias ? bias->data() : nullptr;
+  const float* const biases = bias_values(bias, weights);
   const py::gil_scoped_release release;
   return std::make_unique<PyOperator>(std::make_shared<kernels::ConvBf16Operator>(
       std::move(input), std::move(output), shape, from, biases, options));

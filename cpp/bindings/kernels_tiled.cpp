@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "bindings/bindings.hpp"
-#include "bindings/conv_shape.hpp"
+#include "bindings/kernel_shapes.hpp"
 #include "kernels/tiled/operator.hpp"
 
 namespace py = pybind11;
@@ -25,7 +25,7 @@ std::unique_ptr<PyOperator> make_tiled(const Four& input, const FloatArray& weig
                                        std::pair<float, float> clamp, const std::string& activation,
                                        std::int64_t x_pitch, std::int64_t out_pitch) {
   const auto shape =
-      conv_shape(input, weights, stride, padding, dilation, groups, x_pitch, out_pitch);
+      conv_shape(input, weights, {stride, padding, dilation, groups, x_pitch, out_pitch});
   const float* const biases = bias_values(bias, weights);
   const float* const values = weights.data();
   const py::gil_scoped_release release;

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "bindings/bindings.hpp"
-#include "bindings/conv_shape.hpp"
+#include "bindings/kernel_shapes.hpp"
 #include "kernels/winograd/operator.hpp"
 
 namespace py = pybind11;
@@ -24,7 +24,7 @@ std::unique_ptr<PyOperator> make_winograd(const Four& input, const FloatArray& w
                                           const std::string& activation, std::int64_t x_pitch,
                                           std::int64_t out_pitch) {
   const auto shape =
-      conv_shape(input, weights, stride, padding, dilation, groups, x_pitch, out_pitch);
+      conv_shape(input, weights, {stride, padding, dilation, groups, x_pitch, out_pitch});
   const float* const biases = bias_values(bias, weights);
   const float* const values = weights.data();
   const py::gil_scoped_release release;
