@@ -31,6 +31,7 @@ __all__ = [
     "empty",
     "made",
     "shown",
+    "sides_shown",
     "usable",
 ]
 
@@ -241,3 +242,9 @@ def shown(activation: Activation) -> str:
     if activation is None:
         return ""
     return f", {activation}" if isinstance(activation, str) else f", clamped to {tuple(activation)}"
+
+
+def sides_shown(stride: Pair, padding: Padding, dilation: Pair, groups: int) -> str:
+    """Return what of a convolution's sides is not as usual, as a plan's repr has it."""
+    usual = (("stride", stride, 1), ("padding", padding, 0), ("dilation", dilation, 1), ("groups", groups, 1))
+    return "".join(f", {name} {value}" for name, value, least in usual if value != least)

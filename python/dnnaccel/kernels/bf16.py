@@ -21,6 +21,7 @@ from dnnaccel.kernels._plan import (
     as_whole,
     made,
     shown,
+    sides_shown,
 )
 
 __all__ = ["Conv2dBf16", "LinearBf16"]
@@ -105,14 +106,7 @@ class Conv2dBf16(_Bf16Product):
             isa=isa,
         )
         what = f"{shape} -> {tuple(core.outputs[0])}, {weights.shape[2]}x{weights.shape[3]}"
-        for name, value, usual in (
-            ("stride", stride, 1),
-            ("padding", padding, 0),
-            ("dilation", dilation, 1),
-            ("groups", groups, 1),
-        ):
-            if value != usual:
-                what += f", {name} {value}"
+        what += sides_shown(stride, padding, dilation, groups)
         super().__init__(core, what + shown(activation))
 
 

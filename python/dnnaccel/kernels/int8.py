@@ -23,6 +23,7 @@ from dnnaccel.kernels._plan import (
     as_threads,
     as_whole,
     shown,
+    sides_shown,
 )
 
 __all__ = ["Conv2dInt8", "LinearInt8", "QuantParams"]
@@ -184,14 +185,7 @@ class Conv2dInt8(_Int8Product):
         except ValueError as error:
             raise KernelError(f"Conv2dInt8: {error}") from None
         what = _arrow(core) + f", {weights.shape[2]}x{weights.shape[3]}"
-        for name, value, usual in (
-            ("stride", stride, 1),
-            ("padding", padding, 0),
-            ("dilation", dilation, 1),
-            ("groups", groups, 1),
-        ):
-            if value != usual:
-                what += f", {name} {value}"
+        what += sides_shown(stride, padding, dilation, groups)
         super().__init__(core, what + shown(activation))
         self._residual, self.out_dtype = residual is not None, core.output_types[0]
 

@@ -23,6 +23,7 @@ from dnnaccel.kernels._plan import (
     as_threads,
     as_whole,
     shown,
+    sides_shown,
     usable,
 )
 from dnnaccel.kernels.tiling import Tiling, TilingLike
@@ -171,14 +172,7 @@ class Conv2d(_Product):
         except ValueError as error:
             raise KernelError(f"Conv2d: {error}") from None
         what = f"{shape} -> {tuple(core.outputs[0])}, {weights.shape[2]}x{weights.shape[3]}"
-        for name, value, usual in (
-            ("stride", stride, 1),
-            ("padding", padding, 0),
-            ("dilation", dilation, 1),
-            ("groups", groups, 1),
-        ):
-            if value != usual:
-                what += f", {name} {value}"
+        what += sides_shown(stride, padding, dilation, groups)
         what += shown(activation) + ", NCHW" * (layout == "NCHW")
         super().__init__(core, what)
 
