@@ -8,25 +8,6 @@ namespace {
 constexpr std::int64_t kChannelsAtOnce = 32;
 }
 
-std::int64_t add_panels(std::vector<Panel>& panels, const TileLevel& level, std::int64_t first,
-                        std::int64_t count, bool fill) {
-  const std::int64_t end = first + count;
-  while (first < end) {
-    const std::int64_t left = end - first;
-    std::int64_t vectors = fill ? (left + level.lanes - 1) / level.lanes : left / level.lanes;
-    vectors = std::min(vectors, std::int64_t{kMaxVectors});
-    while (vectors > 0 && level.columns[vectors - 1].rows == 0) --vectors;
-    if (vectors == 0) break;
-    const std::int64_t length = vectors * level.lanes;
-    panels.push_back({.kernels = level.columns[vectors - 1],
-                      .first = static_cast<std::int32_t>(first),
-                      .width = static_cast<std::int32_t>(std::min(left, length)),
-                      .row_length = static_cast<std::int32_t>(length)});
-    first += panels.back().width;
-  }
-  return first;
-}
-
 AlignedFloats pack(std::vector<Panel>& panels, const float* weights, std::int64_t depth,
                    std::int64_t taps, const float* bias) {
   const std::int64_t rows = depth * taps;

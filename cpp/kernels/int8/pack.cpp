@@ -60,25 +60,6 @@ void pack_stretch(const Int8Panel& panel, const Int8Weights& weights, const Stre
 
 }  // namespace
 
-std::int64_t add_panels(std::vector<Int8Panel>& panels, const Int8Level& level, std::int64_t first,
-                        std::int64_t count, bool fill) {
-  const std::int64_t end = first + count;
-  while (first < end) {
-    const std::int64_t left = end - first;
-    std::int64_t vectors = fill ? (left + level.lanes - 1) / level.lanes : left / level.lanes;
-    vectors = std::min(vectors, std::int64_t{kMaxVectors});
-    while (vectors > 0 && level.columns[vectors - 1].rows == 0) --vectors;
-    if (vectors == 0) break;
-    const std::int64_t length = vectors * level.lanes;
-    panels.push_back({.kernels = level.columns[vectors - 1],
-                      .first = static_cast<std::int32_t>(first),
-                      .width = static_cast<std::int32_t>(std::min(left, length)),
-                      .row_length = static_cast<std::int32_t>(length)});
-    first += panels.back().width;
-  }
-  return first;
-}
-
 AlignedBytes pack_quads(std::vector<Int8Panel>& panels, const Int8Weights& weights,
                         std::vector<Run>& runs) {
   std::vector<Stretch> stretches;

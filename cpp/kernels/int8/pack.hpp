@@ -30,11 +30,6 @@ struct Int8Weights {
   std::int64_t taps;
 };
 
-/// Channels `first` ... `first + count` - 1 in panels as wide as the kernels of `level` allow, the
-/// last filled up to whole vectors if `fill`. Returns the first channel that is in none.
-std::int64_t add_panels(std::vector<Int8Panel>& panels, const Int8Level& level, std::int64_t first,
-                        std::int64_t count, bool fill);
-
 /// Bytes that begin at a cache line.
 struct AlignedBytes {
   AlignedFloats memory;
