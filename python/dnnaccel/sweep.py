@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
+from dnnaccel._effort import EFFORTS
 from dnnaccel.errors import SweepError, unknown_name
 from dnnaccel.mapper import OBJECTIVES
 from dnnaccel.network import Network
@@ -34,6 +35,7 @@ def sweep(
     objective: str = "energy",
     dataflow: Dataflow | str | None = None,
     density: DensityLike | None = None,
+    effort: str = "full",
     constraints: Sequence[Constraint] = (),
     equal_area: float | None = None,
     on_chip_bytes: int | None = None,
@@ -54,7 +56,7 @@ def sweep(
         (steps). A parameter is a key of `Chip.override` ("glb.size_bytes"), or "batch" or "dataflow".
     objective
         What the mapper minimises for each layer: "energy", "latency" or "edp".
-    dataflow, density
+    dataflow, density, effort
         As `simulate` takes them.
     constraints
         What a combination must meet: comparisons as text ("pe_array.rows * pe_array.columns == 168"; names
@@ -90,6 +92,8 @@ def sweep(
 
     if objective not in OBJECTIVES:
         raise unknown_name("objective", objective, OBJECTIVES)
+    if effort not in EFFORTS:
+        raise unknown_name("effort", effort, EFFORTS)
     if not parameters:
         raise SweepError(
             "a sweep needs at least one parameter, for instance {'glb.size_bytes': [65536, 131072]}"
@@ -111,6 +115,7 @@ def sweep(
             dataflow=dataflow if point.dataflow is None else point.dataflow,
             objective=objective,
             density=density,
+            effort=effort,
         )
         key = task.key(build)
         tasks.setdefault(key, task)

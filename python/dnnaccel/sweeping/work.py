@@ -47,6 +47,7 @@ class Task:
     dataflow: str | Dataflow | None
     objective: str
     density: DensityLike | None
+    effort: str = "full"
 
     def key(self, fingerprint: str) -> str:
         """Return what tells the results of this task from all others: a hash of all that goes into it."""
@@ -58,6 +59,7 @@ class Task:
             repr(self.dataflow),
             self.objective,
             repr(self.density),
+            self.effort,
         ]
         return sha256(json.dumps(described, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -73,6 +75,7 @@ def evaluate(task: Task, progress: Progress | None = None) -> dict[str, Any]:
             dataflow=task.dataflow,
             objective=task.objective,
             density=task.density,
+            effort=task.effort,
             threads=1,
             progress=progress,
         )
