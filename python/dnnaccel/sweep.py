@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
@@ -16,7 +14,7 @@ from dnnaccel.network import Network
 from dnnaccel.sweeping.points import Constraint, Point, Value, log_range, points
 from dnnaccel.sweeping.result import Sweep, SweepPoint
 from dnnaccel.sweeping.run import Progress, run
-from dnnaccel.sweeping.store import Store
+from dnnaccel.sweeping.store import open_store
 from dnnaccel.sweeping.work import Task
 
 if TYPE_CHECKING:
@@ -120,7 +118,7 @@ def sweep(
         key = task.key(build)
         tasks.setdefault(key, task)
         keys.append(key)
-    with _store(store) as kept:
+    with open_store(store) as kept:
         results, seconds = run(tasks, kept, executor, progress)
     rows = []
     for point, kept_as in zip(found, keys, strict=True):
@@ -154,16 +152,3 @@ def _batches(network: Network, given: Network | str, found: Sequence[Point]) -> 
             raise SweepError(f"a batch must be a whole number, not {batch!r}")
         nets[batch] = zoo.load(given, batch=batch)
     return nets
-
-
-@contextlib.contextmanager
-def _store(path: str | os.PathLike[str] | None) -> Iterator[Store]:
-    if path is not None:
-        with Store(path) as store:
-            yield store
-        return
-    with (
-        tempfile.TemporaryDirectory(prefix="dnnaccel-") as place,
-        Store(os.path.join(place, "sweep")) as store,
-    ):
-        yield store
