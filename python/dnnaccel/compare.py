@@ -118,9 +118,9 @@ class Comparison:
 
     def to_html(self) -> str:
         """Return a page that needs no other file."""
-        from dnnaccel.report.page import page
+        from dnnaccel.report.html import page
 
-        return page("dnnaccel comparison", self._repr_html_())
+        return page("dnnaccel comparison", self._blocks())
 
     def render(self, format: str) -> str:
         """Return the comparison as "table", "json", "csv" or "html" text."""
@@ -142,9 +142,14 @@ class Comparison:
         return f"<Comparison: {len(self.rows)} combinations, {ran} ran>"
 
     def _repr_html_(self) -> str:
-        from dnnaccel.report.page import comparison_fragment
+        from dnnaccel.report.html import fragment
 
-        return comparison_fragment(_columns(self.rows), _remarks(self.rows))
+        return fragment(*self._blocks())
+
+    def _blocks(self) -> list[str]:
+        from dnnaccel.report.html import paragraph, table
+
+        return [table(_columns(self.rows)), *map(paragraph, _remarks(self.rows))]
 
 
 def compare(
