@@ -97,7 +97,7 @@ def atlas_page(found: Atlas) -> str:
         f'<script type="application/json" id="atlas-data">{embedded_json(page_data(found))}</script>',
     ]
     return page(
-        f"Atlas: {len(found.networks)} networks on {len(found.chips)} chips",
+        f"Atlas: {found.size}",
         blocks,
         inputs={
             "objective": found.objective,
