@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from dnnaccel import _core
-from dnnaccel._search_cache import Answer, Cache, Point, fingerprint, key_of, open_cache
+from dnnaccel._search_cache import Answer, Cache, Point, Recent, fingerprint, key_of, open_cache, recent
 
 __all__ = ["Job", "Setting", "StoppedError", "run"]
 
@@ -33,13 +33,15 @@ class Setting:
     """What the jobs of a run share.
 
     `described` is the architecture as plain data, `goal` and `effort` are what `_core.Goal` and
-    `_core.Effort` take, but for the objective, which is named.
+    `_core.Effort` take, but for the objective, which is named. Answers are kept in files, or, without `keep`,
+    in this process alone: those that are found as fast as read should not drive others out.
     """
 
     architecture: _core.Architecture
     described: object
     goal: Mapping[str, Any]
     effort: Mapping[str, Any]
+    keep: bool = True
 
 
 class StoppedError(Exception):
@@ -63,7 +65,7 @@ def run(
     `progress` is called on this thread, with jobs done and all jobs, or with the tasks of a single job.
     Raises `StoppedError` on Ctrl-C, within a tenth of a second or so, and what `progress` raises.
     """
-    cache = open_cache()
+    cache = open_cache() if setting.keep else recent
     answers: list[Answer | None] = [None] * len(jobs)
     keys = [] if cache is None else _keys(setting, jobs)
     if cache is not None:
@@ -108,7 +110,12 @@ class _Crew:
     """Threads that take jobs in order; the thread that made them waits, and alone hears Ctrl-C."""
 
     def __init__(
-        self, setting: Setting, jobs: Sequence[Job], threads: int, cache: Cache | None, keys: list[str] | None
+        self,
+        setting: Setting,
+        jobs: Sequence[Job],
+        threads: int,
+        cache: Cache | Recent | None,
+        keys: list[str] | None,
     ) -> None:
         self.answers: list[Answer | None] = [None] * len(jobs)
         self.stored = False

@@ -159,13 +159,14 @@ def compare(
     *,
     objective: str = "energy",
     density: DensityLike | None = None,
+    effort: str = "full",
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Simulate every network on every chip under every dataflow.
 
     A single one is accepted wherever several are, and one layer wherever a network is. `dataflows=None` takes
-    each chip's own; `density` says which words are zero, as in `simulate`. A combination that cannot run
+    each chip's own; `density` and `effort` are those of `simulate`. A combination that cannot run
     (`DataflowError`, `MappingError`) is a row with its reason; any other mistake, such as an unknown name,
     raises its `DnnAccelError` before anything runs.
     """
@@ -193,6 +194,7 @@ def compare(
                         dataflow=flow,
                         objective=objective,
                         density=density,
+                        effort=effort,
                         threads=threads,
                         progress=_within(progress, len(rows), total, label),
                     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dnnaccel import _core
+from dnnaccel._effort import FULL, PATIENCE, core_effort
 from dnnaccel._lower import (
     describe_chip,
     describe_problem,
@@ -59,10 +60,7 @@ SEARCHES: tuple[str, ...] = (*OBJECTIVES, "pareto")
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, what) while a search runs."""
 
-# Mapspaces of at most `exhaustive_limit` points are enumerated. In larger ones energy is proved after a short
-# look, with at most `proof` mappings costed; `starts` of `proposals` each is how thoroughly one is annealed
-# where that does not succeed, and for what is not proved that way: about 0.3 s of one core for a convolution.
-_EFFORT = {"exhaustive_limit": 20_000, "starts": 24, "proposals": 20_000, "proof": 300_000}
+_EFFORT = FULL
 
 # Sums of the same energies in another order differ in the last digits: a mapping may take what it is reported
 # to take.
@@ -243,6 +241,7 @@ def search(
     max_energy: float | None = None,
     max_cycles: float | None = None,
     density: Density | None = None,
+    effort: str = "full",
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> SearchResult:
@@ -250,8 +249,8 @@ def search(
 
     `dataflow` is a name, the path of a YAML file, a `Dataflow`, or None for the chip's own; `objective` is
     one of `SEARCHES`; the mapping takes at most `max_energy`, in the chip's unit, and `max_cycles` (None: any
-    number); `density` says which words are zero (None: none). Same inputs give the same answer, whatever the
-    number of `threads` (None: all).
+    number); `density` says which words are zero (None: none); `effort` is "full" or "quick". Same inputs give
+    the same answer, whatever the number of `threads` (None: all).
 
     Raises `MappingError` if nothing fits, saying where the smallest tiles fail, or is within the limits,
     saying what is least without; `DataflowError` if the chip cannot run the dataflow, `LayerError` for a
@@ -267,8 +266,9 @@ def search(
         chip,
         dataflow,
         objective,
+        effort=effort,
         limits=limits.without_vector_work(layer, chip) if limits else limits,
-        patience=_PATIENCE,
+        patience=PATIENCE,
         threads=threads,
         progress=progress,
     )
@@ -278,7 +278,9 @@ def search(
     if explored.stopped and found is None:
         raise KeyboardInterrupt
     if found is None and limits:
-        found = _beyond(layer, chip, explored, dataflow, objective, limits, density, threads, progress)
+        found = _beyond(
+            layer, chip, explored, dataflow, objective, limits, density, effort, threads, progress
+        )
     if found is None:
         raise explored.why_not(chip, {layer.name: task})
     result = SearchResult(
@@ -315,6 +317,7 @@ def _beyond(
     objective: str,
     limits: _Limits,
     density: Density | None,
+    effort: str,
     threads: int | None,
     progress: Progress | None,
 ) -> _Found:
@@ -332,6 +335,7 @@ def _beyond(
             "energy" if tight_energy else "latency",
             max_cycles=within,
             density=density,
+            effort=effort,
             threads=threads,
             progress=progress,
         )
@@ -415,6 +419,7 @@ def search_problems(
     objective: str = "energy",
     *,
     names: Sequence[str],
+    effort: str = "full",
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> list[_Found]:
@@ -424,7 +429,9 @@ def search_problems(
 
     Raises what `search` does; a `MappingError` names every layer that cannot be mapped.
     """
-    explored = _explore(problems, chip, dataflow, objective, threads=threads, progress=progress)
+    explored = _explore(
+        problems, chip, dataflow, objective, effort=effort, threads=threads, progress=progress
+    )
     if explored.stopped:
         raise KeyboardInterrupt
     missing = {name: task for name, task in zip(names, problems, strict=True) if task not in explored.found}
@@ -446,22 +453,13 @@ def _goal(objective: str, limits: _Limits, units: int) -> dict[str, Any]:
     }
 
 
-# A person who asks for one layer waits this many times as long for a proof as a network's layer does.
-_PATIENCE = 10
-
-
-def _effort(objective: str, patience: int) -> dict[str, int]:
-    """Return what makes the core's effort. Bounds prove one figure; a front is enumerated or not proved."""
-    proof = 0 if objective == "pareto" else patience * _EFFORT.get("proof", 0)
-    return {**_EFFORT, "proof": proof}
-
-
 def _explore(
     tasks: Sequence[_Task],
     chip: Chip,
     dataflow: str | os.PathLike[str] | Dataflow | None,
     objective: str,
     *,
+    effort: str,
     limits: _Limits = _Limits(),
     patience: int = 1,
     threads: int | None,
@@ -487,7 +485,8 @@ def _explore(
                 lower_chip(chip),
                 describe_chip(chip),
                 _goal(objective, limits, units),
-                _effort(objective, patience),
+                core_effort(effort, _EFFORT, objective, patience),
+                keep=effort == "full",
             ),
             jobs,
             threads=threads,

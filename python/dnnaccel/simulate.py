@@ -48,6 +48,7 @@ def simulate(
     mapping: MappingLike | MappingOf[str, MappingLike] | None = None,
     density: DensityLike | None = None,
     dram: Dram | str | os.PathLike[str] | None = None,
+    effort: str = "full",
     threads: int | None = None,
     progress: Progress | None = None,
     fuse: bool = True,
@@ -79,6 +80,9 @@ def simulate(
     dram
         A `dnnaccel.dram.Dram`, the name of a preset or the path of a YAML file: times the outermost memory
         command by command in place of its bandwidth. For simulations, not for "analytical".
+    effort
+        How thoroughly mappings are searched for: "full", or "quick" for a tenth of the time or less and
+        energies that are a little worse (docs/search.md says how much).
     threads
         Threads of the search; None for all cores. The answer does not depend on it.
     progress
@@ -107,7 +111,9 @@ def simulate(
             "zeros are no matter of chance cycle by cycle; give densities at 'tile' or 'analytical'"
         )
     densities = _densities(density, layers, network.name)
-    mappings, proofs = _mappings(layers, machine, flow, objective, mapping, densities, threads, progress)
+    mappings, proofs = _mappings(
+        layers, machine, flow, objective, mapping, densities, effort, threads, progress
+    )
     look = _looker(fidelity, dram, progress)
     reports: dict[str, LayerReport] = {}
     sources = _fusion(network) if fuse and isinstance(network, Network) else {}
@@ -182,6 +188,7 @@ def _mappings(
     objective: str,
     mapping: MappingLike | MappingOf[str, MappingLike] | None,
     densities: MappingOf[str, Density],
+    effort: str,
     threads: int | None,
     progress: Progress | None,
 ) -> tuple[dict[str, MappingLike], dict[str, bool]]:
@@ -211,6 +218,7 @@ def _mappings(
             flow,
             objective,
             names=list(wanted),
+            effort=effort,
             threads=threads,
             progress=progress,
         )

@@ -59,6 +59,7 @@ def simulate(
     dram: str | None,
     provenance: bool,
     objective: str,
+    effort: str,
     batch: int,
     sizes: Sizes,
     density: str | None,
@@ -84,6 +85,7 @@ def simulate(
             fidelity=fidelity,
             dram=dram,
             density=read_density(density),
+            effort=effort,
             threads=threads,
             progress=progress,
         )
@@ -125,6 +127,7 @@ def compare(
     chips: str,
     dataflows: str | None,
     objective: str,
+    effort: str,
     batch: int,
     sizes: Sizes,
     density: str | None,
@@ -148,6 +151,7 @@ def compare(
             flows,
             objective=objective,
             density=read_density(density),
+            effort=effort,
             threads=threads,
             progress=progress,
         )
