@@ -16,6 +16,7 @@ from dnnaccel import _core
 from dnnaccel._lower import (
     describe_chip,
     describe_problem,
+    describe_room,
     describe_rules,
     leakage_per_cycle,
     lift_mapping,
@@ -572,6 +573,7 @@ def _jobs(
             described = [
                 describe_problem(problem),
                 describe_rules(rules, problem),
+                describe_room(chip, problem, rules, dense=density is None),
                 describe_density(density, chip, problem),
             ]
             jobs.append(Job(lower_problem(problem), lower_rules(rules, problem), zeros, described))
