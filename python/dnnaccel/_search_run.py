@@ -87,7 +87,7 @@ def run(
     finally:
         crew.stop()
         if cache is not None and crew.stored:
-            cache.trim()
+            cache.tidy()
     for i, answer in zip(left, crew.answers, strict=True):
         answers[i] = answer
     if stopped:

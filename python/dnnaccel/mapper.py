@@ -17,6 +17,7 @@ from dnnaccel._effort import FULL, PATIENCE, core_effort
 from dnnaccel._lower import (
     describe_chip,
     describe_problem,
+    describe_room,
     describe_rules,
     leakage_per_cycle,
     lift_mapping,
@@ -571,6 +572,7 @@ def _jobs(
             described = [
                 describe_problem(problem),
                 describe_rules(rules, problem),
+                describe_room(chip, problem, rules, dense=density is None),
                 describe_density(density, chip, problem),
             ]
             jobs.append(Job(lower_problem(problem), lower_rules(rules, problem), zeros, described))
