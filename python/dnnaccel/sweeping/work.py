@@ -106,7 +106,7 @@ def figures(report: Report, chip: Chip) -> dict[str, Any]:
         "energy_unit": report.energy_unit,
         "cycles": report.cycles,
         "seconds": report.seconds,
-        "edp": report.energy * (report.cycles if report.seconds is None else report.seconds),
+        "edp": report.edp,
         "utilization": report.utilization,
         "frames_per_second": report.frames_per_second,
         "average_power_watts": report.average_power_watts,
