@@ -147,6 +147,17 @@ class Report:
         return self.energy / self.batch
 
     @property
+    def edp(self) -> float:
+        """Energy x delay of the whole batch in `edp_unit`."""
+        seconds = self.seconds
+        return self.energy * (self.cycles if seconds is None else seconds)
+
+    @property
+    def edp_unit(self) -> str:
+        """`energy_unit` times seconds, or times cycles if the chip states no clock: "pJ s", "MAC cycles"."""
+        return f"{self.energy_unit} {'cycles' if self.clock_mhz is None else 's'}"
+
+    @property
     def average_power_watts(self) -> float | None:
         """Energy over time in W; None if the chip states no clock, or energies in another unit than pJ."""
         seconds = self.seconds
