@@ -147,21 +147,24 @@ def _looker(
     fidelity: str, dram: Dram | str | os.PathLike[str] | None, progress: Progress | None
 ) -> Callable[[Layer, Chip, MappingLike, Density | None], LayerReport]:
     """Return what looks at one mapped layer as closely as asked; each case once."""
-    if fidelity == "analytical":
-        if dram is not None:
-            raise DramError("a closed form has no schedule that a DRAM could time; ask for fidelity='tile'")
-        return lambda layer, chip, mapping, density: evaluate(layer, chip, mapping, density=density)
-    from dnnaccel.sim import simulate_cycles, simulate_tiles
-
+    if fidelity == "analytical" and dram is not None:
+        raise DramError("a closed form has no schedule that a DRAM could time; ask for fidelity='tile'")
     seen: dict[object, LayerReport] = {}
 
     def look(layer: Layer, chip: Chip, mapping: MappingLike, density: Density | None) -> LayerReport:
         nest = Mapping.of(mapping)
         key = (layer.problem, layer.kind, layer.ops, nest, density)
-        if key not in seen and fidelity == "tile":
-            seen[key] = simulate_tiles(layer, chip, nest, density=density, dram=dram, progress=progress)
-        elif key not in seen:
-            seen[key] = simulate_cycles(layer, chip, nest, dram=dram, progress=progress)
+        if key not in seen:
+            if fidelity == "analytical":
+                seen[key] = evaluate(layer, chip, nest, density=density)
+            elif fidelity == "tile":
+                from dnnaccel.sim import simulate_tiles
+
+                seen[key] = simulate_tiles(layer, chip, nest, density=density, dram=dram, progress=progress)
+            else:
+                from dnnaccel.sim import simulate_cycles
+
+                seen[key] = simulate_cycles(layer, chip, nest, dram=dram, progress=progress)
         return replace(seen[key], name=layer.name)
 
     return look
