@@ -138,6 +138,9 @@ class Sweep:
         columns = [
             Column(name, [clean(str(point.parameters[name])) for point in points]) for name in self.parameters
         ]
+        if marked:
+            best = {id(point) for point in marked}
+            columns.append(Column("", ["front" if id(point) in best else "" for point in points], left=True))
         shown: dict[str, Callable[[Any], str]] = {
             "energy": lambda value: energy(value, self.energy_unit),
             "cycles": count,
@@ -152,8 +155,6 @@ class Sweep:
             cells = [text(point.figures.get(name)) for point in points]
             if any(cell != NONE for cell in cells):
                 columns.append(Column(headers.get(name, name), cells))
-        if marked:
-            columns.append(Column("", ["front" if point in marked else "" for point in points], left=True))
         return columns
 
     def to_dict(self) -> dict[str, Any]:
