@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
+from dnnaccel._effort import EFFORTS
 from dnnaccel.errors import SweepError, unknown_name
 from dnnaccel.mapper import OBJECTIVES
 from dnnaccel.network import Network
 from dnnaccel.sweeping.points import Constraint, Grid, Point, Value, log_range, points
 from dnnaccel.sweeping.result import Sweep, SweepPoint
 from dnnaccel.sweeping.run import Crew, Progress
-from dnnaccel.sweeping.store import Store
+from dnnaccel.sweeping.store import open_store
 from dnnaccel.sweeping.work import Task, check_figures
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ def sweep(
     objective: str = "energy",
     dataflow: Dataflow | str | None = None,
     density: DensityLike | None = None,
+    effort: str = "full",
     constraints: Sequence[Constraint] = (),
     equal_area: float | None = None,
     on_chip_bytes: int | None = None,
@@ -57,7 +57,7 @@ def sweep(
         (steps). A parameter is a key of `Chip.override` ("glb.size_bytes"), or "batch" or "dataflow".
     objective
         What the mapper minimises for each layer: "energy", "latency" or "edp".
-    dataflow, density
+    dataflow, density, effort
         As `simulate` takes them.
     constraints
         What a combination must meet: comparisons as text ("pe_array.rows * pe_array.columns == 168"; names
@@ -100,6 +100,8 @@ def sweep(
 
     if objective not in OBJECTIVES:
         raise unknown_name("objective", objective, OBJECTIVES)
+    if effort not in EFFORTS:
+        raise unknown_name("effort", effort, EFFORTS)
     if not parameters:
         raise SweepError(
             "a sweep needs at least one parameter, for instance {'glb.size_bytes': [65536, 131072]}"
@@ -108,8 +110,8 @@ def sweep(
     base = chip if isinstance(chip, arch.Chip) else arch.load(chip)
     grid = Grid(base, parameters, constraints=constraints, equal_area=equal_area, on_chip=on_chip_bytes)
     most = _trials(trials, len(grid))
-    tasks = _Tasks(net, dataflow=dataflow, objective=objective, density=density)
-    with _store(store) as kept:
+    tasks = _Tasks(net, dataflow=dataflow, objective=objective, density=density, effort=effort)
+    with open_store(store) as kept:
         if most is None:
             found = points(grid)
             wanted = dict(filter(None, (tasks.of(point) for _, point in found)))
@@ -171,6 +173,7 @@ class _Tasks:
         dataflow: Dataflow | str | None,
         objective: str,
         density: DensityLike | None,
+        effort: str,
     ) -> None:
         from dnnaccel import zoo
         from dnnaccel._search_cache import fingerprint
@@ -178,7 +181,8 @@ class _Tasks:
         self.network = zoo.load(net) if isinstance(net, str) else net
         self._given = net
         self._nets: dict[int | None, Network] = {None: self.network}
-        self._dataflow, self._objective, self._density = dataflow, objective, density
+        self._dataflow, self._objective = dataflow, objective
+        self._density, self._effort = density, effort
         self._build = fingerprint() or "unknown"
 
     def of(self, point: Point) -> tuple[str, Task] | None:
@@ -191,6 +195,7 @@ class _Tasks:
             dataflow=self._dataflow if point.dataflow is None else point.dataflow,
             objective=self._objective,
             density=self._density,
+            effort=self._effort,
         )
         return task.key(self._build), task
 
@@ -204,16 +209,3 @@ class _Tasks:
                 raise SweepError(f"a batch must be a whole number, not {batch!r}")
             self._nets[batch] = zoo.load(self._given, batch=batch)
         return self._nets[batch]
-
-
-@contextlib.contextmanager
-def _store(path: str | os.PathLike[str] | None) -> Iterator[Store]:
-    if path is not None:
-        with Store(path) as store:
-            yield store
-        return
-    with (
-        tempfile.TemporaryDirectory(prefix="dnnaccel-") as place,
-        Store(os.path.join(place, "sweep")) as store,
-    ):
-        yield store

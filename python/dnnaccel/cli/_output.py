@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 if TYPE_CHECKING:
-    from dnnaccel.compare import Comparison
+    from dnnaccel.atlas import Atlas
+    from dnnaccel.compare import Comparison, LayerComparison
     from dnnaccel.report import Report
     from dnnaccel.sweep import Sweep
 
@@ -90,7 +91,11 @@ def wrote(path: str, *, quiet: bool) -> None:
 
 
 def deliver(
-    result: Report | Comparison | Sweep, *, format: str | None, output: str | None, quiet: bool
+    result: Report | Comparison | LayerComparison | Sweep | Atlas,
+    *,
+    format: str | None,
+    output: str | None,
+    quiet: bool,
 ) -> None:
     """Write a result to the file `output`, or print it; None for `format` is a table, or what the file is."""
     if output is None:

@@ -9,7 +9,7 @@ import click
 
 from dnnaccel.cli._completion import complete_network
 from dnnaccel.cli._inputs import split
-from dnnaccel.cli._options import chip_option, dataflow_option, quiet_option
+from dnnaccel.cli._options import chip_option, dataflow_option, effort_option, quiet_option
 from dnnaccel.cli._output import check_file, check_output, deliver, progress_bar, wrote
 from dnnaccel.errors import DnnAccelError, SweepError
 
@@ -72,6 +72,7 @@ Examples:
     help="Run only N combinations, chosen by a search for the best figures of --pareto (needs optuna).",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of that search.")
+@effort_option
 @click.option("--store", metavar="FILE", help="Keep what is done in this file; a killed run resumes from it.")
 @click.option("--executor", metavar="dask://HOST:PORT", help="Run on a Dask cluster instead of this machine.")
 @click.option(
@@ -100,6 +101,7 @@ def sweep(
     objective: str,
     trials: int | None,
     seed: int,
+    effort: str,
     store: str | None,
     executor: str | None,
     pareto: str,
@@ -127,6 +129,7 @@ def sweep(
             _read(changes),
             objective=objective,
             dataflow=dataflow,
+            effort=effort,
             constraints=constraints,
             equal_area=equal_area,
             on_chip_bytes=on_chip_bytes,

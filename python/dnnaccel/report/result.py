@@ -147,6 +147,17 @@ class Report:
         return self.energy / self.batch
 
     @property
+    def edp(self) -> float:
+        """Energy x delay of the whole batch in `edp_unit`."""
+        seconds = self.seconds
+        return self.energy * (self.cycles if seconds is None else seconds)
+
+    @property
+    def edp_unit(self) -> str:
+        """`energy_unit` times seconds, or times cycles if the chip states no clock: "pJ s", "MAC cycles"."""
+        return f"{self.energy_unit} {'cycles' if self.clock_mhz is None else 's'}"
+
+    @property
     def average_power_watts(self) -> float | None:
         """Energy over time in W; None if the chip states no clock, or energies in another unit than pJ."""
         seconds = self.seconds
@@ -254,9 +265,9 @@ class Report:
 
     def to_html(self) -> str:
         """Return a page that needs no other file: totals, tables, and where the energy goes as bars."""
-        from dnnaccel.report.page import page, report_fragment
+        from dnnaccel.report.html.simulation import report_page
 
-        return page(f"{self.network} on {self.chip}", report_fragment(self))
+        return report_page(self)
 
     def render(self, format: str) -> str:
         """Return the report as "table", "json", "csv" or "html" text; raises `DnnAccelError` for another."""
@@ -320,6 +331,6 @@ class Report:
         )
 
     def _repr_html_(self) -> str:
-        from dnnaccel.report.page import report_fragment
+        from dnnaccel.report.html.simulation import report_fragment
 
         return report_fragment(self)

@@ -1,0 +1,36 @@
+"""Comparisons as HTML."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dnnaccel.comparing.tables import remarks, tables
+from dnnaccel.report.html import fragment, page, paragraph, section, table
+
+if TYPE_CHECKING:
+    from dnnaccel.compare import Comparison
+    from dnnaccel.comparing.layers import LayerComparison
+
+__all__ = ["comparison_fragment", "comparison_page", "layers_page"]
+
+
+def comparison_fragment(comparison: Comparison) -> str:
+    """Return the tables of a comparison and its remarks as an HTML fragment."""
+    return fragment(*_blocks(comparison))
+
+
+def comparison_page(comparison: Comparison) -> str:
+    """Return a comparison as a page that needs no other file."""
+    return page("dnnaccel comparison", _blocks(comparison))
+
+
+def _blocks(comparison: Comparison) -> list[str]:
+    found = tables(comparison.rows)
+    blocks = [section(title, table(columns)) if title else table(columns) for title, columns in found]
+    return [*blocks, *map(paragraph, remarks(comparison.rows))]
+
+
+def layers_page(found: LayerComparison) -> str:
+    """Return layers side by side as a page that needs no other file."""
+    blocks = [section(title, table(columns, total=True)) for title, columns in found.tables()]
+    return page("dnnaccel comparison by layer", [*blocks, *map(paragraph, found.remarks())])
