@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from dnnaccel._core import __version__, build_config
     from dnnaccel.activity import Activity
+    from dnnaccel.atlas import Atlas, atlas
     from dnnaccel.builder import NetworkBuilder
     from dnnaccel.compare import Comparison, compare
     from dnnaccel.cost import LayerReport, evaluate
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Activity",
     "ArchitectureError",
+    "Atlas",
     "Comparison",
     "Dataflow",
     "DataflowError",
@@ -98,6 +100,7 @@ __all__ = [
     "__version__",
     "adder_tree",
     "arch",
+    "atlas",
     "benchmark",
     "build_config",
     "compare",
@@ -130,6 +133,7 @@ __all__ = [
 _HOMES: dict[str, tuple[str, ...]] = {
     "_core": ("__version__", "build_config"),
     "activity": ("Activity",),
+    "atlas": ("Atlas", "atlas"),
     "builder": ("NetworkBuilder",),
     "compare": ("Comparison", "compare"),
     "cost": ("LayerReport", "evaluate"),

@@ -16,6 +16,7 @@ import re
 import secrets
 import stat
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,17 @@ from typing import Any
 
 from dnnaccel import _core
 
-__all__ = ["Answer", "Cache", "Point", "directory", "fingerprint", "key_of", "open_cache"]
+__all__ = [
+    "Answer",
+    "Cache",
+    "Point",
+    "Recent",
+    "directory",
+    "fingerprint",
+    "key_of",
+    "open_cache",
+    "recent",
+]
 
 MAX_ENTRY_BYTES = 256 * 1024
 """Largest answer that is stored or read: a front of about a thousand mappings."""
@@ -212,6 +223,34 @@ class Cache:
         except OSError:
             return False
         return True
+
+
+class Recent:
+    """The last answers of this process, for any number of its threads: a `Cache` without files."""
+
+    def __init__(self, most: int = 2048) -> None:
+        self._most = most
+        self._answers: dict[str, Answer] = {}
+        self._lock = threading.Lock()
+
+    def load(self, key: str, *_: object) -> Answer | None:
+        """Return the answer stored under `key`, or None."""
+        return self._answers.get(key)
+
+    def store(self, key: str, answer: Answer) -> bool:
+        """Keep an answer, in place of the oldest if there are too many; never in a file, which is False."""
+        with self._lock:
+            self._answers[key] = answer
+            while len(self._answers) > self._most:
+                del self._answers[next(iter(self._answers))]
+        return False
+
+    def trim(self) -> None:
+        """Do nothing: `store` keeps within bounds."""
+
+
+recent = Recent()
+"""What this process's quick searches found."""
 
 
 def _read(path: Path) -> bytes | None:

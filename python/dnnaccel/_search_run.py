@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from dnnaccel import _core
-from dnnaccel._search_cache import Answer, Cache, Point, fingerprint, key_of, open_cache
+from dnnaccel._search_cache import Answer, Cache, Point, Recent, fingerprint, key_of, open_cache, recent
 
 __all__ = ["Job", "Setting", "StoppedError", "run", "run_all"]
 
@@ -33,13 +33,15 @@ class Setting:
     """What the jobs of a run share.
 
     `described` is the architecture as plain data, `goal` and `effort` are what `_core.Goal` and
-    `_core.Effort` take, but for the objective, which is named.
+    `_core.Effort` take, but for the objective, which is named. Answers are kept in files, or, without `keep`,
+    in this process alone: those that are found as fast as read should not drive others out.
     """
 
     architecture: _core.Architecture
     described: object
     goal: Mapping[str, Any]
     effort: Mapping[str, Any]
+    keep: bool = True
 
 
 class StoppedError(Exception):
@@ -74,15 +76,16 @@ def run_all(
     a single job. Raises `StoppedError` on Ctrl-C, within a tenth of a second or so, and what `progress`
     raises.
     """
-    cache = open_cache()
+    files = open_cache()
     keys = _keys(tasks)
     answers: dict[str, Answer | None] = dict.fromkeys(keys)
     distinct = dict(zip(keys, tasks, strict=True))
-    if cache is not None:
-        for key, (setting, job) in distinct.items():
+    for key, (setting, job) in distinct.items():
+        cache = files if setting.keep else recent
+        if cache is not None:
             answers[key] = cache.load(key, job.problem, setting.architecture, job.sparsity)
     left = [key for key, answer in answers.items() if answer is None]
-    crew = _Crew([distinct[key] for key in left], left, threads or _all_threads(), cache)
+    crew = _Crew([distinct[key] for key in left], left, threads or _all_threads(), files)
     stopped = False
     try:
         crew.work(progress, len(distinct) - len(left))
@@ -90,8 +93,8 @@ def run_all(
         stopped = True
     finally:
         crew.stop()
-        if cache is not None and crew.stored:
-            cache.trim()
+        if files is not None and crew.stored:
+            files.trim()
     answers |= zip(left, crew.answers, strict=True)
     found = [answers[key] for key in keys]
     if stopped:
@@ -117,12 +120,12 @@ class _Crew:
     """Threads that take jobs in order; the thread that made them waits, and alone hears Ctrl-C."""
 
     def __init__(
-        self, jobs: Sequence[tuple[Setting, Job]], keys: Sequence[str], threads: int, cache: Cache | None
+        self, jobs: Sequence[tuple[Setting, Job]], keys: Sequence[str], threads: int, files: Cache | None
     ) -> None:
         self.answers: list[Answer | None] = [None] * len(jobs)
         self.stored = False
         self._jobs, self._cores = jobs, threads
-        self._cache, self._keys = cache, keys
+        self._files, self._keys = files, keys
         self._next = iter(range(len(jobs)))
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -204,8 +207,9 @@ class _Crew:
             [job.sparsity],
         )
         answer = _answer(outcome)
-        if self._cache is not None and not cut:
-            self.stored |= self._cache.store(self._keys[index], answer)
+        cache: Cache | Recent | None = self._files if setting.keep else recent
+        if cache is not None and not cut:
+            self.stored |= cache.store(self._keys[index], answer)
         self.answers[index] = answer
         if len(self._jobs) == 1 and told[0] != told[1]:
             self._news.put((told[1], told[1]))

@@ -125,6 +125,7 @@ def compare(
     *,
     objective: str = "energy",
     density: DensityLike | None = None,
+    effort: str = "full",
     equal_area: bool | str | Mapping[str, str] = False,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -132,7 +133,7 @@ def compare(
     """Simulate every network on every chip under every dataflow.
 
     A single one is accepted wherever several are, and one layer wherever a network is. `dataflows=None` takes
-    each chip's own; `density` says which words are zero, as in `simulate`. A combination that cannot run
+    each chip's own; `density` and `effort` are those of `simulate`. A combination that cannot run
     (`DataflowError`, `MappingError`) is a row with its reason; any other mistake, such as an unknown name,
     raises its `DnnAccelError` before anything runs.
 
@@ -166,6 +167,7 @@ def compare(
             [(one.net, one.sized.chip, one.flow) for one in combinations if one.sized.reason is None],
             objective=objective,
             density=density,
+            effort=effort,
             threads=threads,
             progress=progress,
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dnnaccel import _core
+from dnnaccel._effort import FULL, PATIENCE, core_effort
 from dnnaccel._lower import (
     describe_chip,
     describe_problem,
@@ -69,10 +70,7 @@ SEARCHES: tuple[str, ...] = (*OBJECTIVES, "pareto")
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, what) while a search runs."""
 
-# Mapspaces of at most `exhaustive_limit` points are enumerated. In larger ones energy is proved after a short
-# look, with at most `proof` mappings costed; `starts` of `proposals` each is how thoroughly one is annealed
-# where that does not succeed, and for what is not proved that way: about 0.3 s of one core for a convolution.
-_EFFORT = {"exhaustive_limit": 20_000, "starts": 24, "proposals": 20_000, "proof": 300_000}
+_EFFORT = FULL
 
 # Sums of the same energies in another order differ in the last digits: a mapping may take what it is reported
 # to take.
@@ -253,6 +251,7 @@ def search(
     max_energy: float | None = None,
     max_cycles: float | None = None,
     density: Density | None = None,
+    effort: str = "full",
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> SearchResult:
@@ -260,8 +259,8 @@ def search(
 
     `dataflow` is a name, the path of a YAML file, a `Dataflow`, or None for the chip's own; `objective` is
     one of `SEARCHES`; the mapping takes at most `max_energy`, in the chip's unit, and `max_cycles` (None: any
-    number); `density` says which words are zero (None: none). Same inputs give the same answer, whatever the
-    number of `threads` (None: all).
+    number); `density` says which words are zero (None: none); `effort` is "full" or "quick". Same inputs give
+    the same answer, whatever the number of `threads` (None: all).
 
     Raises `MappingError` if nothing fits, saying where the smallest tiles fail, or is within the limits,
     saying what is least without; `DataflowError` if the chip cannot run the dataflow, `LayerError` for a
@@ -277,8 +276,9 @@ def search(
         chip,
         dataflow,
         objective,
+        effort=effort,
         limits=limits.without_vector_work(layer, chip) if limits else limits,
-        patience=_PATIENCE,
+        patience=PATIENCE,
         threads=threads,
         progress=progress,
     )
@@ -288,7 +288,9 @@ def search(
     if explored.stopped and found is None:
         raise KeyboardInterrupt
     if found is None and limits:
-        found = _beyond(layer, chip, explored, dataflow, objective, limits, density, threads, progress)
+        found = _beyond(
+            layer, chip, explored, dataflow, objective, limits, density, effort, threads, progress
+        )
     if found is None:
         raise explored.why_not(chip, {layer.name: task})
     result = SearchResult(
@@ -325,6 +327,7 @@ def _beyond(
     objective: str,
     limits: _Limits,
     density: Density | None,
+    effort: str,
     threads: int | None,
     progress: Progress | None,
 ) -> Found:
@@ -342,6 +345,7 @@ def _beyond(
             "energy" if tight_energy else "latency",
             max_cycles=within,
             density=density,
+            effort=effort,
             threads=threads,
             progress=progress,
         )
@@ -429,6 +433,7 @@ class Request:
     chip: Chip
     dataflow: str | os.PathLike[str] | Dataflow | None = None
     objective: str = "energy"
+    effort: str = "full"
 
 
 def search_all(
@@ -445,16 +450,21 @@ def search_all(
             plans.append(None)
             continue
         try:
-            plans.append(
-                _plan(list(request.tasks.values()), request.chip, request.dataflow, request.objective)
+            plan = _plan(
+                list(request.tasks.values()),
+                request.chip,
+                request.dataflow,
+                request.objective,
+                effort=request.effort,
             )
+            plans.append(plan)
         except DataflowError as error:
             plans.append(error)
-    explored = iter(_explore_all([plan for plan in plans if isinstance(plan, _Plan)], threads, progress))
+    explored = iter(_explore_all([each for each in plans if isinstance(each, _Plan)], threads, progress))
     results: list[dict[str, Found] | DataflowError | MappingError] = []
-    for request, plan in zip(requests, plans, strict=True):
-        if not isinstance(plan, _Plan):
-            results.append(plan or {})
+    for request, planned in zip(requests, plans, strict=True):
+        if not isinstance(planned, _Plan):
+            results.append(planned or {})
             continue
         one = next(explored)
         if one.stopped:
@@ -472,6 +482,7 @@ def search_problems(
     objective: str = "energy",
     *,
     names: Sequence[str],
+    effort: str = "full",
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> list[Found]:
@@ -481,9 +492,8 @@ def search_problems(
 
     Raises what `search` does; a `MappingError` names every layer that cannot be mapped.
     """
-    request = Request(
-        tasks=dict(zip(names, problems, strict=True)), chip=chip, dataflow=dataflow, objective=objective
-    )
+    tasks = dict(zip(names, problems, strict=True))
+    request = Request(tasks=tasks, chip=chip, dataflow=dataflow, objective=objective, effort=effort)
     (found,) = search_all([request], threads=threads, progress=progress)
     if isinstance(found, DnnAccelError):
         raise found
@@ -501,16 +511,6 @@ def _goal(objective: str, limits: _Limits, units: int) -> dict[str, Any]:
         "max_cycles": limits.cycles,
         "min_units": units,
     }
-
-
-# A person who asks for one layer waits this many times as long for a proof as a network's layer does.
-_PATIENCE = 10
-
-
-def _effort(objective: str, patience: int) -> dict[str, int]:
-    """Return what makes the core's effort. Bounds prove one figure; a front is enumerated or not proved."""
-    proof = 0 if objective == "pareto" else patience * _EFFORT.get("proof", 0)
-    return {**_EFFORT, "proof": proof}
 
 
 @dataclass(frozen=True, slots=True)
@@ -551,6 +551,7 @@ def _plan(
     dataflow: str | os.PathLike[str] | Dataflow | None,
     objective: str,
     *,
+    effort: str,
     limits: _Limits = _Limits(),
     patience: int = 1,
 ) -> _Plan:
@@ -565,7 +566,11 @@ def _plan(
     # Variants differ in what they spread, not in how much is asked of them.
     units = required_units(variants[0], chip)
     setting = Setting(
-        lower_chip(chip), describe_chip(chip), _goal(objective, limits, units), _effort(objective, patience)
+        lower_chip(chip),
+        describe_chip(chip),
+        _goal(objective, limits, units),
+        core_effort(effort, _EFFORT, objective, patience),
+        keep=effort == "full",
     )
     return _Plan(chip, objective, variants, units, setting, jobs, owners, refusals)
 
@@ -576,6 +581,7 @@ def _explore(
     dataflow: str | os.PathLike[str] | Dataflow | None,
     objective: str,
     *,
+    effort: str,
     limits: _Limits = _Limits(),
     patience: int = 1,
     threads: int | None,
@@ -583,7 +589,7 @@ def _explore(
 ) -> _Explored:
     """Search for a mapping of every task under every variant of the dataflow, and keep the best of each."""
     _check_threads(threads)
-    plan = _plan(tasks, chip, dataflow, objective, limits=limits, patience=patience)
+    plan = _plan(tasks, chip, dataflow, objective, effort=effort, limits=limits, patience=patience)
     return _explore_all([plan], threads, progress)[0]
 
 

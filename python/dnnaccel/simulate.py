@@ -52,6 +52,7 @@ def simulate(
     mapping: MappingLike | MappingOf[str, MappingLike] | None = None,
     density: DensityLike | None = None,
     dram: Dram | str | os.PathLike[str] | None = None,
+    effort: str = "full",
     threads: int | None = None,
     progress: Progress | None = None,
     fuse: bool = True,
@@ -83,6 +84,9 @@ def simulate(
     dram
         A `dnnaccel.dram.Dram`, the name of a preset or the path of a YAML file: times the outermost memory
         command by command in place of its bandwidth. For simulations, not for "analytical".
+    effort
+        How thoroughly mappings are searched for: "full", or "quick" for a tenth of the time or less and
+        energies that are a little worse (docs/search.md says how much).
     threads
         Threads of the search; None for all cores. The answer does not depend on it.
     progress
@@ -108,7 +112,7 @@ def simulate(
             "zeros are no matter of chance cycle by cycle; give densities at 'tile' or 'analytical'"
         )
     case = _case(network, machine, flow, objective, density, mapping)
-    (found,) = search_all([case.request()], threads=threads, progress=progress)
+    (found,) = search_all([case.request(effort)], threads=threads, progress=progress)
     if isinstance(found, Exception):
         raise found
     return case.report(found, fidelity, _looker(fidelity, dram, progress), fuse=fuse)
@@ -119,6 +123,7 @@ def simulate_all(
     *,
     objective: str = "energy",
     density: DensityLike | None = None,
+    effort: str = "full",
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> list[Report | DataflowError | MappingError]:
@@ -128,7 +133,7 @@ def simulate_all(
     `simulate` after another. The answers are the same. Any other mistake raises.
     """
     cases = [_case(net, chip, flow, objective, density) for net, chip, flow in jobs]
-    searched = search_all([case.request() for case in cases], threads=threads, progress=progress)
+    searched = search_all([case.request(effort) for case in cases], threads=threads, progress=progress)
     look = _looker("analytical", None, None)
     results: list[Report | DataflowError | MappingError] = []
     for case, found in zip(cases, searched, strict=True):
@@ -152,14 +157,16 @@ class _Case:
     densities: MappingOf[str, Density]
     given: MappingOf[str, MappingLike]
 
-    def request(self) -> Request:
+    def request(self, effort: str) -> Request:
         """Return what is to be searched for: a mapping of each layer with MACs that is given none."""
         tasks = {
             layer.name: (layer.problem, self.densities.get(layer.name))
             for layer in self.layers
             if layer.problem is not None and layer.name not in self.given
         }
-        return Request(tasks=tasks, chip=self.chip, dataflow=self.flow, objective=self.objective)
+        return Request(
+            tasks=tasks, chip=self.chip, dataflow=self.flow, objective=self.objective, effort=effort
+        )
 
     def report(
         self, found: MappingOf[str, Found], fidelity: str, look: _Look, *, fuse: bool = True

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
+from dnnaccel._effort import EFFORTS
 from dnnaccel.errors import SweepError, unknown_name
 from dnnaccel.mapper import OBJECTIVES
 from dnnaccel.network import Network
 from dnnaccel.sweeping.points import Constraint, Point, Value, log_range, points
 from dnnaccel.sweeping.result import Sweep, SweepPoint
 from dnnaccel.sweeping.run import Progress, run
-from dnnaccel.sweeping.store import Store
+from dnnaccel.sweeping.store import open_store
 from dnnaccel.sweeping.work import Task
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ def sweep(
     objective: str = "energy",
     dataflow: Dataflow | str | None = None,
     density: DensityLike | None = None,
+    effort: str = "full",
     constraints: Sequence[Constraint] = (),
     equal_area: float | None = None,
     on_chip_bytes: int | None = None,
@@ -54,7 +54,7 @@ def sweep(
         (steps). A parameter is a key of `Chip.override` ("glb.size_bytes"), or "batch" or "dataflow".
     objective
         What the mapper minimises for each layer: "energy", "latency" or "edp".
-    dataflow, density
+    dataflow, density, effort
         As `simulate` takes them.
     constraints
         What a combination must meet: comparisons as text ("pe_array.rows * pe_array.columns == 168"; names
@@ -90,6 +90,8 @@ def sweep(
 
     if objective not in OBJECTIVES:
         raise unknown_name("objective", objective, OBJECTIVES)
+    if effort not in EFFORTS:
+        raise unknown_name("effort", effort, EFFORTS)
     if not parameters:
         raise SweepError(
             "a sweep needs at least one parameter, for instance {'glb.size_bytes': [65536, 131072]}"
@@ -111,11 +113,12 @@ def sweep(
             dataflow=dataflow if point.dataflow is None else point.dataflow,
             objective=objective,
             density=density,
+            effort=effort,
         )
         key = task.key(build)
         tasks.setdefault(key, task)
         keys.append(key)
-    with _store(store) as kept:
+    with open_store(store) as kept:
         results, seconds = run(tasks, kept, executor, progress)
     rows = []
     for point, kept_as in zip(found, keys, strict=True):
@@ -149,16 +152,3 @@ def _batches(network: Network, given: Network | str, found: Sequence[Point]) -> 
             raise SweepError(f"a batch must be a whole number, not {batch!r}")
         nets[batch] = zoo.load(given, batch=batch)
     return nets
-
-
-@contextlib.contextmanager
-def _store(path: str | os.PathLike[str] | None) -> Iterator[Store]:
-    if path is not None:
-        with Store(path) as store:
-            yield store
-        return
-    with (
-        tempfile.TemporaryDirectory(prefix="dnnaccel-") as place,
-        Store(os.path.join(place, "sweep")) as store,
-    ):
-        yield store

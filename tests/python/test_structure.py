@@ -37,7 +37,7 @@ CPP_MAY_INCLUDE = {
 # What a module of the package may import, left before right; modules in one group may not import each other.
 PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("errors", "_core", "_lazy", "_text", "_units"),
-    ("_rows", "_layered", "_files", "stalls", "kernels"),
+    ("_rows", "_layered", "_files", "_effort", "stalls", "kernels"),
     ("problem", "_yaml", "constraint_text"),
     ("_checks", "constraints"),
     ("energy", "dram"),
@@ -61,7 +61,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("trace",),
     ("simulate", "systolic"),
     ("comparing", "explain", "sweeping"),
-    ("compare", "diff", "sweep"),
+    ("compare", "diff", "sweep", "atlas"),
     ("benchmark",),
     ("reproduce",),
     ("cli",),

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import click
 
 from dnnaccel import __version__
+from dnnaccel.cli._atlas import atlas
 from dnnaccel.cli._bench import bench
 from dnnaccel.cli._cache import cache
 from dnnaccel.cli._dram import dram
@@ -96,6 +97,7 @@ _JOBS = (
     explain,
     compare,
     sweep,
+    atlas,
     search,
     evaluate,
     trace,

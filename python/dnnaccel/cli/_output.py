@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 if TYPE_CHECKING:
+    from dnnaccel.atlas import Atlas
     from dnnaccel.compare import Comparison, LayerComparison
     from dnnaccel.report import Report
     from dnnaccel.sweep import Sweep
@@ -90,7 +91,7 @@ def wrote(path: str, *, quiet: bool) -> None:
 
 
 def deliver(
-    result: Report | Comparison | LayerComparison | Sweep,
+    result: Report | Comparison | LayerComparison | Sweep | Atlas,
     *,
     format: str | None,
     output: str | None,

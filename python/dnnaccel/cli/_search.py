@@ -11,6 +11,7 @@ from dnnaccel.cli._inputs import Limits, Sizes, load_chip, load_dataflow, load_d
 from dnnaccel.cli._options import (
     chip_option,
     dataflow_option,
+    effort_option,
     input_options,
     limit_options,
     quiet_option,
@@ -65,6 +66,7 @@ Examples:
 )
 @click.option("--max-cycles", type=float, metavar="CYCLES", help="Cycles that the mapping may take at most.")
 @limit_options
+@effort_option
 @input_options
 @click.option(
     "--save",
@@ -89,6 +91,7 @@ def search(
     max_energy: float | None,
     max_cycles: float | None,
     limits: Limits,
+    effort: str,
     batch: int,
     sizes: Sizes,
     density: str | None,
@@ -127,6 +130,7 @@ def search(
                 max_energy=max_energy,
                 max_cycles=max_cycles,
                 density=zeros,
+                effort=effort,
                 threads=threads,
                 progress=progress,
             )

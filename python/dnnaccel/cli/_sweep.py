@@ -9,7 +9,7 @@ import click
 
 from dnnaccel.cli._completion import complete_network
 from dnnaccel.cli._inputs import split
-from dnnaccel.cli._options import chip_option, dataflow_option, quiet_option
+from dnnaccel.cli._options import chip_option, dataflow_option, effort_option, quiet_option
 from dnnaccel.cli._output import check_file, check_output, deliver, progress_bar, wrote
 from dnnaccel.errors import DnnAccelError, SweepError
 
@@ -63,6 +63,7 @@ Examples:
     show_default=True,
     help="What mappings are chosen for; edp is energy x delay.",
 )
+@effort_option
 @click.option("--store", metavar="FILE", help="Keep what is done in this file; a killed run resumes from it.")
 @click.option("--executor", metavar="dask://HOST:PORT", help="Run on a Dask cluster instead of this machine.")
 @click.option(
@@ -89,6 +90,7 @@ def sweep(
     equal_area: float | None,
     on_chip_bytes: int | None,
     objective: str,
+    effort: str,
     store: str | None,
     executor: str | None,
     pareto: str,
@@ -117,6 +119,7 @@ def sweep(
             _read(changes),
             objective=objective,
             dataflow=dataflow,
+            effort=effort,
             constraints=constraints,
             equal_area=equal_area,
             on_chip_bytes=on_chip_bytes,

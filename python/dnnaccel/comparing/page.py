@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 from dnnaccel.comparing.tables import remarks, tables
-from dnnaccel.report.page import fragment, page, table_html
+from dnnaccel.report.html import fragment, page, paragraph, section, table
 
 if TYPE_CHECKING:
     from dnnaccel.compare import Comparison
@@ -17,22 +16,26 @@ __all__ = ["comparison_fragment", "comparison_page", "layers_page"]
 
 def comparison_fragment(comparison: Comparison) -> str:
     """Return the tables of a comparison and its remarks as an HTML fragment."""
-    parts = []
-    for title, columns in tables(comparison.rows):
-        parts += [f"<h4>{escape(title)}</h4>"] if title else []
-        parts.append(table_html(columns))
-    return fragment([*parts, *(f"<p>{escape(said)}</p>" for said in remarks(comparison.rows))])
+    return fragment(*_blocks(comparison))
 
 
 def comparison_page(comparison: Comparison) -> str:
     """Return a comparison as a page that needs no other file."""
-    return page("dnnaccel comparison", comparison_fragment(comparison))
+    return page("dnnaccel comparison", _blocks(comparison))
 
 
 def layers_page(found: LayerComparison) -> str:
     """Return layers side by side as a page that needs no other file."""
-    parts = []
-    for title, columns in found.tables():
-        parts += [f"<h4>{escape(title)}</h4>", table_html(columns, total=True)]
-    parts += [f"<p>{escape(said)}</p>" for said in found.remarks()]
-    return page("dnnaccel comparison by layer", fragment(parts))
+    return page("dnnaccel comparison by layer", _layer_blocks(found))
+
+
+def _blocks(comparison: Comparison) -> list[str]:
+    blocks = []
+    for title, columns in tables(comparison.rows):
+        blocks.append(section(title, table(columns)) if title else table(columns))
+    return [*blocks, *map(paragraph, remarks(comparison.rows))]
+
+
+def _layer_blocks(found: LayerComparison) -> list[str]:
+    tabled = [section(title, table(columns, total=True)) for title, columns in found.tables()]
+    return [*tabled, *map(paragraph, found.remarks())]

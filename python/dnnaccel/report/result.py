@@ -265,9 +265,9 @@ class Report:
 
     def to_html(self) -> str:
         """Return a page that needs no other file: totals, tables, and where the energy goes as bars."""
-        from dnnaccel.report.page import page, report_fragment
+        from dnnaccel.report.html.simulation import report_page
 
-        return page(f"{self.network} on {self.chip}", report_fragment(self))
+        return report_page(self)
 
     def render(self, format: str) -> str:
         """Return the report as "table", "json", "csv" or "html" text; raises `DnnAccelError` for another."""
@@ -331,6 +331,6 @@ class Report:
         )
 
     def _repr_html_(self) -> str:
-        from dnnaccel.report.page import report_fragment
+        from dnnaccel.report.html.simulation import report_fragment
 
         return report_fragment(self)

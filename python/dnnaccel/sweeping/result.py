@@ -187,9 +187,9 @@ class Sweep:
 
     def to_html(self) -> str:
         """Return a page that needs no other file."""
-        from dnnaccel.report.page import page
+        from dnnaccel.report.html import page
 
-        return page(f"dnnaccel sweep of {self.network}", self._repr_html_())
+        return page(f"dnnaccel sweep of {clean(self.network)}", self._blocks())
 
     def save(self, path: str | os.PathLike[str], *, format: str | None = None) -> None:
         """Write the sweep to `path`, whole or not at all; see `Report.save`."""
@@ -212,9 +212,14 @@ class Sweep:
         return f"<Sweep of {self.network} on {self.chip}: {len(self.points)} points, {len(self.ran)} ran>"
 
     def _repr_html_(self) -> str:
-        from dnnaccel.report.page import comparison_fragment
+        from dnnaccel.report.html import fragment
 
-        return comparison_fragment(self._columns(self.points, self.pareto()), _reasons(self.points))
+        return fragment(*self._blocks())
+
+    def _blocks(self) -> list[str]:
+        from dnnaccel.report.html import paragraph, table
+
+        return [table(self._columns(self.points, self.pareto())), *map(paragraph, _reasons(self.points))]
 
 
 def _reasons(points: Sequence[SweepPoint]) -> list[str]:

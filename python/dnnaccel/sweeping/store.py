@@ -12,6 +12,7 @@ import json
 import os
 import socket
 import sqlite3
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 
 from dnnaccel.errors import SweepError
 
-__all__ = ["Store"]
+__all__ = ["Store", "open_store"]
 
 _FORMAT = 1
 _APPLICATION = 0x646E6E61  # "dnna"
@@ -166,6 +167,20 @@ class Store:
         except OSError:
             pass
         return time.time() - seen < _LEASE_SECONDS
+
+
+@contextlib.contextmanager
+def open_store(path: str | os.PathLike[str] | None) -> Iterator[Store]:
+    """Give the store of a file, or one that is gone afterwards."""
+    if path is not None:
+        with Store(path) as store:
+            yield store
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="dnnaccel-") as place,
+        Store(os.path.join(place, "sweep")) as store,
+    ):
+        yield store
 
 
 def _chunks(keys: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from dnnaccel.errors import DataflowError, MappingError
+from dnnaccel.sweeping.layers import layer_groups
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip
@@ -40,13 +41,18 @@ FIGURES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A network on a chip, ready to be sent to another process."""
+    """A network on a chip, ready to be sent to another process.
+
+    With `by_layer` the figures have a "layers", a row for each `LayerGroup`.
+    """
 
     net: Network
     chip: Chip
     dataflow: str | Dataflow | None
     objective: str
     density: DensityLike | None
+    effort: str = "full"
+    by_layer: bool = False
 
     def key(self, fingerprint: str) -> str:
         """Return what tells the results of this task from all others: a hash of all that goes into it."""
@@ -58,6 +64,8 @@ class Task:
             repr(self.dataflow),
             self.objective,
             repr(self.density),
+            self.effort,
+            self.by_layer,
         ]
         return sha256(json.dumps(described, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -73,12 +81,16 @@ def evaluate(task: Task, progress: Progress | None = None) -> dict[str, Any]:
             dataflow=task.dataflow,
             objective=task.objective,
             density=task.density,
+            effort=task.effort,
             threads=1,
             progress=progress,
         )
     except (DataflowError, MappingError) as error:
         return {"reason": str(error)}
-    return figures(report, task.chip)
+    found = figures(report, task.chip)
+    if task.by_layer:
+        found["layers"] = [group.to_row() for group in layer_groups(report)]
+    return found
 
 
 def figures(report: Report, chip: Chip) -> dict[str, Any]:

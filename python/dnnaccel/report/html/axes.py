@@ -1,0 +1,112 @@
+"""Axes: where a value stands between its ends, and which values to name."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from html import escape
+
+from dnnaccel.errors import DnnAccelError
+
+__all__ = ["Axis", "axis", "frame", "percentage", "short"]
+
+_TICKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """The values from `low` to `high`, along a straight or a logarithmic scale, some of them named."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+    log: bool = False
+
+    def place(self, value: float) -> float:
+        """Return where `value` stands, from 0 at `low` to 1 at `high`."""
+        if self.log:
+            return math.log(value / self.low) / math.log(self.high / self.low)
+        return (value - self.low) / (self.high - self.low)
+
+
+def axis(values: Iterable[float], *, log: bool = False, zero: bool = False) -> Axis:
+    """Return an axis that all `values` stand on, with `zero` from 0 on.
+
+    Raises `DnnAccelError` for a value that is not finite, or not positive on a logarithmic axis.
+    """
+    known = list(values) or [1.0]
+    for value in known:
+        if not math.isfinite(value) or (log and value <= 0):
+            raise DnnAccelError(f"a {'logarithmic ' * log}axis cannot show the value {value!r}")
+    return _log_axis(min(known), max(known)) if log else _linear_axis(min(known), max(known), zero)
+
+
+def _linear_axis(low: float, high: float, zero: bool) -> Axis:
+    # From zero also where that costs little room: lengths and heights then say what they seem to say.
+    if zero or 0 <= low < 0.5 * high:
+        low = min(low, 0.0)
+    if high <= low:
+        high = low + (abs(low) or 1.0)
+    rough = (high - low) / _TICKS
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= rough * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return Axis(first * step, last * step, tuple(number * step for number in range(first, last + 1)))
+
+
+def _log_axis(low: float, high: float) -> Axis:
+    margin = max(1.08, (high / low) ** 0.04)
+    low, high = low / margin, high * margin
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)):
+        ticks = [
+            step * 10.0**power for power in decades for step in steps if low <= step * 10.0**power <= high
+        ]
+        if len(ticks) >= 3:
+            break
+    thinned = ticks[:: math.ceil(len(ticks) / (_TICKS + 2))] if ticks else []
+    return Axis(low, high, tuple(thinned), log=True)
+
+
+def short(text: str) -> str:
+    """Return a round number without the zeros that say how exact it is: "2.500 mJ" as "2.5 mJ"."""
+    return re.sub(r"(\.\d*?)0+(?!\d)", lambda match: match[1] if match[1] != "." else "", text, count=1)
+
+
+def percentage(part: float) -> str:
+    """Return a part of 1 as SVG writes it."""
+    return f"{100 * part:.4g}%"
+
+
+def frame(
+    x: Axis,
+    y: Axis,
+    *,
+    x_label: str,
+    y_label: str,
+    x_text: Callable[[float], str],
+    y_text: Callable[[float], str],
+) -> str:
+    """Return grid lines, named ticks and labels of a plot as SVG; all places are parts of its size."""
+    parts = ['<g class="grid">']
+    for tick in x.ticks:
+        at = percentage(x.place(tick))
+        parts.append(f'<line x1="{at}" x2="{at}" y1="0" y2="100%"/>')
+    for tick in y.ticks:
+        at = percentage(1 - y.place(tick))
+        parts.append(f'<line x1="0" x2="100%" y1="{at}" y2="{at}"/>')
+    parts.append('</g><g class="axis">')
+    parts += [
+        f'<text x="{percentage(x.place(tick))}" y="100%" dy="16">{escape(short(x_text(tick)))}</text>'
+        for tick in x.ticks
+    ]
+    parts.append(
+        f'<text class="label" x="50%" y="100%" dy="34">{escape(x_label)}</text></g><g class="axis y">'
+    )
+    for tick in y.ticks:
+        at = percentage(1 - y.place(tick))
+        parts.append(f'<text x="0" y="{at}" dx="-6" dy="4">{escape(short(y_text(tick)))}</text>')
+    parts.append(f'<text class="label" x="0" y="0" dx="-50" dy="-12">{escape(y_label)}</text></g>')
+    return "".join(parts)
