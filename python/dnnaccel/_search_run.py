@@ -76,16 +76,15 @@ def run_all(
     a single job. Raises `StoppedError` on Ctrl-C, within a tenth of a second or so, and what `progress`
     raises.
     """
-    files = open_cache()
+    cache = open_cache() if all(setting.keep for setting, _ in tasks) else recent
     keys = _keys(tasks)
     answers: dict[str, Answer | None] = dict.fromkeys(keys)
     distinct = dict(zip(keys, tasks, strict=True))
-    for key, (setting, job) in distinct.items():
-        cache = files if setting.keep else recent
-        if cache is not None:
+    if cache is not None:
+        for key, (setting, job) in distinct.items():
             answers[key] = cache.load(key, job.problem, setting.architecture, job.sparsity)
     left = [key for key, answer in answers.items() if answer is None]
-    crew = _Crew([distinct[key] for key in left], left, threads or _all_threads(), files)
+    crew = _Crew([distinct[key] for key in left], left, threads or _all_threads(), cache)
     stopped = False
     try:
         crew.work(progress, len(distinct) - len(left))
@@ -93,8 +92,8 @@ def run_all(
         stopped = True
     finally:
         crew.stop()
-        if files is not None and crew.stored:
-            files.trim()
+        if cache is not None and crew.stored:
+            cache.tidy()
     answers |= zip(left, crew.answers, strict=True)
     found = [answers[key] for key in keys]
     if stopped:
@@ -120,12 +119,16 @@ class _Crew:
     """Threads that take jobs in order; the thread that made them waits, and alone hears Ctrl-C."""
 
     def __init__(
-        self, jobs: Sequence[tuple[Setting, Job]], keys: Sequence[str], threads: int, files: Cache | None
+        self,
+        jobs: Sequence[tuple[Setting, Job]],
+        keys: Sequence[str],
+        threads: int,
+        cache: Cache | Recent | None,
     ) -> None:
         self.answers: list[Answer | None] = [None] * len(jobs)
         self.stored = False
         self._jobs, self._cores = jobs, threads
-        self._files, self._keys = files, keys
+        self._cache, self._keys = cache, keys
         self._next = iter(range(len(jobs)))
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -207,9 +210,8 @@ class _Crew:
             [job.sparsity],
         )
         answer = _answer(outcome)
-        cache: Cache | Recent | None = self._files if setting.keep else recent
-        if cache is not None and not cut:
-            self.stored |= cache.store(self._keys[index], answer)
+        if self._cache is not None and not cut:
+            self.stored |= self._cache.store(self._keys[index], answer)
         self.answers[index] = answer
         if len(self._jobs) == 1 and told[0] != told[1]:
             self._news.put((told[1], told[1]))

@@ -17,6 +17,7 @@ from dnnaccel._effort import FULL, PATIENCE, core_effort
 from dnnaccel._lower import (
     describe_chip,
     describe_problem,
+    describe_room,
     describe_rules,
     leakage_per_cycle,
     lift_mapping,
@@ -450,21 +451,22 @@ def search_all(
             plans.append(None)
             continue
         try:
-            plan = _plan(
-                list(request.tasks.values()),
-                request.chip,
-                request.dataflow,
-                request.objective,
-                effort=request.effort,
+            plans.append(
+                _plan(
+                    list(request.tasks.values()),
+                    request.chip,
+                    request.dataflow,
+                    request.objective,
+                    effort=request.effort,
+                )
             )
-            plans.append(plan)
         except DataflowError as error:
             plans.append(error)
-    explored = iter(_explore_all([each for each in plans if isinstance(each, _Plan)], threads, progress))
+    explored = iter(_explore_all([plan for plan in plans if isinstance(plan, _Plan)], threads, progress))
     results: list[dict[str, Found] | DataflowError | MappingError] = []
-    for request, planned in zip(requests, plans, strict=True):
-        if not isinstance(planned, _Plan):
-            results.append(planned or {})
+    for request, plan in zip(requests, plans, strict=True):
+        if not isinstance(plan, _Plan):
+            results.append(plan or {})
             continue
         one = next(explored)
         if one.stopped:
@@ -492,8 +494,13 @@ def search_problems(
 
     Raises what `search` does; a `MappingError` names every layer that cannot be mapped.
     """
-    tasks = dict(zip(names, problems, strict=True))
-    request = Request(tasks=tasks, chip=chip, dataflow=dataflow, objective=objective, effort=effort)
+    request = Request(
+        tasks=dict(zip(names, problems, strict=True)),
+        chip=chip,
+        dataflow=dataflow,
+        objective=objective,
+        effort=effort,
+    )
     (found,) = search_all([request], threads=threads, progress=progress)
     if isinstance(found, DnnAccelError):
         raise found
@@ -676,6 +683,7 @@ def _jobs(
             described = [
                 describe_problem(problem),
                 describe_rules(rules, problem),
+                describe_room(chip, problem, rules, dense=density is None),
                 describe_density(density, chip, problem),
             ]
             jobs.append(Job(lower_problem(problem), lower_rules(rules, problem), zeros, described))

@@ -111,8 +111,8 @@ def simulate(
         raise DensityError(
             "zeros are no matter of chance cycle by cycle; give densities at 'tile' or 'analytical'"
         )
-    case = _case(network, machine, flow, objective, density, mapping)
-    (found,) = search_all([case.request(effort)], threads=threads, progress=progress)
+    case = _case(network, machine, flow, objective, density, effort, mapping)
+    (found,) = search_all([case.request()], threads=threads, progress=progress)
     if isinstance(found, Exception):
         raise found
     return case.report(found, fidelity, _looker(fidelity, dram, progress), fuse=fuse)
@@ -132,8 +132,8 @@ def simulate_all(
     The searches of all share the threads, and equal ones are done once; so this is faster than one
     `simulate` after another. The answers are the same. Any other mistake raises.
     """
-    cases = [_case(net, chip, flow, objective, density) for net, chip, flow in jobs]
-    searched = search_all([case.request(effort) for case in cases], threads=threads, progress=progress)
+    cases = [_case(net, chip, flow, objective, density, effort) for net, chip, flow in jobs]
+    searched = search_all([case.request() for case in cases], threads=threads, progress=progress)
     look = _looker("analytical", None, None)
     results: list[Report | DataflowError | MappingError] = []
     for case, found in zip(cases, searched, strict=True):
@@ -154,10 +154,11 @@ class _Case:
     flow: Dataflow
     objective: str
     density: DensityLike | None
+    effort: str
     densities: MappingOf[str, Density]
     given: MappingOf[str, MappingLike]
 
-    def request(self, effort: str) -> Request:
+    def request(self) -> Request:
         """Return what is to be searched for: a mapping of each layer with MACs that is given none."""
         tasks = {
             layer.name: (layer.problem, self.densities.get(layer.name))
@@ -165,7 +166,11 @@ class _Case:
             if layer.problem is not None and layer.name not in self.given
         }
         return Request(
-            tasks=tasks, chip=self.chip, dataflow=self.flow, objective=self.objective, effort=effort
+            tasks=tasks,
+            chip=self.chip,
+            dataflow=self.flow,
+            objective=self.objective,
+            effort=self.effort,
         )
 
     def report(
@@ -224,6 +229,7 @@ def _case(
     flow: Dataflow,
     objective: str,
     density: DensityLike | None,
+    effort: str,
     mapping: MappingLike | MappingOf[str, MappingLike] | None = None,
 ) -> _Case:
     """Return a simulation that is checked and has its densities."""
@@ -237,6 +243,7 @@ def _case(
         flow=flow,
         objective=objective,
         density=density,
+        effort=effort,
         densities=_densities(density, layers, net.name),
         given=_given_mappings(layers, mapping),
     )

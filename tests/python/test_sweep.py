@@ -23,7 +23,8 @@ from dnnaccel.errors import SweepError, UnknownNameError
 from dnnaccel.sweep import log_range
 from dnnaccel.sweeping.expression import Condition
 from dnnaccel.sweeping.pareto import front
-from dnnaccel.sweeping.points import on_chip_bytes, points, read_values
+from dnnaccel.sweeping.points import Grid, Point, on_chip_bytes, read_values
+from dnnaccel.sweeping.points import points as points_of
 from dnnaccel.sweeping.store import Store
 
 SIZES = {"glb.size_bytes": [65536, 131072], "pe_array.rows": [8, 12]}
@@ -40,6 +41,10 @@ class Inline(Executor):
         self.done += 1
         future.set_result(function(*args, **kwargs))
         return future
+
+
+def points(chip: da.arch.Chip, parameters: Any, **limits: Any) -> list[Point]:
+    return [point for _, point in points_of(Grid(chip, parameters, **limits))]
 
 
 @pytest.fixture

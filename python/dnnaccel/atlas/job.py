@@ -14,7 +14,7 @@ from dnnaccel.atlas.result import Atlas, AtlasChip, AtlasRow
 from dnnaccel.errors import SweepError, unknown_name
 from dnnaccel.mapper import OBJECTIVES
 from dnnaccel.sweeping.layers import LayerGroup
-from dnnaccel.sweeping.run import Progress, run
+from dnnaccel.sweeping.run import Crew, Progress
 from dnnaccel.sweeping.store import Store, open_store
 from dnnaccel.sweeping.work import FIGURES, Task
 
@@ -108,7 +108,11 @@ def atlas(
             for net in nets
         }
         keys = {pair: task.key(build) for pair, task in tasks.items()}
-        results, _ = run({keys[pair]: task for pair, task in tasks.items()}, kept, executor, progress)
+        wanted_tasks = {keys[pair]: task for pair, task in tasks.items()}
+        with Crew(kept, executor, progress, len(wanted_tasks)) as crew:
+            crew.want(wanted_tasks)
+            crew.wait(list(wanted_tasks))
+        results = crew.results
     return Atlas(
         networks=tuple(zoo.NetworkRow.of(net) for net in nets),
         chips=tuple(AtlasChip.of(chip) for chip in targets),

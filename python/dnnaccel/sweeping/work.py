@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from dnnaccel.errors import DataflowError, MappingError
+from dnnaccel.errors import DataflowError, MappingError, unknown_name
 from dnnaccel.sweeping.layers import layer_groups
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from dnnaccel.report import Report
     from dnnaccel.sparsity import DensityLike
 
-__all__ = ["FIGURES", "Task", "evaluate"]
+__all__ = ["FIGURES", "MORE_IS_BETTER", "Task", "check_figures", "costs", "evaluate"]
 
 FIGURES = (
     "energy",
@@ -37,6 +38,8 @@ FIGURES = (
     "macs",
 )
 """What is kept of each point. Energy is in the chip's unit, edp is that times seconds (or cycles)."""
+
+MORE_IS_BETTER = ("utilization", "frames_per_second")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,3 +122,21 @@ def figures(report: Report, chip: Chip) -> dict[str, Any]:
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in found.items()
     }
+
+
+def check_figures(names: Iterable[str]) -> None:
+    """Raise `UnknownNameError` for a name that is not of `FIGURES`."""
+    for name in names:
+        if name not in FIGURES:
+            raise unknown_name("figure", name, FIGURES)
+
+
+def costs(figures: Mapping[str, Any], names: Sequence[str]) -> tuple[float, ...] | None:
+    """Return figures by name so that less is better; None if one is missing."""
+    found = []
+    for name in names:
+        value = figures.get(name)
+        if value is None:
+            return None
+        found.append(-value if name in MORE_IS_BETTER else value)
+    return tuple(found)
