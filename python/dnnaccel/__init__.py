@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dnnaccel.compare import Comparison, compare
     from dnnaccel.cost import LayerReport, evaluate
     from dnnaccel.dataflow import Dataflow
+    from dnnaccel.diff import ReportDiff, diff
     from dnnaccel.errors import (
         ArchitectureError,
         DataflowError,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         MappingError,
         MissingExtraError,
         NetworkError,
+        ReportError,
         RuntimeModelError,
         SearchInterrupted,
         SweepError,
@@ -89,6 +91,8 @@ __all__ = [
     "NetworkError",
     "Problem",
     "Report",
+    "ReportDiff",
+    "ReportError",
     "RuntimeModelError",
     "SearchInterrupted",
     "SearchResult",
@@ -106,6 +110,7 @@ __all__ = [
     "compare",
     "dataflow",
     "datasets",
+    "diff",
     "dram",
     "energy",
     "evaluate",
@@ -138,6 +143,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "compare": ("Comparison", "compare"),
     "cost": ("LayerReport", "evaluate"),
     "dataflow": ("Dataflow",),
+    "diff": ("ReportDiff", "diff"),
     "errors": (*(name for name in __all__ if name.endswith("Error")), "SearchInterrupted"),
     "explain": ("Explanation", "explain"),
     "importers": ("from_onnx", "from_scalesim", "from_torch"),

@@ -14,6 +14,7 @@ import click
 if TYPE_CHECKING:
     from dnnaccel.atlas import Atlas
     from dnnaccel.compare import Comparison, LayerComparison
+    from dnnaccel.diff import ReportDiff
     from dnnaccel.report import Report
     from dnnaccel.sweep import Sweep
 
@@ -91,7 +92,7 @@ def wrote(path: str, *, quiet: bool) -> None:
 
 
 def deliver(
-    result: Report | Comparison | LayerComparison | Sweep | Atlas,
+    result: Report | Comparison | LayerComparison | Sweep | Atlas | ReportDiff,
     *,
     format: str | None,
     output: str | None,

@@ -245,6 +245,23 @@ class Report:
         """Return `to_dict()` as JSON text, indented by two blanks."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
 
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """Return the report that `to_json` wrote, without what it came from and a timed DRAM's counts.
+
+        Raises `ReportError` for text that is no report, or whose totals are not what its layers add up to.
+        """
+        from dnnaccel.report.saved import parse_report
+
+        return parse_report(text, "JSON report")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Report:
+        """Return the report in a JSON file that `save` wrote; raises what `from_json` does, with the path."""
+        from dnnaccel.report.saved import load_report
+
+        return load_report(path)
+
     def to_csv(self) -> str:
         """Return one row per layer as CSV text, with a header; the columns are those of `to_dataframe`."""
         from dnnaccel._rows import csv_text
