@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dnnaccel._lower import leakage_per_cycle
-from dnnaccel.cost import LayerReport, LevelCount, evaluate
+from dnnaccel.cost import FUSED, LayerReport, LevelCount, evaluate
 from dnnaccel.dataflow import Dataflow, get
 from dnnaccel.errors import DataflowError, DensityError, DramError, MappingError, unknown_name
 from dnnaccel.layers import Layer
@@ -398,7 +398,7 @@ def _fused(layer: Layer, chip: Chip, source: LayerReport, hidden: dict[str, int]
         cycles=late,
         level_cycles=(),
         bound_by="vector" if late else "-",
-        note=f"fused into {source.name}",
+        note=f"{FUSED}{source.name}",
     )
 
 

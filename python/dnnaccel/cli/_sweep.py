@@ -116,7 +116,7 @@ def sweep(
     check_output(output, format)
     figures = split(pareto)
     if plot is not None:
-        from dnnaccel.report.plot import check_picture
+        from dnnaccel.report.plots.style import check_picture
 
         check_picture(plot)
         check_file(plot)
