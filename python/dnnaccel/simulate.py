@@ -139,7 +139,16 @@ def simulate(
         peak_macs_per_cycle=machine.peak_macs_per_cycle,
         energy_unit=machine.energy_unit,
         clock_mhz=machine.clock_mhz,
-        job=ReportJob(net=network, chip=machine, dataflow=flow, objective=objective, density=density),
+        job=ReportJob(
+            net=network,
+            chip=machine,
+            dataflow=flow,
+            objective=objective,
+            density=density,
+            mappings={name: Mapping.of(given) for name, given in mappings.items() if name not in proofs},
+            dram=dram,
+            fuse=fuse,
+        ),
     )
 
 

@@ -61,7 +61,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("trace",),
     ("simulate", "systolic"),
     ("compare", "explain", "sweeping"),
-    ("sweep",),
+    ("sweep", "rerun"),
     ("benchmark",),
     ("reproduce",),
     ("cli",),

@@ -19,7 +19,7 @@ Examples:
   dnnaccel simulate alexnet --arch eyeriss
   dnnaccel simulate vgg16:conv3_2 --arch eyeriss --dataflow ws --objective latency
   dnnaccel simulate alexnet --arch eyeriss --dataflow my_dataflow.yaml
-  dnnaccel simulate resnet50 --arch tpu_v1 --batch 8 --output resnet50.html
+  dnnaccel simulate resnet50 --arch tpu_v1 --batch 8 --html resnet50.html
   dnnaccel simulate mobilenet_v1 --arch eyeriss --image-size 160 --width 0.5
   dnnaccel simulate alexnet --arch eyeriss --set pe_array.rows=8 --format csv
   dnnaccel simulate alexnet:conv1 --arch eyeriss --provenance
@@ -65,13 +65,14 @@ def simulate(
     changes: tuple[str, ...],
     format: str | None,
     output: str | None,
+    html: str | None,
     threads: int | None,
     quiet: bool,
 ) -> None:
     """Say what NETWORK, or one LAYER of it, costs on a chip."""
     from dnnaccel.simulate import simulate as job
 
-    check_output(output, format)
+    check_output(output, format, html)
     if provenance and output is None and format not in (None, "table"):
         raise DnnAccelError(f"--provenance prints a table beside the {format}; write that with --output FILE")
     net, target = load_part(network, batch=batch, sizes=sizes), load_chip(chip, changes)
@@ -87,7 +88,7 @@ def simulate(
             threads=threads,
             progress=progress,
         )
-    deliver(report, format=format, output=output, quiet=quiet)
+    deliver(report, format=format, output=output, html=html, quiet=quiet)
     if provenance:
         click.echo(("" if output else "\n") + report.provenance().to_text(width=terminal_width()))
 
@@ -99,7 +100,7 @@ Examples:
   dnnaccel compare alexnet --arch eyeriss --dataflows ws,os,is,rs,nlr
   dnnaccel compare alexnet,resnet50 --arch eyeriss,tpu_v1,nvdla_large
   dnnaccel compare resnet50,mobilenet_v2 --arch eyeriss --image-size 160
-  dnnaccel compare vgg16 --arch eyeriss,chip.yaml --batch 4 --output comparison.html
+  dnnaccel compare vgg16 --arch eyeriss,chip.yaml --batch 4 --html comparison.html
 """,
 )
 @click.argument("networks", metavar="NETWORKS", shell_complete=complete_network)
@@ -131,13 +132,14 @@ def compare(
     changes: tuple[str, ...],
     format: str | None,
     output: str | None,
+    html: str | None,
     threads: int | None,
     quiet: bool,
 ) -> None:
     """Put NETWORKS (names with commas between), chips and dataflows into one table with ratios."""
     from dnnaccel.compare import compare as job
 
-    check_output(output, format)
+    check_output(output, format, html)
     nets = [load_part(name, batch=batch, sizes=sizes) for name in split(networks)]
     targets = [load_chip(name, changes) for name in split(chips)]
     flows = None if dataflows is None else split(dataflows)
@@ -151,4 +153,4 @@ def compare(
             threads=threads,
             progress=progress,
         )
-    deliver(comparison, format=format, output=output, quiet=quiet)
+    deliver(comparison, format=format, output=output, html=html, quiet=quiet)

@@ -57,7 +57,8 @@ def _linear_axis(low: float, high: float, zero: bool) -> Axis:
 
 
 def _log_axis(low: float, high: float) -> Axis:
-    margin = max(1.08, (high / low) ** 0.04)
+    # At least a decade: less than that would make a mountain of a little noise.
+    margin = max(1.08, (high / low) ** 0.04, (10 * low / high) ** 0.5)
     low, high = low / margin, high * margin
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)):

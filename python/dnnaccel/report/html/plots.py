@@ -114,17 +114,19 @@ def roofline(
     title: str = "",
     x_text: Callable[[float], str] = count,
     y_text: Callable[[float], str] = count,
+    groups: Sequence[str] = (),
 ) -> str:
     """Return `points` under roofs: y = slope * x for each named slope, up to `peak`; both axes logarithmic.
 
     Williams, Waterman and Patterson, "Roofline" (CACM 2009): x is work per byte, y is work per time, a
-    slope is a bandwidth. Raises `DnnAccelError` for a value that is not positive and finite.
+    slope is a bandwidth. `groups` come first in the key, with the first colours. Raises `DnnAccelError` for
+    a value that is not positive and finite.
     """
     corners = [peak / slope for slope in slopes.values()]
     x = axis([*(point.x for point in points), *corners], log=True)
     feet = [min(peak, max(slope * x.low, peak / 1e3)) for slope in slopes.values()]
     y = axis([*(point.y for point in points), peak, *feet], log=True)
-    curves, names = [], []
+    curves, names = [_curve([(x.low, peak), (x.high, peak)], x, y, "roof")] if not slopes else [], []
     for name, slope in slopes.items():
         left = max(x.low, y.low / slope)
         corner = min(max(peak / slope, left), x.high)
@@ -146,14 +148,14 @@ def roofline(
         f'<text class="note" x="100%" y="{percentage(1 - y.place(peak))}" dx="-4" dy="-6">'
         f"peak {escape(y_text(peak))}</text>"
     )
-    groups = list(dict.fromkeys(point.group for point in points))
+    order = list(dict.fromkeys([*groups, *(point.group for point in points)]))
     inside = (
-        frame(x, y, x_label=x_label, y_label=y_label, x_text=x_text, y_text=y_text)
+        frame(x, y, x_label=x_label, y_label=y_label, x_text=count, y_text=count)
         + _curves(curves)
         + "".join(names)
-        + _marks(points, groups, x, y, x_text, y_text)
+        + _marks(points, order, x, y, x_text, y_text)
     )
-    return _figure(title, legend(groups, shapes=True), inside, f"{y_label} over {x_label}")
+    return _figure(title, legend(order, shapes=True), inside, f"{y_label} over {x_label}")
 
 
 def colour(index: int) -> str:
