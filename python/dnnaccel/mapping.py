@@ -182,6 +182,11 @@ class Mapping:
             )
         )
 
+    def _repr_html_(self) -> str:
+        from dnnaccel.report.html import fragment, preformatted
+
+        return fragment(preformatted(str(self)))
+
     def __str__(self) -> str:
         lines = []
         for level in self.levels:

@@ -290,6 +290,12 @@ class Network:
         )
         return frame
 
+    def _repr_html_(self) -> str:
+        from dnnaccel._summary import summary_columns
+        from dnnaccel.report.html import fragment, paragraph, table
+
+        return fragment(paragraph(repr(self)), table(summary_columns(self), total=True))
+
     def __str__(self) -> str:
         return self.summary()
 

@@ -13,6 +13,7 @@ from dnnaccel.report.html.tables import checked_link
 __all__ = ["ScatterPoint", "legend", "lines", "roofline", "scatter"]
 
 _COLOURS = 8
+_NAME_ROOM = 0.2
 # Shapes of about the same area around (0, 0), in pixels: groups differ by more than colour.
 _SHAPES = (
     "M-4.5,0a4.5,4.5 0 1,0 9,0a4.5,4.5 0 1,0 -9,0Z",
@@ -140,17 +141,16 @@ def roofline(
         )
         at = min(left * (corner / left) ** 0.5, x.high)
         across, down = x.place(at), 1 - y.place(min(slope * at, peak))
-        names.append(
-            f'<text class="note" x="{percentage(across)}" y="{percentage(down)}" dx="-6" dy="-6">'
-            f"{escape(name)}</text>"
-        )
+        # Left of the line where there is room, else right of it.
+        side = 'class="note" dx="-6" dy="-6"' if across > _NAME_ROOM else 'class="note right" dx="10" dy="14"'
+        names.append(f'<text x="{percentage(across)}" y="{percentage(down)}" {side}>{escape(name)}</text>')
     names.append(
         f'<text class="note" x="100%" y="{percentage(1 - y.place(peak))}" dx="-4" dy="-6">'
         f"peak {escape(y_text(peak))}</text>"
     )
     order = list(dict.fromkeys([*groups, *(point.group for point in points)]))
     inside = (
-        frame(x, y, x_label=x_label, y_label=y_label, x_text=count, y_text=count)
+        frame(x, y, x_label=x_label, y_label=y_label, x_text=x_text, y_text=y_text)
         + _curves(curves)
         + "".join(names)
         + _marks(points, order, x, y, x_text, y_text)

@@ -149,7 +149,7 @@ def _time(report: Report) -> list[str]:
         rows,
         unit_text=lambda cycles: f"{count(cycles)} cycles",
         title="Cycles of each layer, and what it waits for",
-        x_label="time",
+        x_label="cycles",
         parts=[_COMPUTING, *(part for part in parts if part != _COMPUTING)],
         shares=True,
         notes=notes,
