@@ -201,6 +201,22 @@ class Atlas:
                 )
         return tuple(found)
 
+    def between_chips(self, figure: str, dataset: str | None = None) -> list[list[float | None]]:
+        """Return Kendall's tau of the orders of the networks by a figure on two chips: a row for each chip.
+
+        1 says that the one chip tells what is better on the other. Of the networks that run on both, and with
+        `dataset` of those for it. Raises `UnknownNameError` for a figure that there is not.
+        """
+        if figure not in FIGURES:
+            raise unknown_name("figure", figure, FIGURES)
+        values = [self.figures(chip.name, dataset)[figure] for chip in self.chips]
+
+        def agree(one: dict[str, float], other: dict[str, float]) -> float | None:
+            both = [name for name in one if name in other]
+            return orders.kendall([one[name] for name in both], [other[name] for name in both])
+
+        return [[agree(one, other) for other in values] for one in values]
+
     def spread(self, figure: str, chip: str, dataset: str | None = None) -> float | None:
         """Return the most over the least of "energy" or "latency" for each MAC, among the networks.
 
