@@ -270,9 +270,12 @@ class Atlas:
         """Return a line for each chip, how far the orders agree on it, for lines of `width` characters."""
         dataset = self.main_dataset()
         number = sum(row.dataset == dataset for row in self.networks)
-        title = f"{self.size}, mapped for {self.objective}; orders of the {number} for {clean(str(dataset))}"
+        title = (
+            f"{self.size}, mapped for {self.objective}; "
+            f"how far the orders of the {number} for {clean(str(dataset))} agree:"
+        )
         said = [
-            "tau: Kendall's, of the orders of the networks by the two figures; 1 is the same order, 0 none. "
+            "MACs/energy and the like: Kendall's tau of the orders by the two; 1 is the same order, 0 none. "
             "swapped: pairs of networks of which the one with fewer MACs takes longer. "
             "spread: the most over the least for each MAC."
         ]
@@ -296,7 +299,7 @@ class Atlas:
             Column("dataflow", [clean(chip.dataflow) for chip in self.chips], left=True),
             Column("ran", [str(number) for number in ran]),
             *(
-                Column(f"tau {_SHORT[first]}-{second}", [_tau(one.kendall) for one in by_pair[first, second]])
+                Column(f"{_SHORT[first]}/ {second}", [_tau(one.kendall) for one in by_pair[first, second]])
                 for first, second in (PAIRS if taus else ())
             ),
             Column("swapped %", [percent(one.swapped) for one in by_pair["macs", "latency"]]),
