@@ -92,7 +92,7 @@ def test_extreme_orders() -> None:
 def test_rows_agree_with_simulate(found: Atlas) -> None:
     assert [(row.network, row.chip) for row in found] == list(itertools.product(NETS, CHIPS))
     for row in found:
-        report = da.simulate(row.network, row.chip, effort="quick")
+        report = da.simulate(row.network, row.chip, effort="quick", objective="edp")
         assert (row.energy, row.cycles, row.seconds) == (report.energy, report.cycles, report.seconds)
         assert row.figures["utilization"] == report.utilization
         assert sum(group.cycles for group in row.layers) == report.cycles
@@ -106,7 +106,7 @@ def test_rows_agree_with_simulate(found: Atlas) -> None:
 
 def test_groups_hold_equal_layers_only() -> None:
     net = da.zoo.load("squeezenet_v1_1")
-    report = da.simulate(net, "eyeriss", effort="quick")
+    report = da.simulate(net, "eyeriss", effort="quick", objective="edp")
     groups = {group.name: group for group in layer_groups(net, report)}
     layers = {layer.name: layer for layer in net.layers}
     for name, group in groups.items():
@@ -273,7 +273,7 @@ def test_the_page_has_the_numbers_of_the_reports(found: Atlas) -> None:
         net, chip, energy, cycles, utilization, bound, proved, groups = row
         assert place == net * len(CHIPS) + chip
         assert (NETS[net], CHIPS[chip]) == (kept.network, kept.chip)
-        report = da.simulate(kept.network, kept.chip, effort="quick")
+        report = da.simulate(kept.network, kept.chip, effort="quick", objective="edp")
         assert (energy, cycles) == (report.energy, report.cycles)
         assert utilization == pytest.approx(report.utilization, rel=1e-3)
         assert data["bounds"][bound] == kept.bound_by

@@ -30,7 +30,7 @@ def atlas(
     networks: Iterable[Network | str] | str | None = None,
     chips: Iterable[Chip | str | os.PathLike[str]] | str | None = None,
     *,
-    objective: str = "energy",
+    objective: str = "edp",
     effort: str = "quick",
     executor: Executor | None = None,
     store: str | os.PathLike[str] | None = None,
@@ -44,8 +44,11 @@ def atlas(
         Networks, or names of the zoo; None for all of it, at batch 1.
     chips
         Chips, names of presets, or paths of YAML files; None for all presets.
-    objective, effort
-        As `simulate` takes them; "quick", because the atlas has some 20,000 different layers to map.
+    objective
+        As `simulate` takes it; "edp", energy x delay, because the atlas ranks by both: mappings of the least
+        energy are often several times slower than others that take a few per cent more.
+    effort
+        As `simulate` takes it; "quick", because the atlas has some 20,000 different layers to map.
     executor
         Anything with the interface of `concurrent.futures.Executor`; None: a thread for each core.
     store

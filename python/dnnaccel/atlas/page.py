@@ -208,7 +208,7 @@ def _command(found: Atlas) -> str:
         ("--arch", arch.names(), [chip.name for chip in found.chips]),
     ):
         words += [option, ",".join(names)] if names != known else []
-    words += ["--objective", found.objective] if found.objective != "energy" else []
+    words += ["--objective", found.objective] if found.objective != "edp" else []
     words += ["--effort", found.effort] if found.effort != "quick" else []
     return shlex.join([*words, "-o", "atlas.html"])
 
