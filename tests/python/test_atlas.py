@@ -25,7 +25,6 @@ import dnnaccel as da
 from dnnaccel.atlas import Atlas, AtlasRow
 from dnnaccel.atlas import page as atlas_page
 from dnnaccel.atlas import ranks as orders
-from dnnaccel.atlas.job import STORE
 from dnnaccel.atlas.result import PAIRS
 from dnnaccel.cli import run
 from dnnaccel.errors import DnnAccelError, SweepError, UnknownNameError
@@ -153,11 +152,16 @@ def test_what_is_kept_gives_the_same_bytes(
 
 
 def test_it_is_kept_in_the_cache_directory_by_default(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DNNACCEL_CACHE", str(tmp_path / "cache"))
     da.atlas("mlp", "eyeriss_isca16_ws")
-    assert (tmp_path / "cache" / STORE).is_file()
+    assert (tmp_path / "cache" / "atlas.sqlite").is_file()
+    assert run(["cache"]) == 0
+    assert "atlas.sqlite" in capsys.readouterr().out
+    assert run(["cache", "--clear"]) == 0
+    assert "removed the atlas" in capsys.readouterr().out
+    assert not list((tmp_path / "cache").glob("atlas*"))
     monkeypatch.setenv("DNNACCEL_CACHE", "off")
     assert len(da.atlas("mlp", "eyeriss_isca16_ws")) == 1
 

@@ -112,6 +112,7 @@
   }
 
   const ROW = 17;
+  // Lines are strong where a network moves by a tenth of the list or more after the first column.
   function bump(columns, entries) {
     const picture = svg("svg", { class: "bump atlas-bump", height: ROW * Math.max(entries.length, 1), role: "group", "aria-label": "ranks of the networks" });
     const head = svg("g", { class: "axis" });
@@ -126,8 +127,8 @@
     entries.forEach((entry, index) => {
       const net = data.networks[entry.net];
       const ranks = columns.map((_, column) => places[column][index]);
-      const moved = Math.max(...ranks) - Math.min(...ranks);
-      const line = svg("g", { class: `mark rank ${looks[net.group].shade}${moved * 6 >= entries.length ? "" : " still"}`, "data-net": entry.net, tabindex: index ? "-1" : "0" });
+      const moved = Math.max(...ranks.slice(1)) - Math.min(...ranks.slice(1));
+      const line = svg("g", { class: `mark rank ${looks[net.group].shade}${moved * 10 >= entries.length ? "" : " still"}`, "data-net": entry.net, tabindex: index ? "-1" : "0" });
       line.setAttribute("aria-label", `${net.name}\n${columns.map((name, column) => `${name}: ${ranks[column]}`).join(", ")}`);
       const spots = ranks.map((rank, column) => [part(column / (columns.length - 1)), part((rank - 0.5) / entries.length)]);
       for (let column = 1; column < spots.length; column += 1)

@@ -63,8 +63,8 @@ def atlas_page(found: Atlas) -> str:
         section(
             "How the order changes",
             paragraph(
-                "Rank 1, at the top, is the least. Lines are strong where a network moves by a sixth of the "
-                "list or more."
+                "Rank 1, at the top, is the least. Lines are strong where MACs, energy and latency rank a "
+                "network apart, by a tenth of the list or more."
             ),
             '<div class="atlas-order"><div id="atlas-bump"></div><div id="atlas-orders"></div></div>',
         ),
@@ -76,7 +76,7 @@ def atlas_page(found: Atlas) -> str:
             ),
             _taus(found, dataset),
             table(
-                found.chip_columns(dataset),
+                found.chip_columns(dataset, taus=False),
                 links=[f"#@{chip.name}" for chip in found.chips],
                 anchor="chips",
             ),

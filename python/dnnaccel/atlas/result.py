@@ -268,7 +268,7 @@ class Atlas:
         table = layout(self.chip_columns(dataset), width=width)
         return "\n\n".join([notes([title], width=width), table, notes(said, width=width)])
 
-    def chip_columns(self, dataset: str | None) -> list[Column]:
+    def chip_columns(self, dataset: str | None, *, taus: bool = True) -> list[Column]:
         """Return the chips, and how far the orders of the networks for a dataset agree on each, as text."""
         names = [chip.name for chip in self.chips]
         by_pair: dict[tuple[str, str], list[Correlation]] = {pair: [] for pair in PAIRS}
@@ -281,7 +281,7 @@ class Atlas:
             Column("ran", [str(number) for number in ran]),
             *(
                 Column(f"tau {_SHORT[first]}-{second}", [_tau(one.kendall) for one in by_pair[first, second]])
-                for first, second in PAIRS
+                for first, second in (PAIRS if taus else ())
             ),
             Column("swapped %", [percent(one.swapped) for one in by_pair["macs", "latency"]]),
             *(
