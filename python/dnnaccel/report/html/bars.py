@@ -29,7 +29,8 @@ def stacked_bars(
     `unit_text` says a value with its unit. Parts are coloured in the order in which they first come. `notes`
     stand behind the bars; by default that is each bar's sum.
     """
-    parts = list(dict.fromkeys(part for _, split in rows for part, size in split.items() if size))
+    named = dict.fromkeys(part for _, split in rows for part in split)
+    parts = [part for part in named if any(split.get(part) for _, split in rows)]
     sums = [sum(split.values()) for _, split in rows]
     scale = axis(sums, zero=True)
     said = [unit_text(whole) for whole in sums] if notes is None else notes
