@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dnnaccel._lower import leakage_per_cycle
-from dnnaccel.cost import LayerReport, LevelCount, evaluate
+from dnnaccel.cost import FUSED, LayerReport, LevelCount, evaluate
 from dnnaccel.dataflow import Dataflow, get
 from dnnaccel.errors import DataflowError, DensityError, DramError, MappingError, unknown_name
 from dnnaccel.layers import Layer
@@ -251,21 +251,24 @@ def _case(
 
 def _looker(fidelity: str, dram: Dram | str | os.PathLike[str] | None, progress: Progress | None) -> _Look:
     """Return what looks at one mapped layer as closely as asked; each case once."""
-    if fidelity == "analytical":
-        if dram is not None:
-            raise DramError("a closed form has no schedule that a DRAM could time; ask for fidelity='tile'")
-        return lambda layer, chip, mapping, density: evaluate(layer, chip, mapping, density=density)
-    from dnnaccel.sim import simulate_cycles, simulate_tiles
-
+    if fidelity == "analytical" and dram is not None:
+        raise DramError("a closed form has no schedule that a DRAM could time; ask for fidelity='tile'")
     seen: dict[object, LayerReport] = {}
 
     def look(layer: Layer, chip: Chip, mapping: MappingLike, density: Density | None) -> LayerReport:
         nest = Mapping.of(mapping)
         key = (layer.problem, layer.kind, layer.ops, nest, density)
-        if key not in seen and fidelity == "tile":
-            seen[key] = simulate_tiles(layer, chip, nest, density=density, dram=dram, progress=progress)
-        elif key not in seen:
-            seen[key] = simulate_cycles(layer, chip, nest, dram=dram, progress=progress)
+        if key not in seen:
+            if fidelity == "analytical":
+                seen[key] = evaluate(layer, chip, nest, density=density)
+            elif fidelity == "tile":
+                from dnnaccel.sim import simulate_tiles
+
+                seen[key] = simulate_tiles(layer, chip, nest, density=density, dram=dram, progress=progress)
+            else:
+                from dnnaccel.sim import simulate_cycles
+
+                seen[key] = simulate_cycles(layer, chip, nest, dram=dram, progress=progress)
         return replace(seen[key], name=layer.name)
 
     return look
@@ -395,7 +398,7 @@ def _fused(layer: Layer, chip: Chip, source: LayerReport, hidden: dict[str, int]
         cycles=late,
         level_cycles=(),
         bound_by="vector" if late else "-",
-        note=f"fused into {source.name}",
+        note=f"{FUSED}{source.name}",
     )
 
 

@@ -53,7 +53,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("runtime",),
     ("_zeros", "provenance", "_nest"),
     ("cost", "conventions", "_search_cache"),
-    ("_search_run",),
+    ("_search_run", "bounds"),
     ("report",),  # a search prints itself by it
     ("activity",),
     ("mapper", "sim"),
@@ -83,7 +83,7 @@ NETWORK_SIDE = {
 CHIP_SIDE = {"energy", "arch", "mapping", "dataflow_files", "dataflow", "mapspace", "constraints", "_narrow"}
 
 # A result that asks for the job that it comes from, when a person does: never at import.
-BACK = {("report/result.py", "explain")}
+BACK = {("report/result.py", "explain"), ("cost.py", "report"), ("mapping.py", "report")}
 
 NOT_AT_IMPORT = ("click", "matplotlib", "onnx", "pandas", "pydantic", "rich", "torch", "yaml")
 

@@ -145,6 +145,12 @@ class Atlas:
         """The rows of what could run."""
         return tuple(row for row in self.rows if row.reason is None)
 
+    @property
+    def size(self) -> str:
+        """What is in it: "56 networks on 22 chips"."""
+        networks, chips = len(self.networks), len(self.chips)
+        return f"{networks} network{'s' * (networks != 1)} on {chips} chip{'s' * (chips != 1)}"
+
     def main_dataset(self) -> str | None:
         """Return the dataset that most of the networks are for, the first of equals.
 
@@ -248,10 +254,7 @@ class Atlas:
         """Return a line for each chip, how far the orders agree on it, for lines of `width` characters."""
         dataset = self.main_dataset()
         number = sum(row.dataset == dataset for row in self.networks)
-        title = (
-            f"{len(self.networks)} networks on {len(self.chips)} chips, mapped for {self.objective}; "
-            f"orders of the {number} for {clean(str(dataset))}"
-        )
+        title = f"{self.size}, mapped for {self.objective}; orders of the {number} for {clean(str(dataset))}"
         said = [
             "tau: Kendall's, of the orders of the networks by the two figures; 1 is the same order, 0 none. "
             "swapped: pairs of networks of which the one with fewer MACs takes longer. "
@@ -332,10 +335,7 @@ class Atlas:
         return self.to_text()
 
     def __repr__(self) -> str:
-        return (
-            f"<Atlas: {len(self.networks)} networks on {len(self.chips)} chips, "
-            f"{len(self.ran)} of {len(self.rows)} combinations ran>"
-        )
+        return f"<Atlas: {self.size}, {len(self.ran)} of {len(self.rows)} combinations ran>"
 
 
 _SHORT = {"macs": "MACs", "weights": "weights", "energy": "energy"}

@@ -114,7 +114,7 @@ def search(
     for path in (save, json):
         check_file(path)
     if plot is not None:
-        from dnnaccel.report.plot import check_picture
+        from dnnaccel.report.plots.style import check_picture
 
         check_picture(plot)
     net, part = load_layer(layer, batch=batch, sizes=sizes)

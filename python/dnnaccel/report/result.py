@@ -325,17 +325,39 @@ class Report:
         )
 
     def plot(
-        self, kind: str = "energy", path: str | os.PathLike[str] | None = None, *, by: str = "level"
+        self,
+        kind: str = "energy",
+        path: str | os.PathLike[str] | None = None,
+        *,
+        by: str | None = None,
+        level: str | None = None,
+        width: str | None = None,
     ) -> Figure:
-        """Draw stacked bars, one per layer, and return the matplotlib figure.
+        """Draw the layers, and return the matplotlib figure; with `path` it is saved, as its suffix says.
 
-        `kind` is "energy", "words" (reads + writes) or "cycles" (computing, and waiting for memory); energy
-        and words are stacked `by` "level" or "tensor". With `path` the figure is saved, as its suffix says.
-        Raises `UnknownNameError` for another kind or by, `MissingExtraError` without matplotlib.
+        Parameters
+        ----------
+        kind
+            "energy" or "words" (reads + writes) as a stacked bar per layer; "cycles": computing, and waiting
+            for memory; "latency": a bar per layer, by what bounds it, with the bounds as marks; "roofline":
+            every layer as a point under the roof of one memory; "utilization": what the PEs do in each layer.
+        path
+            A .pdf, .svg or .png file. Equal reports give equal bytes.
+        by
+            How it is split: energy and words by "level" (default) or "tensor", utilization by "reason"
+            (default) or "pe": which PEs of the array each layer puts to work.
+        level
+            Memory of the roofline; by default the outermost.
+        width
+            "column" (3.4 inches) or "page" (7.2 inches) of a paper; by default what suits the kind.
+
+        Raises `UnknownNameError` for a name that there is not, `DnnAccelError` for a choice that the kind has
+        not or a file that cannot be written, `MissingExtraError` without matplotlib.
         """
-        from dnnaccel.report.plot import plot_report
+        from dnnaccel.report.plots.kind import draw
+        from dnnaccel.report.plots.kinds import REPORT_KINDS
 
-        return plot_report(self, kind=kind, by=by, path=path)
+        return draw(self, REPORT_KINDS, kind, path, by=by, level=level, width=width)
 
     def __str__(self) -> str:
         return self.to_text()

@@ -138,6 +138,9 @@ class Sweep:
         columns = [
             Column(name, [clean(str(point.parameters[name])) for point in points]) for name in self.parameters
         ]
+        if marked:
+            best = {id(point) for point in marked}
+            columns.append(Column("", ["front" if id(point) in best else "" for point in points], left=True))
         shown: dict[str, Callable[[Any], str]] = {
             "energy": lambda value: energy(value, self.energy_unit),
             "cycles": count,
@@ -152,8 +155,6 @@ class Sweep:
             cells = [text(point.figures.get(name)) for point in points]
             if any(cell != NONE for cell in cells):
                 columns.append(Column(headers.get(name, name), cells))
-        if marked:
-            columns.append(Column("", ["front" if point in marked else "" for point in points], left=True))
         return columns
 
     def to_dict(self) -> dict[str, Any]:
@@ -193,12 +194,27 @@ class Sweep:
         save(self, path, format)
 
     def plot(
-        self, x: str = "cycles", y: str = "energy", path: str | os.PathLike[str] | None = None
+        self,
+        x: str = "cycles",
+        y: str = "energy",
+        path: str | os.PathLike[str] | None = None,
+        *,
+        width: str = "column",
     ) -> Figure:
-        """Draw all points by two figures, with their front, and save that if `path` is given."""
-        from dnnaccel.report.sweep import plot_sweep
+        """Draw all points that ran by two figures, with their front, and save that if `path` is given.
 
-        return plot_sweep(self, x, y, path)
+        The points of the front are named by their parameters' values. `path` and `width` are as `Report.plot`
+        takes them. Raises `UnknownNameError` for a figure that there is not, `SweepError` if no point has
+        both.
+        """
+        from dnnaccel.report.plots.front import draw_sweep
+        from dnnaccel.report.plots.kind import Kind, Options, draw
+
+        def drawn(found: Sweep, options: Options) -> Figure:
+            return draw_sweep(found, x, y, options, more_across=x in _MORE_IS_BETTER)
+
+        kinds = {"pareto": Kind(draw=drawn)}
+        return draw(self, kinds, "pareto", path, width=width)
 
     def __str__(self) -> str:
         return self.to_text()

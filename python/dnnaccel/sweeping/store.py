@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from dnnaccel.errors import SweepError
+from dnnaccel.sweeping.work import is_result
 
 __all__ = ["Store", "open_store"]
 
@@ -195,4 +196,4 @@ def _read(text: object) -> dict[str, Any] | None:
         result = json.loads(text)
     except ValueError:
         return None
-    return result if isinstance(result, dict) else None
+    return result if is_result(result) else None

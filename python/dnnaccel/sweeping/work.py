@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dnnaccel.report import Report
     from dnnaccel.sparsity import DensityLike
 
-__all__ = ["FIGURES", "MORE_IS_BETTER", "Task", "check_figures", "costs", "evaluate"]
+__all__ = ["FIGURES", "MORE_IS_BETTER", "Task", "check_figures", "costs", "evaluate", "is_result"]
 
 FIGURES = (
     "energy",
@@ -92,7 +92,7 @@ def evaluate(task: Task, progress: Progress | None = None) -> dict[str, Any]:
         return {"reason": str(error)}
     found = figures(report, task.chip)
     if task.by_layer:
-        found["layers"] = [group.to_row() for group in layer_groups(report)]
+        found["layers"] = [group.to_row() for group in layer_groups(task.net, report)]
     return found
 
 
@@ -124,6 +124,24 @@ def figures(report: Report, chip: Chip) -> dict[str, Any]:
     }
 
 
+def is_result(value: object) -> bool:
+    """Say whether a value read from a store has the form of what `evaluate` returns."""
+    if not isinstance(value, dict):
+        return False
+    if "reason" in value:
+        return isinstance(value["reason"], str) and len(value) == 1
+    units = (value.get("energy_unit"), value.get("area_unit"))
+    return all(isinstance(unit, str) for unit in units) and all(
+        name in value and _is_figure(value[name]) for name in FIGURES
+    )
+
+
+def _is_figure(value: object) -> bool:
+    if isinstance(value, bool):
+        return False
+    return value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+
+
 def check_figures(names: Iterable[str]) -> None:
     """Raise `UnknownNameError` for a name that is not of `FIGURES`."""
     for name in names:
@@ -132,11 +150,11 @@ def check_figures(names: Iterable[str]) -> None:
 
 
 def costs(figures: Mapping[str, Any], names: Sequence[str]) -> tuple[float, ...] | None:
-    """Return figures by name so that less is better; None if one is missing."""
+    """Return figures by name so that less is better; None if one is missing, or not a number."""
     found = []
     for name in names:
         value = figures.get(name)
-        if value is None:
+        if value is None or math.isnan(value):
             return None
         found.append(-value if name in MORE_IS_BETTER else value)
     return tuple(found)
