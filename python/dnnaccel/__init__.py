@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from dnnaccel.network import Network
     from dnnaccel.problem import Problem
     from dnnaccel.report import Report
+    from dnnaccel.rerun import rerun
     from dnnaccel.simulate import simulate
     from dnnaccel.sweep import Sweep, sweep
     from dnnaccel.trace import TraceSummary, trace
@@ -122,6 +123,7 @@ __all__ = [
     "kernels",
     "layers",
     "reproduce",
+    "rerun",
     "runtime",
     "search",
     "simulate",
@@ -152,6 +154,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "network": ("Network",),
     "problem": ("Problem",),
     "report": ("Report",),
+    "rerun": ("rerun",),
     "simulate": ("simulate",),
     "sweep": ("Sweep", "sweep"),
     "trace": ("TraceSummary", "trace"),

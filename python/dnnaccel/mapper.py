@@ -27,7 +27,7 @@ from dnnaccel._lower import (
 )
 from dnnaccel._search_cache import Answer
 from dnnaccel._search_run import Job, Setting, StoppedError, run_all
-from dnnaccel._text import DEFAULT_WIDTH
+from dnnaccel._text import DEFAULT_WIDTH, clean
 from dnnaccel._zeros import describe_density, lower_density
 from dnnaccel.cost import LayerReport, describe_misfit, evaluate
 from dnnaccel.dataflow import Dataflow, get
@@ -165,6 +165,20 @@ class SearchResult:
     def to_json(self) -> str:
         """Return `to_dict()` as JSON text, indented by two blanks."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+
+    def to_html(self) -> str:
+        """Return a page that needs no other file: the loop nest, its cost, what is proved, and the front."""
+        from dnnaccel.report.html import page
+        from dnnaccel.report.html.search import search_blocks
+
+        chip = "" if self.cost.chip is None else f" on {clean(self.cost.chip.name)}"
+        return page(f"{clean(self.cost.name)}{chip}: search for {self.objective}", search_blocks(self))
+
+    def _repr_html_(self) -> str:
+        from dnnaccel.report.html import fragment
+        from dnnaccel.report.html.search import search_blocks
+
+        return fragment(*search_blocks(self))
 
     def plot(
         self,

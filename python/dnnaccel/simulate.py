@@ -115,7 +115,7 @@ def simulate(
     (found,) = search_all([case.request()], threads=threads, progress=progress)
     if isinstance(found, Exception):
         raise found
-    return case.report(found, fidelity, _looker(fidelity, dram, progress), fuse=fuse)
+    return case.report(found, fidelity, _looker(fidelity, dram, progress), dram=dram, fuse=fuse)
 
 
 def simulate_all(
@@ -174,7 +174,13 @@ class _Case:
         )
 
     def report(
-        self, found: MappingOf[str, Found], fidelity: str, look: _Look, *, fuse: bool = True
+        self,
+        found: MappingOf[str, Found],
+        fidelity: str,
+        look: _Look,
+        *,
+        dram: Dram | str | os.PathLike[str] | None = None,
+        fuse: bool = True,
     ) -> Report:
         """Cost every layer with the mappings that were given and those that were `found`."""
         network, machine, layers = self.net, self.chip, self.layers
@@ -219,6 +225,10 @@ class _Case:
                 dataflow=self.flow,
                 objective=self.objective,
                 density=self.density,
+                effort=self.effort,
+                mappings={name: Mapping.of(given) for name, given in self.given.items()},
+                dram=dram,
+                fuse=fuse,
             ),
         )
 

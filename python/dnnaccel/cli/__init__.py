@@ -22,6 +22,7 @@ from dnnaccel.cli._group import Commands
 from dnnaccel.cli._jobs import compare, simulate
 from dnnaccel.cli._lists import archs, datasets, draw, networks, schema, show
 from dnnaccel.cli._reproduce import reproduce
+from dnnaccel.cli._rerun import rerun
 from dnnaccel.cli._run import run as run_network
 from dnnaccel.cli._scalesim import scalesim
 from dnnaccel.cli._search import evaluate, search
@@ -103,6 +104,7 @@ _JOBS = (
     search,
     evaluate,
     trace,
+    rerun,
     reproduce,
     run_network,
     bench,

@@ -25,7 +25,7 @@ Examples:
   dnnaccel simulate alexnet --arch eyeriss
   dnnaccel simulate vgg16:conv3_2 --arch eyeriss --dataflow ws --objective latency
   dnnaccel simulate alexnet --arch eyeriss --dataflow my_dataflow.yaml
-  dnnaccel simulate resnet50 --arch tpu_v1 --batch 8 --output resnet50.html
+  dnnaccel simulate resnet50 --arch tpu_v1 --batch 8 --html resnet50.html
   dnnaccel simulate mobilenet_v1 --arch eyeriss --image-size 160 --width 0.5
   dnnaccel simulate alexnet --arch eyeriss --set pe_array.rows=8 --format csv
   dnnaccel simulate alexnet:conv1 --arch eyeriss --provenance
@@ -72,13 +72,14 @@ def simulate(
     changes: tuple[str, ...],
     format: str | None,
     output: str | None,
+    html: str | None,
     threads: int | None,
     quiet: bool,
 ) -> None:
     """Say what NETWORK, or one LAYER of it, costs on a chip."""
     from dnnaccel.simulate import simulate as job
 
-    check_output(output, format)
+    check_output(output, format, html)
     if provenance and output is None and format not in (None, "table"):
         raise DnnAccelError(f"--provenance prints a table beside the {format}; write that with --output FILE")
     net, target = load_part(network, batch=batch, sizes=sizes), load_chip(chip, changes)
@@ -95,7 +96,7 @@ def simulate(
             threads=threads,
             progress=progress,
         )
-    deliver(report, format=format, output=output, quiet=quiet)
+    deliver(report, format=format, output=output, html=html, quiet=quiet)
     if provenance:
         click.echo(("" if output else "\n") + report.provenance().to_text(width=terminal_width()))
 
@@ -110,7 +111,7 @@ Examples:
   dnnaccel compare alexnet --arch eyeriss,gemmini,nvdla_large --equal-area
   dnnaccel compare alexnet --arch eyeriss,shidiannao --equal-area --scale shidiannao:nb_in.size_bytes
   dnnaccel compare resnet50,mobilenet_v2 --arch eyeriss --image-size 160
-  dnnaccel compare vgg16 --arch eyeriss,chip.yaml --batch 4 --output comparison.html
+  dnnaccel compare vgg16 --arch eyeriss,chip.yaml --batch 4 --html comparison.html
 """,
 )
 @click.argument("networks", metavar="NETWORKS", shell_complete=complete_network)
@@ -167,13 +168,14 @@ def compare(
     changes: tuple[str, ...],
     format: str | None,
     output: str | None,
+    html: str | None,
     threads: int | None,
     quiet: bool,
 ) -> None:
     """Put NETWORKS (names with commas between), chips and dataflows side by side, with ratios."""
     from dnnaccel.compare import compare as job
 
-    check_output(output, format)
+    check_output(output, format, html)
     if scaled and not equal_area:
         raise DnnAccelError("--scale says what --equal-area scales; give that too")
     nets = [load_part(name, batch=batch, sizes=sizes) for name in split(networks)]
@@ -191,7 +193,8 @@ def compare(
             threads=threads,
             progress=progress,
         )
-    deliver(comparison.layers(sort) if layers else comparison, format=format, output=output, quiet=quiet)
+    shown = comparison.layers(sort) if layers else comparison
+    deliver(shown, format=format, output=output, html=html, quiet=quiet)
 
 
 def _read_scaled(scaled: tuple[str, ...], chips: Sequence[Chip]) -> dict[str, str]:

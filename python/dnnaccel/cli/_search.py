@@ -12,12 +12,13 @@ from dnnaccel.cli._options import (
     chip_option,
     dataflow_option,
     effort_option,
+    html_option,
     input_options,
     limit_options,
     quiet_option,
     threads_option,
 )
-from dnnaccel.cli._output import check_file, print_or_write, progress_bar, terminal_width, wrote
+from dnnaccel.cli._output import check_file, print_or_write, progress_bar, terminal_width, write_page, wrote
 from dnnaccel.errors import DnnAccelError, SearchInterrupted
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ _json_option = click.option(
     epilog="""\b
 Examples:
   dnnaccel search vgg16:conv3_2 --arch eyeriss
+  dnnaccel search vgg16:conv3_2 --arch eyeriss --html search.html
   dnnaccel search alexnet:conv2 --arch eyeriss --dataflow free --objective edp
   dnnaccel search alexnet:conv2 --arch eyeriss --objective latency --max-energy 1.3e9
   dnnaccel search alexnet:conv2 --arch eyeriss --objective pareto --plot front.pdf
@@ -81,6 +83,7 @@ Examples:
     metavar="FILE",
     help="Draw the front of --objective pareto to FILE (.pdf, .svg or .png).",
 )
+@html_option
 @threads_option
 @quiet_option
 def search(
@@ -99,6 +102,7 @@ def search(
     save: str | None,
     json: str | None,
     plot: str | None,
+    html: str | None,
     threads: int | None,
     quiet: bool,
 ) -> None:
@@ -111,7 +115,7 @@ def search(
 
     if plot is not None and objective != "pareto":
         raise DnnAccelError(f"--plot draws the front of --objective pareto; there is none for {objective}")
-    for path in (save, json):
+    for path in (save, json, html):
         check_file(path)
     if plot is not None:
         from dnnaccel.report.plots.style import check_picture
@@ -136,18 +140,25 @@ def search(
             )
     except SearchInterrupted as stopped:
         # Whoever stops a long search wants what it has.
-        _deliver(stopped.result, save=save, json=json, plot=plot, quiet=quiet)
+        _deliver(stopped.result, save=save, json=json, plot=plot, html=html, quiet=quiet)
         raise
-    _deliver(found, save=save, json=json, plot=plot, quiet=quiet)
+    _deliver(found, save=save, json=json, plot=plot, html=html, quiet=quiet)
 
 
 def _deliver(
-    found: SearchResult, *, save: str | None, json: str | None, plot: str | None, quiet: bool
+    found: SearchResult,
+    *,
+    save: str | None,
+    json: str | None,
+    plot: str | None,
+    html: str | None,
+    quiet: bool,
 ) -> None:
     if json != "-":
         click.echo(found.to_text(width=terminal_width()))
     if json is not None:
         print_or_write(json, found.to_json(), quiet=quiet)
+    write_page(html, found, quiet=quiet)
     if save is not None:
         found.mapping.save(save)
         wrote(save, quiet=quiet)

@@ -9,7 +9,7 @@ import click
 
 from dnnaccel.cli._completion import complete_network
 from dnnaccel.cli._inputs import split
-from dnnaccel.cli._options import chip_option, dataflow_option, effort_option, quiet_option
+from dnnaccel.cli._options import chip_option, dataflow_option, effort_option, html_option, quiet_option
 from dnnaccel.cli._output import check_file, check_output, deliver, progress_bar, wrote
 from dnnaccel.errors import DnnAccelError, SweepError
 
@@ -89,6 +89,7 @@ Examples:
 @click.option(
     "--output", "-o", type=click.Path(), metavar="FILE", help="Write to FILE (.txt, .json, .csv or .html)."
 )
+@html_option
 @quiet_option
 def sweep(
     network: str,
@@ -108,12 +109,13 @@ def sweep(
     plot: str | None,
     format: str | None,
     output: str | None,
+    html: str | None,
     quiet: bool,
 ) -> None:
     """Simulate NETWORK on every combination of values, and print those that no other beats."""
     from dnnaccel.sweep import sweep as job
 
-    check_output(output, format)
+    check_output(output, format, html)
     figures = split(pareto)
     if plot is not None:
         from dnnaccel.report.plots.style import check_picture
@@ -140,7 +142,7 @@ def sweep(
             store=store,
             progress=progress,
         )
-    deliver(found, format=format, output=output, quiet=quiet)
+    deliver(found, format=format, output=output, html=html, quiet=quiet)
     if plot is not None:
         found.plot(figures[1], figures[0], plot)
         wrote(plot, quiet=quiet)

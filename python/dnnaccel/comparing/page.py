@@ -22,6 +22,7 @@ from dnnaccel.report.html import (
     stacked_bars,
     table,
 )
+from dnnaccel.report.html.made import dataflow_text, network_value
 
 if TYPE_CHECKING:
     from dnnaccel.compare import Comparison
@@ -101,11 +102,17 @@ def _stacks(rows: Sequence[ComparisonRow]) -> str:
 def _bars(
     title: str, names: Sequence[str], splits: Sequence[Mapping[str, float]], batches: Sequence[int], unit: str
 ) -> str:
-    bars = [
-        (name, {clean(part): spent / batch for part, spent in split.items()})
-        for name, split, batch in zip(names, splits, batches, strict=True)
-    ]
-    return stacked_bars(bars, unit_text=lambda spent: energy(spent, unit), title=title, x_label="energy")
+    parts = dict.fromkeys(part for split in splits for part in split)
+    return stacked_bars(
+        [
+            (name, {clean(part): spent / batch for part, spent in split.items()})
+            for name, split, batch in zip(names, splits, batches, strict=True)
+        ],
+        unit_text=lambda spent: energy(spent, unit),
+        title=title,
+        x_label="energy",
+        parts=[clean(part) for part in parts if any(split.get(part) for split in splits)],
+    )
 
 
 def _layer_block(network: NetworkLayers, sort: str, *, opened: bool = False) -> str:
@@ -133,13 +140,14 @@ def _layer_block(network: NetworkLayers, sort: str, *, opened: bool = False) -> 
 
 
 def _inputs(rows: Sequence[ComparisonRow]) -> dict[str, object]:
-    """Return what made a comparison, the chips as the text of their files."""
+    """Return what made a comparison, as far as combinations ran: descriptions as the text of their files."""
     inputs: dict[str, object] = {"version": __version__, "job": "compare"}
-    for key, several in (("network", "networks"), ("dataflow", "dataflows")):
-        inputs[several] = ", ".join(dict.fromkeys(getattr(row, key) for row in rows))
     jobs = [row.report.job for row in rows if row.report is not None and row.report.job is not None]
+    inputs["networks"] = {job.net.name: network_value(job.net)["network"] for job in jobs}
+    inputs["chips"] = {job.chip.name: job.chip.to_yaml() for job in jobs}
+    inputs["dataflows"] = {job.dataflow.name: dataflow_text(job.dataflow) for job in jobs}
     inputs["objective"] = ", ".join(dict.fromkeys(job.objective for job in jobs))
-    return inputs | {f"chip {job.chip.name}": job.chip.to_yaml() for job in jobs}
+    return inputs
 
 
 def _diff_blocks(found: ReportDiff) -> list[str]:

@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 
     from dnnaccel.arch import Chip
     from dnnaccel.dataflow import Dataflow
+    from dnnaccel.dram import Dram
     from dnnaccel.explain import Explanation
     from dnnaccel.layers import Layer
+    from dnnaccel.mapping import Mapping
     from dnnaccel.network import Network
     from dnnaccel.sparsity import DensityLike
 
@@ -31,13 +34,17 @@ __all__ = ["Report", "ReportJob"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportJob:
-    """What a report is of, as `simulate` was given it."""
+    """What a report is of, as `simulate` was given it; `mappings` are those that were not searched for."""
 
     net: Network | Layer
     chip: Chip
     dataflow: Dataflow
     objective: str
     density: DensityLike | None
+    effort: str = "full"
+    mappings: MappingOf[str, Mapping] = field(default_factory=dict)
+    dram: Dram | str | os.PathLike[str] | None = None
+    fuse: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout, notes
 from dnnaccel._units import NONE, count, energy, percent, quantity
 from dnnaccel.errors import SweepError, unknown_name
 from dnnaccel.sweeping.pareto import front
-from dnnaccel.sweeping.work import FIGURES, check_figures, costs
+from dnnaccel.sweeping.work import FIGURES, MORE_IS_BETTER, check_figures, costs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -211,7 +211,7 @@ class Sweep:
         from dnnaccel.report.plots.kind import Kind, Options, draw
 
         def drawn(found: Sweep, options: Options) -> Figure:
-            return draw_sweep(found, x, y, options, more_across=x in _MORE_IS_BETTER)
+            return draw_sweep(found, x, y, options, more_across=x in MORE_IS_BETTER)
 
         kinds = {"pareto": Kind(draw=drawn)}
         return draw(self, kinds, "pareto", path, width=width)

@@ -13,6 +13,8 @@ from dnnaccel.errors import DnnAccelError
 __all__ = ["Axis", "axis", "frame", "percentage", "short"]
 
 _TICKS = 5
+_ZEROS = re.compile(r"(\.\d*?)0+(?!\d)")
+_WORD = re.compile(r"(?<=\S) [A-Za-z]{4,}\S*$|(?<=\S) [A-Za-z]+/\S+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ def _linear_axis(low: float, high: float, zero: bool) -> Axis:
 
 
 def _log_axis(low: float, high: float) -> Axis:
-    margin = max(1.08, (high / low) ** 0.04)
+    # At least a decade: less than that would make a mountain of a little noise.
+    margin = max(1.08, (high / low) ** 0.04, (10 * low / high) ** 0.5)
     low, high = low / margin, high * margin
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)):
@@ -71,8 +74,12 @@ def _log_axis(low: float, high: float) -> Axis:
 
 
 def short(text: str) -> str:
-    """Return a round number without the zeros that say how exact it is: "2.500 mJ" as "2.5 mJ"."""
-    return re.sub(r"(\.\d*?)0+(?!\d)", lambda match: match[1] if match[1] != "." else "", text, count=1)
+    """Return what a tick says: "2.500 mJ" as "2.5 mJ", "4.000M cycles" as "4M".
+
+    A round number needs no zeros that say how exact it is, and a word is in the axis' label already.
+    """
+    text = _WORD.sub("", text)
+    return _ZEROS.sub(lambda match: "" if match[1] == "." else match[1], text, count=1)
 
 
 def percentage(part: float) -> str:

@@ -13,6 +13,7 @@ from dnnaccel.report.html.tables import checked_link
 __all__ = ["ScatterPoint", "legend", "lines", "roofline", "scatter"]
 
 _COLOURS = 8
+_NAME_ROOM = 0.2
 # Shapes of about the same area around (0, 0), in pixels: groups differ by more than colour.
 _SHAPES = (
     "M-4.5,0a4.5,4.5 0 1,0 9,0a4.5,4.5 0 1,0 -9,0Z",
@@ -114,17 +115,19 @@ def roofline(
     title: str = "",
     x_text: Callable[[float], str] = count,
     y_text: Callable[[float], str] = count,
+    groups: Sequence[str] = (),
 ) -> str:
     """Return `points` under roofs: y = slope * x for each named slope, up to `peak`; both axes logarithmic.
 
     Williams, Waterman and Patterson, "Roofline" (CACM 2009): x is work per byte, y is work per time, a
-    slope is a bandwidth. Raises `DnnAccelError` for a value that is not positive and finite.
+    slope is a bandwidth. `groups` come first in the key, with the first colours. Raises `DnnAccelError` for
+    a value that is not positive and finite.
     """
     corners = [peak / slope for slope in slopes.values()]
     x = axis([*(point.x for point in points), *corners], log=True)
     feet = [min(peak, max(slope * x.low, peak / 1e3)) for slope in slopes.values()]
     y = axis([*(point.y for point in points), peak, *feet], log=True)
-    curves, names = [], []
+    curves, names = [_curve([(x.low, peak), (x.high, peak)], x, y, "roof")] if not slopes else [], []
     for name, slope in slopes.items():
         left = max(x.low, y.low / slope)
         corner = min(max(peak / slope, left), x.high)
@@ -138,22 +141,21 @@ def roofline(
         )
         at = min(left * (corner / left) ** 0.5, x.high)
         across, down = x.place(at), 1 - y.place(min(slope * at, peak))
-        names.append(
-            f'<text class="note" x="{percentage(across)}" y="{percentage(down)}" dx="-6" dy="-6">'
-            f"{escape(name)}</text>"
-        )
+        # Left of the line where there is room, else right of it.
+        side = 'class="note" dx="-6" dy="-6"' if across > _NAME_ROOM else 'class="note right" dx="10" dy="14"'
+        names.append(f'<text x="{percentage(across)}" y="{percentage(down)}" {side}>{escape(name)}</text>')
     names.append(
         f'<text class="note" x="100%" y="{percentage(1 - y.place(peak))}" dx="-4" dy="-6">'
         f"peak {escape(y_text(peak))}</text>"
     )
-    groups = list(dict.fromkeys(point.group for point in points))
+    order = list(dict.fromkeys([*groups, *(point.group for point in points)]))
     inside = (
         frame(x, y, x_label=x_label, y_label=y_label, x_text=x_text, y_text=y_text)
         + _curves(curves)
         + "".join(names)
-        + _marks(points, groups, x, y, x_text, y_text)
+        + _marks(points, order, x, y, x_text, y_text)
     )
-    return _figure(title, legend(groups, shapes=True), inside, f"{y_label} over {x_label}")
+    return _figure(title, legend(order, shapes=True), inside, f"{y_label} over {x_label}")
 
 
 def colour(index: int) -> str:

@@ -12,7 +12,18 @@ from importlib import resources
 
 from dnnaccel.report.palette import colours
 
-__all__ = ["details", "facts", "fragment", "page", "panels", "paragraph", "preformatted", "section"]
+__all__ = [
+    "details",
+    "facts",
+    "fragment",
+    "page",
+    "panels",
+    "paragraph",
+    "preformatted",
+    "section",
+    "subtitle",
+    "tiles",
+]
 
 INPUTS_ID = "dnnaccel-inputs"
 """Id of the script element that holds a page's inputs as JSON."""
@@ -58,8 +69,8 @@ def page(
             '<button type="button" class="theme" hidden>Dark</button></header>',
             "<main>",
             *blocks,
-            *made,
             "</main>",
+            *made,
             "</div>",
             f"<script>{script}</script>",
             "</body>",
@@ -89,6 +100,22 @@ def details(title: str, *blocks: str, anchor: str = "", opened: bool = False) ->
 def panels(*blocks: str) -> str:
     """Return `blocks` side by side where the page is wide enough, and below each other where it is not."""
     return "\n".join(('<div class="panels">', *blocks, "</div>"))
+
+
+def subtitle(text: str) -> str:
+    """Return `text` as a heading within a section."""
+    return f"<h3>{escape(text)}</h3>"
+
+
+def tiles(figures: Sequence[tuple[str, str, str]]) -> str:
+    """Return headline figures, each a name, a value with its unit, and a remark or ""."""
+    shown = "\n".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd>"
+        + (f"<dd>{escape(remark)}</dd>" if remark else "")
+        + "</div>"
+        for name, value, remark in figures
+    )
+    return f'<dl class="tiles">\n{shown}\n</dl>'
 
 
 def paragraph(text: str) -> str:
@@ -133,7 +160,8 @@ def _inputs(inputs: Mapping[str, object]) -> str:
         else:
             short.append((name, f"{len(text):,} characters of JSON, embedded in this page"))
     data = f'<script type="application/json" id="{INPUTS_ID}">{embedded_json(dict(inputs))}</script>'
-    return details("How this page was made", facts(short), *long, data, anchor="inputs")
+    shown = details("How this page was made", facts(short), *long, anchor="inputs")
+    return f"<footer>\n{shown}\n{data}\n</footer>"
 
 
 @functools.cache
