@@ -8,6 +8,7 @@ from dnnaccel.cli._completion import complete_chip, complete_dataflow, complete_
 from dnnaccel.cli._inputs import Sizes, load_chip, load_part, read_density, split
 from dnnaccel.cli._options import chip_option, dataflow_option, job_options
 from dnnaccel.cli._output import check_output, deliver, progress_bar, terminal_width
+from dnnaccel.cli._plot import Picture, plot_options
 from dnnaccel.errors import DnnAccelError
 
 __all__ = ["compare", "simulate"]
@@ -27,6 +28,8 @@ Examples:
   dnnaccel simulate alexnet --arch eyeriss --fidelity tile
   dnnaccel simulate alexnet --arch tpu_v1 --fidelity tile --dram ddr4_2400
   dnnaccel simulate lenet5 --arch eyeriss --fidelity cycle
+  dnnaccel simulate alexnet --arch eyeriss --plot energy.pdf --plot-by tensor
+  dnnaccel simulate resnet50 --arch eyeriss --plot roof.svg --plot-kind roofline --plot-level glb
 """
 )
 @click.argument("network", metavar="NETWORK[:LAYER]", shell_complete=complete_network)
@@ -50,6 +53,7 @@ Examples:
     is_flag=True,
     help="Print also what the energy is made of: counts, energy of each action, and its source.",
 )
+@plot_options("energy, words, cycles, latency, roofline or utilization", "by", "level")
 @job_options
 def simulate(
     network: str,
@@ -58,6 +62,7 @@ def simulate(
     fidelity: str,
     dram: str | None,
     provenance: bool,
+    picture: Picture,
     objective: str,
     batch: int,
     sizes: Sizes,
@@ -69,9 +74,11 @@ def simulate(
     quiet: bool,
 ) -> None:
     """Say what NETWORK, or one LAYER of it, costs on a chip."""
+    from dnnaccel.report.plots.kinds import REPORT_KINDS
     from dnnaccel.simulate import simulate as job
 
     check_output(output, format)
+    picture = picture.check(REPORT_KINDS, "energy")
     if provenance and output is None and format not in (None, "table"):
         raise DnnAccelError(f"--provenance prints a table beside the {format}; write that with --output FILE")
     net, target = load_part(network, batch=batch, sizes=sizes), load_chip(chip, changes)
@@ -88,6 +95,7 @@ def simulate(
             progress=progress,
         )
     deliver(report, format=format, output=output, quiet=quiet)
+    picture.draw(report, quiet=quiet)
     if provenance:
         click.echo(("" if output else "\n") + report.provenance().to_text(width=terminal_width()))
 
@@ -100,6 +108,7 @@ Examples:
   dnnaccel compare alexnet,resnet50 --arch eyeriss,tpu_v1,nvdla_large
   dnnaccel compare resnet50,mobilenet_v2 --arch eyeriss --image-size 160
   dnnaccel compare vgg16 --arch eyeriss,chip.yaml --batch 4 --output comparison.html
+  dnnaccel compare alexnet --arch eyeriss --dataflows ws,os,is,rs,nlr --plot energy.pdf --plot-by tensor
 """,
 )
 @click.argument("networks", metavar="NETWORKS", shell_complete=complete_network)
@@ -119,11 +128,13 @@ Examples:
     shell_complete=complete_dataflow,
     help="Dataflows, by name or path of a YAML file, with commas between; by default each chip's own.",
 )
+@plot_options("energy, words, cycles, dram, edp or utilization", "by")
 @job_options
 def compare(
     networks: str,
     chips: str,
     dataflows: str | None,
+    picture: Picture,
     objective: str,
     batch: int,
     sizes: Sizes,
@@ -136,8 +147,10 @@ def compare(
 ) -> None:
     """Put NETWORKS (names with commas between), chips and dataflows into one table with ratios."""
     from dnnaccel.compare import compare as job
+    from dnnaccel.report.plots.kinds import COMPARISON_KINDS
 
     check_output(output, format)
+    picture = picture.check(COMPARISON_KINDS, "energy")
     nets = [load_part(name, batch=batch, sizes=sizes) for name in split(networks)]
     targets = [load_chip(name, changes) for name in split(chips)]
     flows = None if dataflows is None else split(dataflows)
@@ -152,3 +165,4 @@ def compare(
             progress=progress,
         )
     deliver(comparison, format=format, output=output, quiet=quiet)
+    picture.draw(comparison, quiet=quiet)
