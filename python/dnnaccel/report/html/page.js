@@ -124,15 +124,19 @@ root.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-// A link to something inside closed <details> opens them.
-function reveal() {
-  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+// A link to something inside closed <details> opens them, also when it is followed twice.
+function reveal(link) {
+  const target = document.getElementById(decodeURIComponent(link.slice(1)));
   if (target === null) return;
   for (let part = target; part !== null; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
   target.scrollIntoView();
 }
-window.addEventListener("hashchange", reveal);
-if (location.hash) reveal();
+root.addEventListener("click", (event) => {
+  const link = event.target.closest("a")?.getAttribute("href") ?? "";
+  if (link.startsWith("#")) reveal(link);
+});
+window.addEventListener("hashchange", () => reveal(location.hash));
+if (location.hash) reveal(location.hash);
 
 // Light or dark: as the system says, until the button says otherwise.
 const button = root.querySelector(".theme");
