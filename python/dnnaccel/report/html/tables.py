@@ -21,7 +21,7 @@ _STEPS = 10
 # A number as `_units` writes it: "3.200M", "1.230 mJ", "<0.1", "1.25x", "7.244G MAC".
 _NUMBER = re.compile(
     r"<?(-?\d[\d,]*\.?\d*(?:e[+-]?\d+)?)"
-    r"(?:x|%|([fpnµmkMGTPE])?| ([fpnµmkMGTPE]?)(?:J|s|W|B|Hz)(?:/.*)?)(?: .*)?"
+    r"(?: ([fpnµmkMGTPE]?)(?:J|s|W|B|Hz)(?:/\S+)?|x|%|([fpnµmkMGTPE])?)(?: .*)?"
 )
 _POWERS = {prefix: exponent for exponent, prefix in PREFIXES.items()}
 
@@ -105,7 +105,7 @@ def _shown_number(text: str) -> float | None:
     match = _NUMBER.fullmatch(text)
     if match is None:
         return None
-    digits, joined, apart = match.groups()
+    digits, apart, joined = match.groups()
     # A trace, "<0.1", comes before what it is less than.
     value = float(digits.replace(",", "")) - (1e-9 if text.startswith("<") else 0.0)
     return value * 10.0 ** _POWERS[joined or apart or ""]
