@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     )
     from dnnaccel._core import __version__, build_config
     from dnnaccel.activity import Activity
+    from dnnaccel.atlas import Atlas, atlas
     from dnnaccel.builder import NetworkBuilder
     from dnnaccel.compare import Comparison, compare
     from dnnaccel.cost import LayerReport, evaluate
     from dnnaccel.dataflow import Dataflow
+    from dnnaccel.diff import ReportDiff, diff
     from dnnaccel.errors import (
         ArchitectureError,
         DataflowError,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
         MappingError,
         MissingExtraError,
         NetworkError,
+        ReportError,
         RuntimeModelError,
         SearchInterrupted,
         SweepError,
@@ -68,6 +71,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Activity",
     "ArchitectureError",
+    "Atlas",
     "Comparison",
     "Dataflow",
     "DataflowError",
@@ -88,6 +92,8 @@ __all__ = [
     "NetworkError",
     "Problem",
     "Report",
+    "ReportDiff",
+    "ReportError",
     "RuntimeModelError",
     "SearchInterrupted",
     "SearchResult",
@@ -99,11 +105,13 @@ __all__ = [
     "__version__",
     "adder_tree",
     "arch",
+    "atlas",
     "benchmark",
     "build_config",
     "compare",
     "dataflow",
     "datasets",
+    "diff",
     "dram",
     "energy",
     "evaluate",
@@ -132,10 +140,12 @@ __all__ = [
 _HOMES: dict[str, tuple[str, ...]] = {
     "_core": ("__version__", "build_config"),
     "activity": ("Activity",),
+    "atlas": ("Atlas", "atlas"),
     "builder": ("NetworkBuilder",),
     "compare": ("Comparison", "compare"),
     "cost": ("LayerReport", "evaluate"),
     "dataflow": ("Dataflow",),
+    "diff": ("ReportDiff", "diff"),
     "errors": (*(name for name in __all__ if name.endswith("Error")), "SearchInterrupted"),
     "explain": ("Explanation", "explain"),
     "importers": ("from_onnx", "from_scalesim", "from_torch"),

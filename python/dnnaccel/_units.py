@@ -48,10 +48,16 @@ def quantity(value: float | None, unit: str) -> str:
 
 
 def energy(value: float | None, unit: str) -> str:
-    """Return an energy stated in `unit`: pJ become "1.234 mJ", any other unit stays itself ("7.244G MAC")."""
+    """Return an energy stated in `unit`: pJ become "1.234 mJ", any other unit stays itself ("7.244G MAC").
+
+    So does what is a multiple of one: "pJ s", energy x delay, becomes "1.234 mJ s".
+    """
     if value is None:
         return NONE
-    return quantity(value * 1e-12, "J") if unit == "pJ" else f"{count(value)} {unit}"
+    first, _, rest = unit.partition(" ")
+    if first == "pJ":
+        return quantity(value * 1e-12, f"J {rest}".rstrip())
+    return f"{count(value)} {unit}"
 
 
 def percent(fraction: float | None) -> str:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from dnnaccel._rows import Row, csv_text, dataframe
 from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout, notes
 from dnnaccel._units import NONE, count, energy, percent, quantity, ratio
+from dnnaccel.bounds import Idle, Roof, bound_cycles, idle, roofs
 from dnnaccel.cost import LayerReport
 from dnnaccel.errors import DataflowError, DnnAccelError, MappingError, unknown_name
 from dnnaccel.layers import Layer
 from dnnaccel.problem import ROLES
-from dnnaccel.report.roofs import Idle, Roof, find_idle, find_roofs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -364,9 +364,9 @@ def explain(
         dataflow=names[0],
         objective=objective,
         layers=layers,
-        bound_cycles=_bound_cycles(layers),
-        roofs=find_roofs(layers, machine),
-        idle=find_idle(layers, machine),
+        bound_cycles=bound_cycles(layers),
+        roofs=roofs(layers, [memory.name for memory in machine.memories], machine.peak_macs_per_cycle),
+        idle=idle(layers, machine.peak_macs_per_cycle),
         energy=_energy(layers),
         energy_unit=machine.energy_unit,
         changes=tuple(found),
@@ -413,21 +413,13 @@ def _change(
         cycles_ratio=cycles[1] / cycles[0] if cycles[0] else None,
         energy_ratio=spent[1] / spent[0] if spent[0] else None,
         area_ratio=area,
-        bound_by=_longest(_bound_cycles(after)),
+        bound_by=_longest(bound_cycles(after)),
     )
 
 
 def _refused(what: str, reason: str) -> Change:
     nothing = dict.fromkeys(("cycles", "energy", "cycles_ratio", "energy_ratio", "area_ratio", "bound_by"))
     return Change(what=what, reason=reason, **nothing)
-
-
-def _bound_cycles(layers: tuple[LayerReport, ...]) -> dict[str, int]:
-    split: dict[str, int] = {}
-    for layer in layers:
-        if layer.cycles:
-            split[layer.bound_by] = split.get(layer.bound_by, 0) + layer.cycles
-    return split
 
 
 def _longest(split: Mapping[str, int]) -> str:

@@ -12,8 +12,10 @@ from collections.abc import Sequence
 import click
 
 from dnnaccel import __version__
+from dnnaccel.cli._atlas import atlas
 from dnnaccel.cli._bench import bench
 from dnnaccel.cli._cache import cache
+from dnnaccel.cli._diff import diff
 from dnnaccel.cli._dram import dram
 from dnnaccel.cli._explain import explain
 from dnnaccel.cli._group import Commands
@@ -96,7 +98,9 @@ _JOBS = (
     simulate,
     explain,
     compare,
+    diff,
     sweep,
+    atlas,
     search,
     evaluate,
     trace,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from dnnaccel.cli._completion import complete_chip, complete_dataflow, complete_network
@@ -9,6 +12,9 @@ from dnnaccel.cli._inputs import Sizes, load_chip, load_part, read_density, spli
 from dnnaccel.cli._options import chip_option, dataflow_option, job_options
 from dnnaccel.cli._output import check_output, deliver, progress_bar, terminal_width
 from dnnaccel.errors import DnnAccelError
+
+if TYPE_CHECKING:
+    from dnnaccel.arch import Chip
 
 __all__ = ["compare", "simulate"]
 
@@ -59,6 +65,7 @@ def simulate(
     dram: str | None,
     provenance: bool,
     objective: str,
+    effort: str,
     batch: int,
     sizes: Sizes,
     density: str | None,
@@ -85,6 +92,7 @@ def simulate(
             fidelity=fidelity,
             dram=dram,
             density=read_density(density),
+            effort=effort,
             threads=threads,
             progress=progress,
         )
@@ -94,11 +102,14 @@ def simulate(
 
 
 @click.command(
-    short_help="Put networks, chips and dataflows into one table.",
+    short_help="Put networks, chips and dataflows side by side.",
     epilog="""\b
 Examples:
   dnnaccel compare alexnet --arch eyeriss --dataflows ws,os,is,rs,nlr
   dnnaccel compare alexnet,resnet50 --arch eyeriss,tpu_v1,nvdla_large
+  dnnaccel compare alexnet --arch eyeriss --dataflows ws,rs --layers --sort energy
+  dnnaccel compare alexnet --arch eyeriss,gemmini,nvdla_large --equal-area
+  dnnaccel compare alexnet --arch eyeriss,shidiannao --equal-area --scale shidiannao:nb_in.size_bytes
   dnnaccel compare resnet50,mobilenet_v2 --arch eyeriss --image-size 160
   dnnaccel compare vgg16 --arch eyeriss,chip.yaml --batch 4 --html comparison.html
 """,
@@ -120,12 +131,37 @@ Examples:
     shell_complete=complete_dataflow,
     help="Dataflows, by name or path of a YAML file, with commas between; by default each chip's own.",
 )
+@click.option(
+    "--equal-area",
+    is_flag=True,
+    help="Give every chip the area of the first, by scaling its largest memory.",
+)
+@click.option(
+    "--scale",
+    "scaled",
+    multiple=True,
+    metavar="[CHIP:]KEY",
+    help="What --equal-area scales, for instance eyeriss:glb.size_bytes or pe_array.rows; may be repeated.",
+)
+@click.option("--layers", is_flag=True, help="Give the differences layer by layer, in place of the totals.")
+@click.option(
+    "--sort",
+    type=click.Choice(["order", "energy", "cycles", "dram_words"]),
+    default="order",
+    show_default=True,
+    help="Order of --layers: as they run, or by what they have of it in the first column, most first.",
+)
 @job_options
 def compare(
     networks: str,
     chips: str,
     dataflows: str | None,
+    equal_area: bool,
+    scaled: tuple[str, ...],
+    layers: bool,
+    sort: str,
     objective: str,
+    effort: str,
     batch: int,
     sizes: Sizes,
     density: str | None,
@@ -136,10 +172,12 @@ def compare(
     threads: int | None,
     quiet: bool,
 ) -> None:
-    """Put NETWORKS (names with commas between), chips and dataflows into one table with ratios."""
+    """Put NETWORKS (names with commas between), chips and dataflows side by side, with ratios."""
     from dnnaccel.compare import compare as job
 
     check_output(output, format, html)
+    if scaled and not equal_area:
+        raise DnnAccelError("--scale says what --equal-area scales; give that too")
     nets = [load_part(name, batch=batch, sizes=sizes) for name in split(networks)]
     targets = [load_chip(name, changes) for name in split(chips)]
     flows = None if dataflows is None else split(dataflows)
@@ -150,7 +188,19 @@ def compare(
             flows,
             objective=objective,
             density=read_density(density),
+            effort=effort,
+            equal_area=_read_scaled(scaled, targets) or equal_area,
             threads=threads,
             progress=progress,
         )
-    deliver(comparison, format=format, output=output, html=html, quiet=quiet)
+    shown = comparison.layers(sort) if layers else comparison
+    deliver(shown, format=format, output=output, html=html, quiet=quiet)
+
+
+def _read_scaled(scaled: tuple[str, ...], chips: Sequence[Chip]) -> dict[str, str]:
+    """Return what --scale says is scaled, by chip; a KEY alone is for every chip."""
+    keys: dict[str, str] = {}
+    for text in scaled:
+        chip, colon, key = text.rpartition(":")
+        keys |= {chip: key} if colon else {each.name: key for each in chips}
+    return keys

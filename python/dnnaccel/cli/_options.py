@@ -15,6 +15,7 @@ __all__ = [
     "chip_option",
     "dataflow_option",
     "dense_options",
+    "effort_option",
     "format_option",
     "html_option",
     "input_options",
@@ -46,6 +47,13 @@ dataflow_option = click.option(
     metavar="DATAFLOW",
     shell_complete=complete_dataflow,
     help="What stays where: a name such as ws, or path of a YAML file; by default the chip's own.",
+)
+effort_option = click.option(
+    "--effort",
+    type=click.Choice(["full", "quick"]),
+    default="full",
+    show_default=True,
+    help="How thoroughly mappings are searched for.",
 )
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress bar, no remarks on stderr.")
 
@@ -207,6 +215,7 @@ def job_options(command: _Command) -> _Command:
             show_default=True,
             help="What mappings are chosen for; edp is energy x delay.",
         ),
+        effort_option,
         input_options,
         output_options,
         html_option,

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 if TYPE_CHECKING:
-    from dnnaccel.compare import Comparison
+    from dnnaccel.atlas import Atlas
+    from dnnaccel.compare import Comparison, LayerComparison
+    from dnnaccel.diff import ReportDiff
     from dnnaccel.report import Report
     from dnnaccel.sweep import Sweep
 
@@ -98,7 +100,7 @@ def wrote(path: str, *, quiet: bool) -> None:
 
 
 def deliver(
-    result: Report | Comparison | Sweep,
+    result: Report | Comparison | LayerComparison | Sweep | Atlas | ReportDiff,
     *,
     format: str | None,
     output: str | None,

@@ -11,6 +11,7 @@ from dnnaccel.cli._inputs import Limits, Sizes, load_chip, load_dataflow, load_d
 from dnnaccel.cli._options import (
     chip_option,
     dataflow_option,
+    effort_option,
     html_option,
     input_options,
     limit_options,
@@ -67,6 +68,7 @@ Examples:
 )
 @click.option("--max-cycles", type=float, metavar="CYCLES", help="Cycles that the mapping may take at most.")
 @limit_options
+@effort_option
 @input_options
 @click.option(
     "--save",
@@ -92,6 +94,7 @@ def search(
     max_energy: float | None,
     max_cycles: float | None,
     limits: Limits,
+    effort: str,
     batch: int,
     sizes: Sizes,
     density: str | None,
@@ -115,7 +118,7 @@ def search(
     for path in (save, json, html):
         check_file(path)
     if plot is not None:
-        from dnnaccel.report.plot import check_picture
+        from dnnaccel.report.plots.style import check_picture
 
         check_picture(plot)
     net, part = load_layer(layer, batch=batch, sizes=sizes)
@@ -131,6 +134,7 @@ def search(
                 max_energy=max_energy,
                 max_cycles=max_cycles,
                 density=zeros,
+                effort=effort,
                 threads=threads,
                 progress=progress,
             )

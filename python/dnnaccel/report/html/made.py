@@ -45,6 +45,7 @@ def report_inputs(report: Report) -> dict[str, object]:
         "chip": job.chip.to_yaml(),
         "dataflow": dataflow_text(job.dataflow),
         "objective": job.objective,
+        "effort": job.effort,
         "fidelity": report.fidelity,
         "batch": report.batch,
         "density": density,
@@ -123,6 +124,7 @@ def _command(report: Report, job: ReportJob) -> str:
         return ""
     words = ["dnnaccel", "simulate", network, "--arch", job.chip.name, "--dataflow", flow]
     words += ["--objective", job.objective] if job.objective != "energy" else []
+    words += ["--effort", job.effort] if job.effort != "full" else []
     words += ["--batch", str(report.batch)] if report.batch != 1 else []
     words += ["--fidelity", report.fidelity] if report.fidelity != "analytical" else []
     words += ["--dram", dram] if dram is not None else []

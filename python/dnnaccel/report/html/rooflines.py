@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from dnnaccel._text import clean
 from dnnaccel._units import count, percent
+from dnnaccel.bounds import roofs
 from dnnaccel.report.html.plots import ScatterPoint, roofline
 from dnnaccel.report.html.shell import panels, paragraph
-from dnnaccel.report.roofs import find_roofs
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip, Memory
@@ -21,12 +21,16 @@ __all__ = ["rooflines"]
 def rooflines(layers: Sequence[LayerReport], chip: Chip) -> list[str]:
     """Return a sentence, and a chart for each memory of `chip` with every layer that has MACs."""
     shown = [layer for layer in layers if layer.macs and layer.cycles and layer.timed_macs]
-    roofs = {layer.name: {roof.memory: roof for roof in find_roofs([layer], chip)} for layer in shown}
+    memories = [memory.name for memory in chip.memories]
+    found = {
+        layer.name: {roof.memory: roof for roof in roofs([layer], memories, chip.peak_macs_per_cycle)}
+        for layer in shown
+    }
     drawn = []
     for memory in chip.memories:
         points = []
         for layer in shown:
-            roof = roofs[layer.name][memory.name]
+            roof = found[layer.name][memory.name]
             if roof.intensity:
                 note = f"{percent(roof.reached)} % of its roof; bound by {clean(layer.bound_by)}"
                 points.append(

@@ -31,13 +31,21 @@ INPUTS_ID = "dnnaccel-inputs"
 _SHOWN_INLINE = 100
 
 
-def page(title: str, blocks: Sequence[str], *, inputs: Mapping[str, object] | None = None) -> str:
+def page(
+    title: str,
+    blocks: Sequence[str],
+    *,
+    inputs: Mapping[str, object] | None = None,
+    script: str = "",
+    style: str = "",
+) -> str:
     """Return a whole page of `blocks`, with style and script inside it and every network access forbidden.
 
     `inputs` is what made the page, as plain JSON values: shown at its end, and embedded for `dnnaccel rerun`.
+    `script` and `style` are the package's own that these blocks need besides; they are not escaped.
     """
-    script = _text("page.js")
-    style = _style() + _text("page.css")
+    script = _text("page.js") + script
+    style = _style() + _text("page.css") + style
     policy = (
         f"default-src 'none'; style-src 'sha256-{_digest(style)}'; script-src 'sha256-{_digest(script)}'; "
         "base-uri 'none'; form-action 'none'"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dnnaccel import bounds
 from dnnaccel._nest import cost_pairs, nest_text
 from dnnaccel._text import Column, clean
 from dnnaccel._units import count, energy, percent, quantity
@@ -23,7 +24,6 @@ from dnnaccel.report.html.shell import (
     tiles,
 )
 from dnnaccel.report.html.tables import table
-from dnnaccel.report.roofs import find_idle
 from dnnaccel.report.table import (
     STALLS_TITLE,
     energy_columns,
@@ -191,13 +191,13 @@ def _utilisation(report: Report, chip: Chip) -> list[str]:
     rows, notes = [], []
     for layer in report.layers:
         if layer.macs and layer.cycles:
-            idle = find_idle([layer], chip)
+            idle = bounds.idle([layer], chip.peak_macs_per_cycle)
             # Rounding of what sums to 1 may leave a part a hair below nothing.
             rows.append(
                 (clean(layer.name), {said: max(0.0, getattr(idle, key)) for key, said in _IDLE.items()})
             )
             notes.append(f"{percent(layer.utilization)} %")
-    whole = find_idle(report.layers, chip)
+    whole = bounds.idle(report.layers, chip.peak_macs_per_cycle)
     said = (
         f"Of the PEs' cycles in all layers {percent(whole.busy)} % compute; {percent(whole.edge)} % are lost "
         f"at edges, {percent(whole.fold)} % by PEs left out of mappings, {percent(whole.stall)} % by waiting."

@@ -1,4 +1,4 @@
-"""Where layers stand under a chip's rooflines, and where the cycles of its PEs go."""
+"""What bounds layers: by time, by the roofline of each memory, and by where the cycles of the PEs go."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dnnaccel.arch import Chip
     from dnnaccel.cost import LayerReport
 
-__all__ = ["Idle", "Roof", "find_idle", "find_roofs"]
+__all__ = ["Idle", "Roof", "bound_cycles", "idle", "roofs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,34 +54,45 @@ class Idle:
     stall: float
 
 
-def find_roofs(layers: Sequence[LayerReport], chip: Chip) -> tuple[Roof, ...]:
-    """Return where `layers`, taken together, stand under the roofline of each memory of the chip."""
+def bound_cycles(layers: Sequence[LayerReport]) -> dict[str, int]:
+    """Return the cycles of layers by what bounds them: "compute", a memory, an array, or "vector"."""
+    split: dict[str, int] = {}
+    for layer in layers:
+        if layer.cycles:
+            split[layer.bound_by] = split.get(layer.bound_by, 0) + layer.cycles
+    return split
+
+
+def roofs(layers: Sequence[LayerReport], memories: Sequence[str], peak: int) -> tuple[Roof, ...]:
+    """Return where layers, as one, are under the roofline of each of `memories`.
+
+    `peak` is the MACs per cycle of the chip with every PE busy.
+    """
     macs = sum(layer.timed_macs for layer in layers)
     cycles = sum(layer.cycles for layer in layers)
     found = []
-    for memory in chip.memories:
+    for memory in memories:
         moved = sum(
-            layer.traffic(memory.name, unit="bytes")
+            layer.traffic(memory, unit="bytes")
             for layer in layers
-            if any(level.level == memory.name for level in layer.levels)
+            if any(level.level == memory for level in layer.levels)
         )
-        busy = sum(dict(layer.level_cycles).get(memory.name, 0) for layer in layers)
+        busy = sum(dict(layer.level_cycles).get(memory, 0) for layer in layers)
         found.append(
             Roof(
-                memory=memory.name,
+                memory=memory,
                 bytes=moved,
                 intensity=macs / moved if moved else None,
                 ceiling=macs / busy if busy else None,
                 achieved=macs / cycles if cycles else 0.0,
-                peak=chip.peak_macs_per_cycle,
+                peak=peak,
             )
         )
     return tuple(found)
 
 
-def find_idle(layers: Sequence[LayerReport], chip: Chip) -> Idle:
-    """Share out the PE-cycles: whole cycles x PEs = stalls + left out + not filled + MACs."""
-    pes = chip.peak_macs_per_cycle
+def idle(layers: Sequence[LayerReport], pes: int) -> Idle:
+    """Share out cycles x PEs of layers: all = stalls + left out + not filled + MACs."""
     total = sum(layer.cycles for layer in layers) * pes
     if not total:
         return Idle(busy=0.0, edge=0.0, fold=0.0, stall=0.0)
