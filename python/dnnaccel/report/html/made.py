@@ -8,6 +8,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from dnnaccel import __version__
+from dnnaccel._text import clean
 from dnnaccel.errors import DnnAccelError
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def report_inputs(report: Report) -> dict[str, object]:
     inputs: dict[str, object] = {"version": __version__}
     job = report.job
     if job is None:
-        return inputs | {"network": report.network, "chip": report.chip, "dataflow": report.dataflow}
+        names = {"network": report.network, "chip": report.chip, "dataflow": report.dataflow}
+        return inputs | {what: clean(name) for what, name in names.items()}
     try:
         density = density_value(job.density, job.net)
     except DnnAccelError as error:

@@ -108,7 +108,10 @@ document.addEventListener("scroll", () => {
 const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 for (const chart of root.querySelectorAll(".chart")) {
   const marks = [...chart.querySelectorAll(".mark")];
-  marks.forEach((mark, index) => mark.setAttribute("tabindex", index === 0 ? "0" : "-1"));
+  marks.forEach((mark, index) => {
+    mark.setAttribute("tabindex", index === 0 ? "0" : "-1");
+    mark.setAttribute("role", "img");
+  });
 }
 root.addEventListener("keydown", (event) => {
   if (event.key === "Escape") tip.hidden = true;

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from html import escape
+from itertools import zip_longest
 
 from dnnaccel._text import Column
 from dnnaccel._units import NONE, PREFIXES
@@ -46,15 +47,9 @@ def table(
     if len(keys) != len(columns):
         raise DnnAccelError(f"a table of {len(columns)} columns has sort values for {len(keys)}")
     cells = [_cells(column, key) for column, key in zip(columns, keys, strict=True)]
-    rows = ["".join(row) for row in zip(*cells, strict=True)]
     if links is not None:
-        first = columns[0]
-        for index, link in enumerate(links):
-            if link:
-                shown = escape(first.cells[index])
-                rows[index] = rows[index].replace(
-                    f">{shown}</td>", f'><a href="{escape(checked_link(link))}">{shown}</a></td>', 1
-                )
+        cells[0] = [_linked(cell, link) for cell, link in zip_longest(cells[0], links, fillvalue="")]
+    rows = ["".join(row) for row in zip(*cells, strict=True)]
     foot = ""
     if total and rows:
         foot = f'\n<tfoot><tr class="total">{rows.pop()}</tr></tfoot>'
@@ -94,6 +89,14 @@ def _cells(column: Column, keys: Sequence[float | str | None]) -> list[str]:
         key = "" if value is None or str(value) == text else f' data-v="{escape(_key(value))}"'
         found.append(f"<td{side}{key}>{escape(text)}</td>")
     return found
+
+
+def _linked(cell: str, link: str) -> str:
+    """Return a cell of which the text leads to `link`; "" is nowhere."""
+    if not link:
+        return cell
+    opened, text = cell.removesuffix("</td>").split(">", 1)
+    return f'{opened}><a href="{escape(checked_link(link))}">{text}</a></td>'
 
 
 def _key(value: float | str) -> str:
