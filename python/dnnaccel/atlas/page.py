@@ -11,7 +11,7 @@ from dnnaccel._text import Column, clean
 from dnnaccel._units import NONE, count, energy, percent, quantity
 from dnnaccel.atlas.result import PAIRS, Atlas
 from dnnaccel.report.html import details, heat_map, page, paragraph, section, table
-from dnnaccel.report.html.plots import legend
+from dnnaccel.report.html.marks import legend
 from dnnaccel.report.html.shell import embedded_json
 
 if TYPE_CHECKING:
