@@ -120,7 +120,7 @@ Examples:
   dnnaccel compare alexnet --arch eyeriss,shidiannao --equal-area --scale shidiannao:nb_in.size_bytes
   dnnaccel compare resnet50,mobilenet_v2 --arch eyeriss --image-size 160
   dnnaccel compare vgg16 --arch eyeriss,chip.yaml --batch 4 --html comparison.html
-  dnnaccel compare alexnet --arch eyeriss --dataflows ws,os,is,rs,nlr --plot energy.pdf --plot-by tensor
+  dnnaccel compare alexnet --arch eyeriss --dataflows ws,os,rs --plot energy.pdf --plot-by tensor
 """,
 )
 @click.argument("networks", metavar="NETWORKS", shell_complete=complete_network)
