@@ -13,7 +13,7 @@ from dnnaccel._units import NONE, count, energy, percent, quantity
 from dnnaccel.atlas.data import GROUPS, network_data, page_data, scopes
 from dnnaccel.atlas.result import PAIRS, Atlas
 from dnnaccel.report.html import details, heat_map, page, paragraph, section, table
-from dnnaccel.report.html.plots import legend
+from dnnaccel.report.html.marks import legend
 from dnnaccel.report.html.shell import embedded_json
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from dnnaccel.cli._options import quiet_option
-from dnnaccel.cli._output import check_output, deliver, terminal_width
+from dnnaccel.cli._options import html_option, output_options, quiet_option
+from dnnaccel.cli._output import check_output, deliver, terminal_width, write_page
 
 __all__ = ["diff"]
 
@@ -21,7 +21,7 @@ Examples:
   dnnaccel diff a.json b.json
   dnnaccel diff a.json b.json --threshold 0.01 --quiet
   dnnaccel diff a.json b.json --mappings
-  dnnaccel diff a.json b.json --output changes.html
+  dnnaccel diff a.json b.json --html changes.html
 
 \b
 Exit codes, as those of diff(1):
@@ -39,16 +39,8 @@ Exit codes, as those of diff(1):
     help="Take numbers that differ by at most this part of the larger one for equal, for instance 0.01.",
 )
 @click.option("--mappings", is_flag=True, help="Print also the lines of the loop nests that changed.")
-@click.option(
-    "--format", "format", type=click.Choice(["table", "json", "csv"]), help="What to print or write."
-)
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(),
-    metavar="FILE",
-    help="Write to FILE (.txt, .json, .csv or .html) instead of printing.",
-)
+@output_options
+@html_option
 @quiet_option
 @click.pass_context
 def diff(
@@ -59,6 +51,7 @@ def diff(
     mappings: bool,
     format: str | None,
     output: str | None,
+    html: str | None,
     quiet: bool,
 ) -> None:
     """Say what changed from report A to report B: settings, totals, and layers, the largest change first.
@@ -68,11 +61,12 @@ def diff(
     """
     from dnnaccel.diff import diff as job
 
-    check_output(output, format)
+    check_output(output, format, html)
     found = job(a, b, threshold=threshold)
     if output is None and format in (None, "table"):
         click.echo(found.to_text(width=terminal_width(), mappings=mappings))
+        write_page(html, found, quiet=quiet)
     else:
-        deliver(found, format=format, output=output, quiet=quiet)
+        deliver(found, format=format, output=output, html=html, quiet=quiet)
     if found:
         ctx.exit(DIFFERENT)

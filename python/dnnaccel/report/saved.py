@@ -10,7 +10,7 @@ import json
 import math
 import os
 from collections.abc import Mapping as MappingOf
-from typing import Annotated, Any, ClassVar, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import Field
 
@@ -123,10 +123,6 @@ class _LayerSchema(Schema):
 class _ReportSchema(Schema):
     """A report, as `Report.to_dict` writes it."""
 
-    hints: ClassVar[MappingOf[str, str]] = {
-        "layers": "this is not what `dnnaccel simulate --format json` writes"
-    }
-
     network: Text
     chip: Text
     dataflow: Text
@@ -163,6 +159,10 @@ def load_report(path: str | os.PathLike[str]) -> Report:
 def parse_report(text: str, name: str) -> Report:
     """Return the report that JSON text says; `name` is what errors call it."""
     data = _read(text, name)
+    if not isinstance(data, dict) or not {"network", "chip", "layers"} <= data.keys():
+        raise ReportError(
+            f"{name}: is no report of one simulation; give what `dnnaccel simulate -o a.json` writes"
+        )
     top, faults = find_faults(_ReportSchema, data)
     _stop(faults, name)
     layers = [

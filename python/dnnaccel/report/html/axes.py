@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from html import escape
 
 from dnnaccel.errors import DnnAccelError
 
-__all__ = ["Axis", "axis", "frame", "percentage", "short"]
+__all__ = ["Axis", "axis", "percentage", "short"]
 
 _TICKS = 5
 _ZEROS = re.compile(r"(\.\d*?)0+(?!\d)")
@@ -85,35 +84,3 @@ def short(text: str) -> str:
 def percentage(part: float) -> str:
     """Return a part of 1 as SVG writes it."""
     return f"{100 * part:.4g}%"
-
-
-def frame(
-    x: Axis,
-    y: Axis,
-    *,
-    x_label: str,
-    y_label: str,
-    x_text: Callable[[float], str],
-    y_text: Callable[[float], str],
-) -> str:
-    """Return grid lines, named ticks and labels of a plot as SVG; all places are parts of its size."""
-    parts = ['<g class="grid">']
-    for tick in x.ticks:
-        at = percentage(x.place(tick))
-        parts.append(f'<line x1="{at}" x2="{at}" y1="0" y2="100%"/>')
-    for tick in y.ticks:
-        at = percentage(1 - y.place(tick))
-        parts.append(f'<line x1="0" x2="100%" y1="{at}" y2="{at}"/>')
-    parts.append('</g><g class="axis">')
-    parts += [
-        f'<text x="{percentage(x.place(tick))}" y="100%" dy="16">{escape(short(x_text(tick)))}</text>'
-        for tick in x.ticks
-    ]
-    parts.append(
-        f'<text class="label" x="50%" y="100%" dy="34">{escape(x_label)}</text></g><g class="axis y">'
-    )
-    for tick in y.ticks:
-        at = percentage(1 - y.place(tick))
-        parts.append(f'<text x="0" y="{at}" dx="-6" dy="4">{escape(short(y_text(tick)))}</text>')
-    parts.append(f'<text class="label" x="0" y="0" dx="-50" dy="-12">{escape(y_label)}</text></g>')
-    return "".join(parts)

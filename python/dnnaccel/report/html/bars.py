@@ -7,7 +7,7 @@ from html import escape
 
 from dnnaccel._units import percent
 from dnnaccel.report.html.axes import axis, percentage, short
-from dnnaccel.report.html.plots import colour, legend
+from dnnaccel.report.html.marks import colour, legend
 
 __all__ = ["bump", "stacked_bars"]
 

@@ -8,6 +8,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from dnnaccel import __version__
+from dnnaccel._text import clean
 from dnnaccel.errors import DnnAccelError
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ def report_inputs(report: Report) -> dict[str, object]:
     inputs: dict[str, object] = {"version": __version__}
     job = report.job
     if job is None:
-        return inputs | {"network": report.network, "chip": report.chip, "dataflow": report.dataflow}
+        names = {"network": report.network, "chip": report.chip, "dataflow": report.dataflow}
+        return inputs | {what: clean(name) for what, name in names.items()}
     try:
         density = density_value(job.density, job.net)
     except DnnAccelError as error:
@@ -88,9 +90,7 @@ def density_value(density: DensityLike | None, net: Network | Layer) -> Densitie
     layers = (net,) if isinstance(net, Layer) else net.layers
     found = resolve(density, layers, network=net.name)
     if any(one.measured is not None for one in found.values()):
-        raise DnnAccelError(
-            "measured in tensors that this page does not hold; it cannot be run again from it"
-        )
+        raise DnnAccelError("were measured in tensors that this page does not hold")
     return {name: {role: one.of(role) for role in ROLES} for name, one in found.items()}
 
 
@@ -98,9 +98,11 @@ def _dram_text(dram: Dram | str | os.PathLike[str] | None) -> str | None:
     """Return a DRAM's preset as its name, another DRAM as the text of its file."""
     from dnnaccel import dram as drams
 
-    if dram is None or (isinstance(dram, str) and dram in drams.names()):
-        return dram
-    return (dram if isinstance(dram, drams.Dram) else drams.load(dram)).to_yaml()
+    if dram is None:
+        return None
+    found = dram if isinstance(dram, drams.Dram) else drams.load(dram)
+    known = found.name in drams.names() and drams.load(found.name) == found
+    return found.name if known else found.to_yaml()
 
 
 def _command(report: Report, job: ReportJob) -> str:
@@ -119,17 +121,13 @@ def _command(report: Report, job: ReportJob) -> str:
         or arch.load(job.chip.name) != job.chip
     ):
         return ""
-    flow = dataflow_text(job.dataflow)
-    if (
-        "\n" in flow
-        or job.density is not None
-        or (job.dram is not None and "\n" in str(_dram_text(job.dram)))
-    ):
+    flow, dram = dataflow_text(job.dataflow), _dram_text(job.dram)
+    if job.density is not None or "\n" in flow or "\n" in (dram or ""):
         return ""
     words = ["dnnaccel", "simulate", network, "--arch", job.chip.name, "--dataflow", flow]
     words += ["--objective", job.objective] if job.objective != "energy" else []
     words += ["--effort", job.effort] if job.effort != "full" else []
     words += ["--batch", str(report.batch)] if report.batch != 1 else []
     words += ["--fidelity", report.fidelity] if report.fidelity != "analytical" else []
-    words += ["--dram", str(job.dram)] if job.dram is not None else []
+    words += ["--dram", dram] if dram is not None else []
     return shlex.join(words)

@@ -51,7 +51,7 @@ def page(
         "base-uri 'none'; form-action 'none'"
     )
     made = () if inputs is None else (_inputs(inputs),)
-    return "\n".join(
+    return _writable(
         (
             "<!DOCTYPE html>",
             '<html lang="en">',
@@ -82,7 +82,7 @@ def page(
 
 def fragment(*blocks: str) -> str:
     """Return `blocks` for a notebook: a style that touches nothing outside of them, no script, no ids."""
-    return "\n".join(('<div class="dnnaccel">', f"<style>{_style()}</style>", *blocks, "</div>"))
+    return _writable(('<div class="dnnaccel">', f"<style>{_style()}</style>", *blocks, "</div>"))
 
 
 def section(title: str, *blocks: str, anchor: str = "") -> str:
@@ -134,6 +134,11 @@ def facts(pairs: Sequence[tuple[str, str]]) -> str:
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in pairs
     )
     return f'<div class="scroll"><table class="facts">\n<tbody>\n{rows}\n</tbody>\n</table></div>'
+
+
+def _writable(lines: Sequence[str]) -> str:
+    """Return `lines` as a text that UTF-8 can write: half a character, as JSON may hold, becomes "?"."""
+    return "\n".join(lines).encode("utf-8", "replace").decode("utf-8")
 
 
 def named(anchor: str) -> str:

@@ -96,10 +96,11 @@ def panels(
     for index, axes in enumerate(grid):
         panel = Panel(axes, index * each, min((index + 1) * each, len(names)))
         axes.set_xticks(panel.at, shown[panel.first : panel.last], rotation=90, size=SMALL)
-        axes.tick_params(axis="x", length=0, pad=1.5)
+        axes.tick_params(axis="x", length=0, pad=3)
         axes.set_xlim(-0.6, max(each, 4) - 0.4)  # bars are as wide in the last row as in the others
         found.append(panel)
     grid[-1].set_xlabel(x_label)
+    figure.align_ylabels(grid)
     return figure, found
 
 

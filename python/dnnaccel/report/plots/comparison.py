@@ -27,7 +27,7 @@ __all__ = ["draw_cycles", "draw_dram", "draw_edp", "draw_energy", "draw_utilizat
 
 Split = Callable[["Report"], dict[str, float]]
 
-_PANEL = 1.55
+_PANEL = 1.65
 _TOGETHER = ("mac", "vector", "leakage")
 """Parts of no memory and no array, stacked last."""
 
@@ -126,6 +126,7 @@ def _draw(comparison: Comparison, options: Options, split: Split, what: str, uni
         axes.set_ylabel(label)
         if len(groups) > 1:
             axes.set_title(short(title))
+    figure.align_ylabels(grid)
     entries = {} if order == [""] else {part: Patch(**looks[part]) for part in order}
     said = (
         "" if unit == "%" else "\nabove the bars: ratio to the first" + (" of each panel" * (len(groups) > 1))

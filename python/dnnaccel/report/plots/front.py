@@ -113,6 +113,7 @@ def _axes(options: Options) -> tuple[Figure, Axes]:
     axes = figure.subplots()
     axes.grid()
     axes.margins(0.12, 0.14)
+    axes.locator_params(nbins=5)
     return figure, axes
 
 

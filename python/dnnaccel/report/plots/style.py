@@ -105,7 +105,8 @@ _PREFIXED = {
 def style() -> Iterator[None]:
     """Draw as all pictures of the package are drawn; raises `MissingExtraError` without matplotlib."""
     try:
-        from matplotlib import figure, rc_context, rcdefaults, rcParams  # noqa: F401
+        from matplotlib import rc_context, rcdefaults, rcParams
+        from matplotlib.figure import Figure  # noqa: F401  # with it, all that is drawn with is there
     except ImportError:
         raise MissingExtraError("plots need matplotlib: pip install 'dnnaccel[plot]'") from None
     with rc_context():
