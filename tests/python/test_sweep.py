@@ -373,7 +373,8 @@ def kill_at_a_random_moment(job: subprocess.Popen[str], known: int, rng: random.
         pass
     time.sleep(rng.uniform(0, 0.05))
     at_work = job.poll() is None
-    os.killpg(job.pid, signal.SIGKILL)
+    if at_work:
+        os.killpg(job.pid, signal.SIGKILL)
     job.communicate()
     return at_work
 

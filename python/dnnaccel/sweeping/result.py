@@ -147,6 +147,8 @@ class Sweep:
             parts.append(layout(columns, width=width, keys=len(self.parameters)))
             if len(chosen) > _SHOWN:
                 parts.append(f"... and {len(chosen) - _SHOWN} more; to_csv() has all")
+        if self.ran and not chosen:
+            parts.append(notes([f"no point has all of {', '.join(names)}"], width=width))
         if self.reasons:
             reasons = [f"{number} cannot run: {reason}" for reason, number in self.reasons.items()]
             parts.append(notes(reasons, width=width))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep_fragment", "sweep_page"]
 
-_MOST = 2500
+_MOST = 1200
 """Most points in a table or a plot, so that a page stays below 2 MB. The front has room first."""
 _NAMES = {
     "average_power_watts": "average power",
@@ -31,6 +31,8 @@ _NAMES = {
     "pe_count": "PEs",
     "seconds": "time",
 }
+_MOST_VALUES = 100
+"""Most values of a parameter whose effect is shown."""
 _WIDE = 8
 """Values whose ends are this many times apart stand on a logarithmic axis."""
 
@@ -72,7 +74,8 @@ def _summary(found: Sweep) -> list[tuple[str, str]]:
     ]
     if found.inputs.get("trials") is not None:
         pairs.append(("chosen by", f"a search for {_list(found.figures)}, seed {found.inputs['seed']}"))
-    pairs.append(("front", f"{len(found.pareto()):,} points, of {_list(found.figures)}"))
+    front = len(found.pareto())
+    pairs.append(("front", f"{front:,} point{'s' * (front != 1)}, of {_list(found.figures)}"))
     for figure in found.figures:
         if any(point[figure] is not None for point in found.ran):
             best = found.best(figure)
@@ -109,8 +112,8 @@ def _few(points: Sequence[SweepPoint], front: Sequence[SweepPoint]) -> list[Swee
     best = {id(point) for point in front[:_MOST]}
     rest = [point for point in points if id(point) not in best]
     room = _MOST - len(best)
-    step = math.ceil(len(rest) / room) if room else len(rest) + 1
-    best |= {id(point) for point in rest[::step]} if room else set()
+    if rest and room:
+        best |= {id(point) for point in rest[:: math.ceil(len(rest) / room)]}
     return [point for point in points if id(point) in best]
 
 
@@ -147,13 +150,13 @@ def _is_wide(values: Sequence[float]) -> bool:
 
 
 def _effects(found: Sweep) -> list[str]:
-    """Return, for each parameter with a choice, the best and the median figures of each of its values."""
+    """Return the best and the median figures of each value of parameters that have some, and not too many."""
     plots, tables = [], []
     for parameter in found.parameters:
         groups: dict[Any, list[SweepPoint]] = {}
         for point in found.points:
             groups.setdefault(point.parameters[parameter], []).append(point)
-        if len(groups) > 1:
+        if 1 < len(groups) <= _MOST_VALUES:
             plots += _effect_plot(found, parameter, groups)
             tables.append(table(_effect_columns(found, parameter, groups)))
     if not tables:
