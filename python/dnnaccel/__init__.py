@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dnnaccel.compare import Comparison, compare
     from dnnaccel.cost import LayerReport, evaluate
     from dnnaccel.dataflow import Dataflow
+    from dnnaccel.diff import ReportDiff, diff
     from dnnaccel.errors import (
         ArchitectureError,
         DataflowError,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         MappingError,
         MissingExtraError,
         NetworkError,
+        ReportError,
         RuntimeModelError,
         SearchInterrupted,
         SweepError,
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     from dnnaccel.network import Network
     from dnnaccel.problem import Problem
     from dnnaccel.report import Report
+    from dnnaccel.rerun import rerun
     from dnnaccel.simulate import simulate
     from dnnaccel.sweep import Sweep, sweep
     from dnnaccel.trace import TraceSummary, trace
@@ -89,6 +92,8 @@ __all__ = [
     "NetworkError",
     "Problem",
     "Report",
+    "ReportDiff",
+    "ReportError",
     "RuntimeModelError",
     "SearchInterrupted",
     "SearchResult",
@@ -106,6 +111,7 @@ __all__ = [
     "compare",
     "dataflow",
     "datasets",
+    "diff",
     "dram",
     "energy",
     "evaluate",
@@ -117,6 +123,7 @@ __all__ = [
     "kernels",
     "layers",
     "reproduce",
+    "rerun",
     "runtime",
     "search",
     "simulate",
@@ -138,6 +145,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "compare": ("Comparison", "compare"),
     "cost": ("LayerReport", "evaluate"),
     "dataflow": ("Dataflow",),
+    "diff": ("ReportDiff", "diff"),
     "errors": (*(name for name in __all__ if name.endswith("Error")), "SearchInterrupted"),
     "explain": ("Explanation", "explain"),
     "importers": ("from_onnx", "from_scalesim", "from_torch"),
@@ -146,6 +154,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "network": ("Network",),
     "problem": ("Problem",),
     "report": ("Report",),
+    "rerun": ("rerun",),
     "simulate": ("simulate",),
     "sweep": ("Sweep", "sweep"),
     "trace": ("TraceSummary", "trace"),

@@ -30,6 +30,7 @@ __all__ = [
     "Cache",
     "Point",
     "Recent",
+    "atlas_store",
     "directory",
     "fingerprint",
     "key_of",
@@ -96,6 +97,12 @@ def directory() -> Path | None:
         return (base if base.is_absolute() else Path.home() / ".cache") / "dnnaccel"
     except (OSError, RuntimeError):  # nobody is at home
         return None
+
+
+def atlas_store() -> Path | None:
+    """Return the file in which atlases are kept unless they are given another, None for nowhere."""
+    place = directory()
+    return None if place is None else place / "atlas.sqlite"
 
 
 def open_cache() -> Cache | None:

@@ -95,10 +95,10 @@ def notes(sentences: Sequence[str], *, width: int = DEFAULT_WIDTH) -> str:
     )
 
 
-def clean(name: str) -> str:
+def clean(name: str, *, longest: int = _LONGEST) -> str:
     """Return `name` fit for one table cell: no control characters, its middle cut out if it is very long."""
     shown = "".join(char if char.isprintable() else "?" for char in name)
-    if len(shown) <= _LONGEST:
+    if len(shown) <= longest:
         return shown
-    half = (_LONGEST - 1) // 2
+    half = (longest - 1) // 2
     return f"{shown[:half]}…{shown[-half:]}"

@@ -21,6 +21,7 @@ from dnnaccel.report import Report
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from dnnaccel.arch import Chip
     from dnnaccel.dataflow import Dataflow
@@ -104,6 +105,26 @@ class Comparison:
         from dnnaccel.report.files import save
 
         save(self, path, format)
+
+    def plot(
+        self,
+        kind: str = "energy",
+        path: str | os.PathLike[str] | None = None,
+        *,
+        by: str | None = None,
+        width: str | None = None,
+    ) -> Figure:
+        """Draw one bar for each combination and return the matplotlib figure; `path` saves it.
+
+        `kind` is "energy" (of an inference) or "words" (reads + writes), both `by` "level" or "tensor";
+        "cycles": computing, and waiting for memory; "dram": words over the outermost memory per MAC; "edp":
+        energy x delay; "utilization": what the PEs do. Above each bar stands its ratio to the network's
+        first. `path` and `width` are as `Report.plot` takes them, which says what is raised.
+        """
+        from dnnaccel.report.plots.kind import draw
+        from dnnaccel.report.plots.kinds import COMPARISON_KINDS
+
+        return draw(self, COMPARISON_KINDS, kind, path, by=by, width=width)
 
     def __str__(self) -> str:
         return self.to_text()

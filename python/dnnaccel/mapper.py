@@ -27,7 +27,7 @@ from dnnaccel._lower import (
 )
 from dnnaccel._search_cache import Answer
 from dnnaccel._search_run import Job, Setting, StoppedError, run_all
-from dnnaccel._text import DEFAULT_WIDTH
+from dnnaccel._text import DEFAULT_WIDTH, clean
 from dnnaccel._zeros import describe_density, lower_density
 from dnnaccel.cost import LayerReport, describe_misfit, evaluate
 from dnnaccel.dataflow import Dataflow, get
@@ -166,16 +166,39 @@ class SearchResult:
         """Return `to_dict()` as JSON text, indented by two blanks."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
 
-    def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
-        """Draw the front of energy against cycles and return the matplotlib figure.
+    def to_html(self) -> str:
+        """Return a page that needs no other file: the loop nest, its cost, what is proved, and the front."""
+        from dnnaccel.report.html import page
+        from dnnaccel.report.html.search import search_blocks
 
-        With `path` the figure is saved, as its suffix says (.pdf, .svg, .png). A search for another objective
-        than "pareto" has only the part of the front that it came upon. Raises `MissingExtraError` without
-        matplotlib, `DnnAccelError` for another suffix or a file that cannot be written.
+        chip = "" if self.cost.chip is None else f" on {clean(self.cost.chip.name)}"
+        return page(f"{clean(self.cost.name)}{chip}: search for {self.objective}", search_blocks(self))
+
+    def _repr_html_(self) -> str:
+        from dnnaccel.report.html import fragment
+        from dnnaccel.report.html.search import search_blocks
+
+        return fragment(*search_blocks(self))
+
+    def plot(
+        self,
+        kind: str | None = None,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        width: str | None = None,
+    ) -> Figure:
+        """Draw what was found and return the matplotlib figure; with `path` it is saved, as its suffix says.
+
+        `kind` is "nest": the loop nest of `mapping` over the chip's levels; or "pareto": the front of energy
+        against cycles, of which a search for another objective than "pareto" has only the part that it came
+        upon. None takes "pareto" for that objective, else "nest". `path` and `width` are as `Report.plot`
+        takes them, which says what is raised.
         """
-        from dnnaccel.report.front import plot_front
+        from dnnaccel.report.plots.kind import draw
+        from dnnaccel.report.plots.kinds import SEARCH_KINDS
 
-        return plot_front(self, path)
+        usual = "pareto" if self.objective == "pareto" else "nest"
+        return draw(self, SEARCH_KINDS, usual if kind is None else kind, path, width=width)
 
     def __str__(self) -> str:
         return self.to_text()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dnnaccel._lower import leakage_per_cycle
-from dnnaccel.cost import LayerReport, LevelCount, evaluate
+from dnnaccel.cost import FUSED, LayerReport, LevelCount, evaluate
 from dnnaccel.dataflow import Dataflow, get
 from dnnaccel.errors import DataflowError, DensityError, DramError, MappingError, unknown_name
 from dnnaccel.layers import Layer
@@ -115,7 +115,7 @@ def simulate(
     (found,) = search_all([case.request()], threads=threads, progress=progress)
     if isinstance(found, Exception):
         raise found
-    return case.report(found, fidelity, _looker(fidelity, dram, progress), fuse=fuse)
+    return case.report(found, fidelity, _looker(fidelity, dram, progress), dram=dram, fuse=fuse)
 
 
 def simulate_all(
@@ -174,7 +174,13 @@ class _Case:
         )
 
     def report(
-        self, found: MappingOf[str, Found], fidelity: str, look: _Look, *, fuse: bool = True
+        self,
+        found: MappingOf[str, Found],
+        fidelity: str,
+        look: _Look,
+        *,
+        dram: Dram | str | os.PathLike[str] | None = None,
+        fuse: bool = True,
     ) -> Report:
         """Cost every layer with the mappings that were given and those that were `found`."""
         network, machine, layers = self.net, self.chip, self.layers
@@ -219,6 +225,10 @@ class _Case:
                 dataflow=self.flow,
                 objective=self.objective,
                 density=self.density,
+                effort=self.effort,
+                mappings={name: Mapping.of(given) for name, given in self.given.items()},
+                dram=dram,
+                fuse=fuse,
             ),
         )
 
@@ -398,7 +408,7 @@ def _fused(layer: Layer, chip: Chip, source: LayerReport, hidden: dict[str, int]
         cycles=late,
         level_cycles=(),
         bound_by="vector" if late else "-",
-        note=f"fused into {source.name}",
+        note=f"{FUSED}{source.name}",
     )
 
 

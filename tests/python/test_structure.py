@@ -53,7 +53,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("runtime",),
     ("_zeros", "provenance", "_nest"),
     ("cost", "conventions", "_search_cache"),
-    ("_search_run",),
+    ("_search_run", "bounds"),
     ("report",),  # a search prints itself by it
     ("activity",),
     ("mapper", "sim"),
@@ -61,7 +61,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("trace",),
     ("simulate", "systolic"),
     ("comparing", "explain", "sweeping"),
-    ("compare", "diff", "sweep", "atlas"),
+    ("compare", "diff", "sweep", "atlas", "rerun"),
     ("benchmark",),
     ("reproduce",),
     ("cli",),
@@ -82,8 +82,12 @@ NETWORK_SIDE = {
 }
 CHIP_SIDE = {"energy", "arch", "mapping", "dataflow_files", "dataflow", "mapspace", "constraints", "_narrow"}
 
-# A result that asks for the job that it comes from, when a person does: never at import.
-BACK = {("report/result.py", "explain")}
+# When a person asks, never at import: a result for the job that it comes from, and what shows itself in a
+# notebook for the blocks of pages.
+BACK = {
+    ("report/result.py", "explain"),
+    *((path, "report") for path in ("arch/chip.py", "cost.py", "mapping.py", "network.py", "provenance.py")),
+}
 
 NOT_AT_IMPORT = ("click", "matplotlib", "onnx", "pandas", "pydantic", "rich", "torch", "yaml")
 

@@ -59,14 +59,14 @@ def test_the_page_has_points_front_effects_and_reasons() -> None:
     # Every point that ran once, and best and median at the sizes where any did.
     assert 0 < len(found.ran) < len(found)
     sizes = {point["glb.size_bytes"] for point in found.ran}
-    assert page.count('class="mark') == len(found.ran) + 2 * len(sizes)
+    assert page.count('class="mark c') == len(found.ran) + 2 * len(sizes)
     for row in ("best energy", "front", "dataflow"):
         assert row in cells(page) or f">{row}<" in page
     for flow in ("ws", "rs"):
         energies = [point["energy"] for point in found.ran if point["dataflow"] == flow]
         assert found.text_of("energy", min(energies)) in cells(page)
         assert found.text_of("energy", statistics.median(energies)) in cells(page)
-    assert found._repr_html_().count('class="mark') == page.count('class="mark')
+    assert found._repr_html_().count('class="mark c') == page.count('class="mark c')
 
 
 def test_the_page_holds_what_made_it() -> None:

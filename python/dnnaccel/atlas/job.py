@@ -6,10 +6,11 @@ import contextlib
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dnnaccel._effort import EFFORTS
-from dnnaccel._search_cache import directory, fingerprint
+from dnnaccel._search_cache import atlas_store, fingerprint
 from dnnaccel.atlas.result import Atlas, AtlasChip, AtlasRow
 from dnnaccel.errors import SweepError, unknown_name
 from dnnaccel.mapper import OBJECTIVES
@@ -22,10 +23,7 @@ if TYPE_CHECKING:
     from dnnaccel.arch import Chip
     from dnnaccel.network import Network
 
-__all__ = ["STORE", "atlas"]
-
-STORE = "atlas.sqlite"
-"""The file of the cache directory in which an atlas is kept."""
+__all__ = ["atlas"]
 
 
 def atlas(
@@ -86,12 +84,8 @@ def atlas(
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise SweepError(f"an atlas has every {what} once; {twice!r} is given twice")
-    place = directory() if store is None else None
-    if place is not None:
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        store = place / STORE
     build = fingerprint() or "unknown"
-    with open_store(store) as kept:
+    with open_store(_usual_store() if store is None else store) as kept:
         targets = [_chip(chip, kept, build) for chip in wanted]
         # Chip by chip: networks share layers, and a worker remembers what it has just searched for.
         tasks = {
@@ -122,6 +116,17 @@ def atlas(
         objective=objective,
         effort=effort,
     )
+
+
+def _usual_store() -> Path | None:
+    """Return the store in the user's cache directory, or None if that is turned off or cannot be made."""
+    path = atlas_store()
+    if path is not None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError:
+            return None
+    return path
 
 
 def _several(given: Any, all_of_them: Sequence[str], what: str) -> list[Any]:

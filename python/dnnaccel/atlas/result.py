@@ -145,6 +145,12 @@ class Atlas:
         """The rows of what could run."""
         return tuple(row for row in self.rows if row.reason is None)
 
+    @property
+    def size(self) -> str:
+        """What is in it: "56 networks on 22 chips"."""
+        networks, chips = len(self.networks), len(self.chips)
+        return f"{networks} network{'s' * (networks != 1)} on {chips} chip{'s' * (chips != 1)}"
+
     def main_dataset(self) -> str | None:
         """Return the dataset that most of the networks are for, the first of equals.
 
@@ -248,10 +254,7 @@ class Atlas:
         """Return a line for each chip, how far the orders agree on it, for lines of `width` characters."""
         dataset = self.main_dataset()
         number = sum(row.dataset == dataset for row in self.networks)
-        title = (
-            f"{len(self.networks)} networks on {len(self.chips)} chips, mapped for {self.objective}; "
-            f"orders of the {number} for {clean(str(dataset))}"
-        )
+        title = f"{self.size}, mapped for {self.objective}; orders of the {number} for {clean(str(dataset))}"
         said = [
             "tau: Kendall's, of the orders of the networks by the two figures; 1 is the same order, 0 none. "
             "swapped: pairs of networks of which the one with fewer MACs takes longer. "
@@ -265,7 +268,7 @@ class Atlas:
         table = layout(self.chip_columns(dataset), width=width)
         return "\n\n".join([notes([title], width=width), table, notes(said, width=width)])
 
-    def chip_columns(self, dataset: str | None) -> list[Column]:
+    def chip_columns(self, dataset: str | None, *, taus: bool = True) -> list[Column]:
         """Return the chips, and how far the orders of the networks for a dataset agree on each, as text."""
         names = [chip.name for chip in self.chips]
         by_pair: dict[tuple[str, str], list[Correlation]] = {pair: [] for pair in PAIRS}
@@ -278,7 +281,7 @@ class Atlas:
             Column("ran", [str(number) for number in ran]),
             *(
                 Column(f"tau {_SHORT[first]}-{second}", [_tau(one.kendall) for one in by_pair[first, second]])
-                for first, second in PAIRS
+                for first, second in (PAIRS if taus else ())
             ),
             Column("swapped %", [percent(one.swapped) for one in by_pair["macs", "latency"]]),
             *(
@@ -332,10 +335,7 @@ class Atlas:
         return self.to_text()
 
     def __repr__(self) -> str:
-        return (
-            f"<Atlas: {len(self.networks)} networks on {len(self.chips)} chips, "
-            f"{len(self.ran)} of {len(self.rows)} combinations ran>"
-        )
+        return f"<Atlas: {self.size}, {len(self.ran)} of {len(self.rows)} combinations ran>"
 
 
 _SHORT = {"macs": "MACs", "weights": "weights", "energy": "energy"}

@@ -17,9 +17,11 @@ __all__ = [
     "dense_options",
     "effort_option",
     "format_option",
+    "html_option",
     "input_options",
     "limit_options",
     "job_options",
+    "output_options",
     "quiet_option",
     "size_options",
     "threads_option",
@@ -54,6 +56,35 @@ effort_option = click.option(
     help="How thoroughly mappings are searched for.",
 )
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress bar, no remarks on stderr.")
+
+
+html_option = click.option(
+    "--html",
+    "html",
+    type=click.Path(),
+    metavar="FILE",
+    help="Write a page with charts and tables to FILE, beside what is printed.",
+)
+
+
+def output_options(command: _Command) -> _Command:
+    """Add the options of what to print, or to write to a file instead."""
+    return _with_options(
+        command,
+        click.option(
+            "--format",
+            "format",
+            type=click.Choice(["table", "json", "csv"]),
+            help="What to print or write; by default a table, or what the suffix of --output says.",
+        ),
+        click.option(
+            "--output",
+            "-o",
+            type=click.Path(),
+            metavar="FILE",
+            help="Write to FILE (.txt, .json, .csv or .html) instead of printing.",
+        ),
+    )
 
 
 def format_option(*formats: str) -> Callable[[_Command], _Command]:
@@ -186,19 +217,8 @@ def job_options(command: _Command) -> _Command:
         ),
         effort_option,
         input_options,
-        click.option(
-            "--format",
-            "format",
-            type=click.Choice(["table", "json", "csv"]),
-            help="What to print or write; by default a table, or what the suffix of --output says.",
-        ),
-        click.option(
-            "--output",
-            "-o",
-            type=click.Path(),
-            metavar="FILE",
-            help="Write to FILE (.txt, .json, .csv or .html) instead of printing.",
-        ),
+        output_options,
+        html_option,
         threads_option,
         quiet_option,
     )

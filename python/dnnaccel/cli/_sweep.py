@@ -9,7 +9,7 @@ import click
 
 from dnnaccel.cli._completion import complete_network
 from dnnaccel.cli._inputs import split
-from dnnaccel.cli._options import chip_option, dataflow_option, effort_option, quiet_option
+from dnnaccel.cli._options import chip_option, dataflow_option, effort_option, html_option, quiet_option
 from dnnaccel.cli._output import check_file, check_output, deliver, progress_bar, wrote
 from dnnaccel.errors import DnnAccelError, SweepError
 
@@ -28,8 +28,9 @@ Examples:
   dnnaccel sweep vgg16 --arch eyeriss --set pe_array.rows=6..24+6 --set pe_array.columns=7,14,28 \\
     --constraint 'pe_array.rows * pe_array.columns == 168' --plot front.pdf
   dnnaccel sweep mobilenet_v1 --arch eyeriss --set dataflow=rs,ws,os --set batch=1,4,16 -o out.csv
-  dnnaccel sweep resnet50 --arch eyeriss --set glb.size_bytes=16384..4194304*2 --set pe_array.rows=4..32+2 \\
-    --set pe_array.columns=4..32+2 --trials 200 --pareto energy,cycles,on_chip_bytes --store sweep.db
+  dnnaccel sweep resnet50 --arch eyeriss --set glb.size_bytes=16384..4194304*2 \\
+    --set pe_array.rows=4..32+2 --set pe_array.columns=4..32+2 \\
+    --trials 200 --pareto energy,cycles,on_chip_bytes --store sweep.db
   dnnaccel sweep resnet50 --arch eyeriss --set pe_array.rows=8,12,16 --executor dask://host:8786
 """,
 )
@@ -89,6 +90,7 @@ Examples:
 @click.option(
     "--output", "-o", type=click.Path(), metavar="FILE", help="Write to FILE (.txt, .json, .csv or .html)."
 )
+@html_option
 @quiet_option
 def sweep(
     network: str,
@@ -108,15 +110,16 @@ def sweep(
     plot: str | None,
     format: str | None,
     output: str | None,
+    html: str | None,
     quiet: bool,
 ) -> None:
     """Simulate NETWORK on every combination of values, and print those that no other beats."""
     from dnnaccel.sweep import sweep as job
 
-    check_output(output, format)
+    check_output(output, format, html)
     figures = split(pareto)
     if plot is not None:
-        from dnnaccel.report.plot import check_picture
+        from dnnaccel.report.plots.style import check_picture
 
         check_picture(plot)
         check_file(plot)
@@ -140,7 +143,7 @@ def sweep(
             store=store,
             progress=progress,
         )
-    deliver(found, format=format, output=output, quiet=quiet)
+    deliver(found, format=format, output=output, html=html, quiet=quiet)
     if plot is not None:
         found.plot(figures[1], figures[0], plot)
         wrote(plot, quiet=quiet)

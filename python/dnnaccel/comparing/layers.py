@@ -13,13 +13,13 @@ from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout, notes
 from dnnaccel._units import NONE, count, energy, ratio
 from dnnaccel.comparing.figures import aligned_layers, dram_words, ratio_of
 from dnnaccel.comparing.rows import ComparisonRow
-from dnnaccel.comparing.tables import cannot_run
+from dnnaccel.comparing.tables import cannot_run, labels
 from dnnaccel.errors import unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FIGURES", "SORTS", "LayerComparison", "LayerRow", "NetworkLayers", "compare_layers"]
+__all__ = ["FIGURES", "SORTS", "TITLES", "LayerComparison", "LayerRow", "NetworkLayers", "compare_layers"]
 
 FIGURES = ("energy", "cycles", "dram_words")
 """What layers are compared by; less is better."""
@@ -27,7 +27,7 @@ FIGURES = ("energy", "cycles", "dram_words")
 SORTS = ("order", *FIGURES)
 """Orders of the layers: as they run, or by what they have of a figure in the first column, most first."""
 
-_TITLES = {"energy": "energy", "cycles": "cycles", "dram_words": "DRAM words (reads + writes)"}
+TITLES = {"energy": "Energy", "cycles": "Cycles", "dram_words": "DRAM words (reads + writes)"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +51,7 @@ class NetworkLayers:
 
     def labels(self) -> list[str]:
         """Return what tells the columns apart, as headers: chip or dataflow, or both."""
-        chips, flows = {row.chip for row in self.columns}, {row.dataflow for row in self.columns}
-        if len(chips) > 1 and len(flows) > 1:
-            return [f"{clean(row.chip)} {clean(row.dataflow)}" for row in self.columns]
-        return [clean(row.chip if len(chips) > 1 else row.dataflow) for row in self.columns]
+        return labels(self.columns)
 
     def comparable(self, figure: str) -> list[bool]:
         """Say which columns compare with the first one: energies in another unit do not."""
@@ -127,7 +124,7 @@ class LayerComparison:
         """Return the tables, each with its title; their last row is the total."""
         return [
             (
-                f"{clean(network.network)}, {_TITLES[figure]} by layer",
+                f"{clean(network.network)}: {TITLES[figure]} of each layer",
                 network.table(figure, self.sort),
             )
             for network in self.networks

@@ -11,7 +11,7 @@ from dnnaccel.comparing.rows import ComparisonRow
 from dnnaccel.problem import ROLES
 from dnnaccel.report import Report
 
-__all__ = ["KEYS", "cannot_run", "remarks", "same_chip", "tables"]
+__all__ = ["KEYS", "cannot_run", "labels", "level_splits", "refused", "remarks", "tables"]
 
 KEYS = 3
 """Columns of each table that say which combination a row is."""
@@ -33,15 +33,15 @@ def tables(rows: Sequence[ComparisonRow]) -> list[tuple[Title, list[Column]]]:
     return found
 
 
-def remarks(rows: Sequence[ComparisonRow]) -> list[str]:
-    """Return the sentences below the tables: what the ratios are to, and why what did not run did not."""
+def remarks(rows: Sequence[ComparisonRow], *, reasons: bool = True) -> list[str]:
+    """Return the sentences below the tables: what the ratios are to and, with `reasons`, what cannot run."""
     ran = [row for row in rows if row.report is not None]
     said = []
     if ran:
         said.append("Ratios are to the first row of the same network that ran; below 1.00x is less.")
     if len({row.report.edp_unit for row in ran if row.report is not None}) > 1:
         said.append("n/a: energies or delays in different units are not compared.")
-    if ran and not same_chip(ran):
+    if ran and not _same_levels(ran):
         said.append(
             f"Buffers are memories on the chip of at least {BUFFER_BYTES} bytes an instance, registers are "
             f"smaller ones; {'; '.join(_places(row) for row in _first_of_each_chip(ran))}."
@@ -54,7 +54,7 @@ def remarks(rows: Sequence[ComparisonRow]) -> list[str]:
         if len(set(nodes.values())) > 1:
             each = ", ".join(f"{clean(chip)} {node}" for chip, node in nodes.items())
             said.append(f"Equal areas are of different processes: {each}.")
-    return [*said, *cannot_run(rows)]
+    return [*said, *cannot_run(rows)] if reasons else said
 
 
 def cannot_run(rows: Sequence[ComparisonRow]) -> list[str]:
@@ -66,7 +66,20 @@ def cannot_run(rows: Sequence[ComparisonRow]) -> list[str]:
     ]
 
 
-def same_chip(ran: Sequence[ComparisonRow]) -> bool:
+def refused(rows: Sequence[ComparisonRow]) -> list[Column]:
+    """Return a table of the combinations that cannot run, with their reasons; no columns if all can."""
+    without = [row for row in rows if row.report is None]
+    reasons = Column("cannot run, because", [row.reason or "" for row in without], left=True)
+    return [*_keys(without), reasons] if without else []
+
+
+def labels(rows: Sequence[ComparisonRow]) -> list[str]:
+    """Return what tells rows apart: their network, chip and dataflow, without what all have in common."""
+    keys = [key for key in ("network", "chip", "dataflow") if len({getattr(row, key) for row in rows}) > 1]
+    return [" ".join(clean(getattr(row, key)) for key in keys or ["dataflow"]) for row in rows]
+
+
+def _same_levels(ran: Sequence[ComparisonRow]) -> bool:
     """Whether all rows have the same levels, so that energies can stand under the levels' own names."""
     return len({(row.report.memories, row.report.arrays) for row in ran if row.report is not None}) == 1
 
@@ -126,37 +139,42 @@ def _traffic(rows: Sequence[ComparisonRow]) -> list[Column]:
     ]
 
 
+def level_splits(rows: Sequence[ComparisonRow]) -> list[dict[str, float]]:
+    """Return the energy of each row by level; empty for what did not run.
+
+    Levels have their own names if all chips have the same ones; else it is by place.
+    """
+    if _same_levels([row for row in rows if row.report is not None]):
+        return [{} if row.report is None else row.report.energy_by_level() for row in rows]
+    named = {PLACES[0]: "DRAM"}
+    return [
+        {named.get(place, place): spent for place, spent in row.energy_by_place().items()} for row in rows
+    ]
+
+
 def _by_level(rows: Sequence[ComparisonRow]) -> list[Column]:
-    """Energies under the levels' own names if all chips have the same, else by place."""
-    ran = [row for row in rows if row.report is not None]
-    splits: list[dict[str, float]]
-    if same_chip(ran):
-        splits = [{} if row.report is None else row.report.energy_by_level() for row in rows]
-    else:
-        splits = [row.energy_by_place() for row in rows]
-    names = list(dict.fromkeys(name for split in splits for name in split))
-    headers = {name: "DRAM" if name == PLACES[0] and not same_chip(ran) else name for name in names}
-    return _shares(rows, splits, headers)
+    splits = level_splits(rows)
+    return _shares(rows, splits, list(dict.fromkeys(name for split in splits for name in split)))
 
 
 def _by_tensor(rows: Sequence[ComparisonRow]) -> list[Column]:
-    return _shares(rows, [row.energy_by_tensor() for row in rows], {name: name for name in (*ROLES, *UNITS)})
+    return _shares(rows, [row.energy_by_tensor() for row in rows], [*ROLES, *UNITS])
 
 
 def _shares(
-    rows: Sequence[ComparisonRow], splits: Sequence[dict[str, float]], headers: dict[str, str]
+    rows: Sequence[ComparisonRow], splits: Sequence[dict[str, float]], names: Sequence[str]
 ) -> list[Column]:
     """Return the parts of energies as percentages of each row's, without parts that no row spends on."""
     totals = [sum(split.values()) for split in splits]
     columns = [*_keys(rows), _energy(rows)]
-    for name, header in headers.items():
+    for name in names:
         parts = [split.get(name, 0.0) for split in splits]
         if any(parts):
             cells = [
                 percent(ratio_of(part, total)) if part else NONE
                 for part, total in zip(parts, totals, strict=True)
             ]
-            columns.append(Column(clean(header), cells))
+            columns.append(Column(clean(name), cells))
     return columns
 
 

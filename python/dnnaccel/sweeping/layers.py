@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dnnaccel.cost import LayerReport
 
 if TYPE_CHECKING:
+    from dnnaccel.network import Network
     from dnnaccel.report import Report
 
 __all__ = ["LayerGroup", "layer_groups"]
@@ -62,22 +63,19 @@ _KINDS: tuple[tuple[type, ...], ...] = (
 """Types of the fields of `LayerGroup`."""
 
 
-def layer_groups(report: Report) -> tuple[LayerGroup, ...]:
-    """Return the layers of `report` in groups, in the order of the first of each.
+def layer_groups(net: Network, report: Report) -> tuple[LayerGroup, ...]:
+    """Return the layers of the report on a network in groups, in the order of the first of each.
 
-    Cycles and MACs add up to the report's, and energies but for rounding. Layers that cost nothing are left
+    Cycles and MACs add up to the report's, and energies but for rounding. Groups that cost nothing are left
     out.
     """
     groups: dict[object, list[LayerReport]] = {}
-    for layer in report.layers:
-        if not (layer.cycles or layer.energy):
-            continue
-        key: object = layer.kind
-        if layer.macs:
-            # All that a layer costs follows from its problem and its vector operations.
-            key = (layer.kind, layer.macs, layer.ops, layer.mapping)
-        groups.setdefault(key, []).append(layer)
-    return tuple(_group(layers, report.peak_macs_per_cycle) for layers in groups.values())
+    for layer, cost in zip(net.layers, report.layers, strict=True):
+        # All that a layer with MACs costs follows from its problem and its vector operations.
+        key = layer.kind if layer.problem is None else (layer.kind, layer.problem, layer.ops)
+        groups.setdefault(key, []).append(cost)
+    found = (_group(layers, report.peak_macs_per_cycle) for layers in groups.values())
+    return tuple(group for group in found if group.cycles or group.energy)
 
 
 def _group(layers: Sequence[LayerReport], peak: int) -> LayerGroup:

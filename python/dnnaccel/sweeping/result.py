@@ -13,7 +13,7 @@ from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout, notes
 from dnnaccel._units import NONE, count, energy, percent, quantity
 from dnnaccel.errors import SweepError, unknown_name
 from dnnaccel.sweeping.pareto import front
-from dnnaccel.sweeping.work import FIGURES, check_figures, costs
+from dnnaccel.sweeping.work import FIGURES, MORE_IS_BETTER, check_figures, costs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -232,12 +232,27 @@ class Sweep:
         save(self, path, format)
 
     def plot(
-        self, x: str = "cycles", y: str = "energy", path: str | os.PathLike[str] | None = None
+        self,
+        x: str = "cycles",
+        y: str = "energy",
+        path: str | os.PathLike[str] | None = None,
+        *,
+        width: str = "column",
     ) -> Figure:
-        """Draw all points by two figures, with their front, and save that if `path` is given."""
-        from dnnaccel.report.sweep import plot_sweep
+        """Draw all points that ran by two figures, with their front, and save that if `path` is given.
 
-        return plot_sweep(self, x, y, path)
+        The points of the front are named by their parameters' values. `path` and `width` are as `Report.plot`
+        takes them. Raises `UnknownNameError` for a figure that there is not, `SweepError` if no point has
+        both.
+        """
+        from dnnaccel.report.plots.front import draw_sweep
+        from dnnaccel.report.plots.kind import Kind, Options, draw
+
+        def drawn(found: Sweep, options: Options) -> Figure:
+            return draw_sweep(found, x, y, options, more_across=x in MORE_IS_BETTER)
+
+        kinds = {"pareto": Kind(draw=drawn)}
+        return draw(self, kinds, "pareto", path, width=width)
 
     def __str__(self) -> str:
         return self.to_text()

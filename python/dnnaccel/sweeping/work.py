@@ -92,7 +92,7 @@ def evaluate(task: Task, progress: Progress | None = None) -> dict[str, Any]:
         return {"reason": str(error)}
     found = figures(report, task.chip)
     if task.by_layer:
-        found["layers"] = [group.to_row() for group in layer_groups(report)]
+        found["layers"] = [group.to_row() for group in layer_groups(task.net, report)]
     return found
 
 

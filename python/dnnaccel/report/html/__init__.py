@@ -17,6 +17,8 @@ from dnnaccel.report.html.shell import (
     paragraph,
     preformatted,
     section,
+    subtitle,
+    tiles,
 )
 from dnnaccel.report.html.tables import heat_map, table
 
@@ -36,5 +38,7 @@ __all__ = [
     "scatter",
     "section",
     "stacked_bars",
+    "subtitle",
     "table",
+    "tiles",
 ]

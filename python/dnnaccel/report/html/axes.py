@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from html import escape
 
 from dnnaccel.errors import DnnAccelError
 
-__all__ = ["Axis", "axis", "frame", "percentage", "short"]
+__all__ = ["Axis", "axis", "percentage", "short"]
 
 _TICKS = 5
+_ZEROS = re.compile(r"(\.\d*?)0+(?!\d)")
+_WORD = re.compile(r"(?<=\S) [A-Za-z]{4,}\S*$|(?<=\S) [A-Za-z]+/\S+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,8 @@ def _linear_axis(low: float, high: float, zero: bool) -> Axis:
 
 
 def _log_axis(low: float, high: float) -> Axis:
-    margin = max(1.08, (high / low) ** 0.04)
+    # At least a decade: less than that would make a mountain of a little noise.
+    margin = max(1.08, (high / low) ** 0.04, (10 * low / high) ** 0.5)
     low, high = low / margin, high * margin
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9)):
@@ -71,42 +73,14 @@ def _log_axis(low: float, high: float) -> Axis:
 
 
 def short(text: str) -> str:
-    """Return a round number without the zeros that say how exact it is: "2.500 mJ" as "2.5 mJ"."""
-    return re.sub(r"(\.\d*?)0+(?!\d)", lambda match: match[1] if match[1] != "." else "", text, count=1)
+    """Return what a tick says: "2.500 mJ" as "2.5 mJ", "4.000M cycles" as "4M".
+
+    A round number needs no zeros that say how exact it is, and a word is in the axis' label already.
+    """
+    text = _WORD.sub("", text)
+    return _ZEROS.sub(lambda match: "" if match[1] == "." else match[1], text, count=1)
 
 
 def percentage(part: float) -> str:
     """Return a part of 1 as SVG writes it."""
     return f"{100 * part:.4g}%"
-
-
-def frame(
-    x: Axis,
-    y: Axis,
-    *,
-    x_label: str,
-    y_label: str,
-    x_text: Callable[[float], str],
-    y_text: Callable[[float], str],
-) -> str:
-    """Return grid lines, named ticks and labels of a plot as SVG; all places are parts of its size."""
-    parts = ['<g class="grid">']
-    for tick in x.ticks:
-        at = percentage(x.place(tick))
-        parts.append(f'<line x1="{at}" x2="{at}" y1="0" y2="100%"/>')
-    for tick in y.ticks:
-        at = percentage(1 - y.place(tick))
-        parts.append(f'<line x1="0" x2="100%" y1="{at}" y2="{at}"/>')
-    parts.append('</g><g class="axis">')
-    parts += [
-        f'<text x="{percentage(x.place(tick))}" y="100%" dy="16">{escape(short(x_text(tick)))}</text>'
-        for tick in x.ticks
-    ]
-    parts.append(
-        f'<text class="label" x="50%" y="100%" dy="34">{escape(x_label)}</text></g><g class="axis y">'
-    )
-    for tick in y.ticks:
-        at = percentage(1 - y.place(tick))
-        parts.append(f'<text x="0" y="{at}" dx="-6" dy="4">{escape(short(y_text(tick)))}</text>')
-    parts.append(f'<text class="label" x="0" y="0" dx="-50" dy="-12">{escape(y_label)}</text></g>')
-    return "".join(parts)

@@ -7,7 +7,7 @@ from html import escape
 
 from dnnaccel._units import percent
 from dnnaccel.report.html.axes import axis, percentage, short
-from dnnaccel.report.html.plots import colour, legend
+from dnnaccel.report.html.marks import colour, legend
 
 __all__ = ["bump", "stacked_bars"]
 
@@ -23,19 +23,29 @@ def stacked_bars(
     title: str,
     x_label: str,
     notes: Sequence[str] | None = None,
+    parts: Sequence[str] = (),
+    shares: bool = False,
 ) -> str:
     """Return one bar a row, of named parts from left to right; hovering shows a part and its value.
 
-    `unit_text` says a value with its unit. Parts are coloured in the order in which they first come. `notes`
-    stand behind the bars; by default that is each bar's sum.
+    `unit_text` says a value with its unit. Parts have colours and stand in the order of `parts`, then in that
+    in which they first come. `notes` stand behind the bars; by default that is each bar's sum. With `shares`
+    the key says what part of all bars together each part is.
     """
-    parts = list(dict.fromkeys(part for _, split in rows for part, size in split.items() if size))
+    totals = dict.fromkeys(parts, 0.0)
+    for _, split in rows:
+        for part, size in split.items():
+            if size:
+                totals[part] = totals.get(part, 0.0) + size
+    order = list(totals)
+    all_bars = sum(totals.values()) or 1.0
+    key = [f"{part} {percent(size / all_bars)} %" if shares else part for part, size in totals.items()]
     sums = [sum(split.values()) for _, split in rows]
     scale = axis(sums, zero=True)
     said = [unit_text(whole) for whole in sums] if notes is None else notes
     drawn = "\n".join(
         f'<span class="name" title="{escape(name)}">{escape(name)}</span>'
-        f"{_bar(name, split, parts, scale.high, unit_text)}"
+        f"{_bar(name, split, order, scale.high, unit_text)}"
         f'<span class="value">{escape(note)}</span>'
         for (name, split), note in zip(rows, said, strict=True)
     )
@@ -47,7 +57,7 @@ def stacked_bars(
     )
     tall = " tall" if len(rows) > _TALL else ""
     return (
-        f'<figure class="chart"><figcaption>{escape(title)}</figcaption>{legend(parts)}'
+        f'<figure class="chart"><figcaption>{escape(title)}</figcaption>{legend(key)}'
         f'<div class="bars{tall}"><div class="rows">\n{drawn}\n'
         f'<svg class="scale" aria-hidden="true">{ticks}'
         f'<text class="label" x="50%" y="30">{escape(x_label)}</text></svg></div></div></figure>'

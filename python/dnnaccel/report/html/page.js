@@ -108,7 +108,10 @@ document.addEventListener("scroll", () => {
 const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 for (const chart of root.querySelectorAll(".chart")) {
   const marks = [...chart.querySelectorAll(".mark")];
-  marks.forEach((mark, index) => mark.setAttribute("tabindex", index === 0 ? "0" : "-1"));
+  marks.forEach((mark, index) => {
+    mark.setAttribute("tabindex", index === 0 ? "0" : "-1");
+    mark.setAttribute("role", "img");
+  });
 }
 root.addEventListener("keydown", (event) => {
   if (event.key === "Escape") tip.hidden = true;
@@ -124,15 +127,19 @@ root.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-// A link to something inside closed <details> opens them.
-function reveal() {
-  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+// A link to something inside closed <details> opens them, also when it is followed twice.
+function reveal(link) {
+  const target = document.getElementById(decodeURIComponent(link.slice(1)));
   if (target === null) return;
   for (let part = target; part !== null; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
   target.scrollIntoView();
 }
-window.addEventListener("hashchange", reveal);
-if (location.hash) reveal();
+root.addEventListener("click", (event) => {
+  const link = event.target.closest("a")?.getAttribute("href") ?? "";
+  if (link.startsWith("#")) reveal(link);
+});
+window.addEventListener("hashchange", () => reveal(location.hash));
+if (location.hash) reveal(location.hash);
 
 // Light or dark: as the system says, until the button says otherwise.
 const button = root.querySelector(".theme");

@@ -12,7 +12,18 @@ from importlib import resources
 
 from dnnaccel.report.palette import colours
 
-__all__ = ["details", "facts", "fragment", "page", "panels", "paragraph", "preformatted", "section"]
+__all__ = [
+    "details",
+    "facts",
+    "fragment",
+    "page",
+    "panels",
+    "paragraph",
+    "preformatted",
+    "section",
+    "subtitle",
+    "tiles",
+]
 
 INPUTS_ID = "dnnaccel-inputs"
 """Id of the script element that holds a page's inputs as JSON."""
@@ -20,19 +31,27 @@ INPUTS_ID = "dnnaccel-inputs"
 _SHOWN_INLINE = 100
 
 
-def page(title: str, blocks: Sequence[str], *, inputs: Mapping[str, object] | None = None) -> str:
+def page(
+    title: str,
+    blocks: Sequence[str],
+    *,
+    inputs: Mapping[str, object] | None = None,
+    script: str = "",
+    style: str = "",
+) -> str:
     """Return a whole page of `blocks`, with style and script inside it and every network access forbidden.
 
     `inputs` is what made the page, as plain JSON values: shown at its end, and embedded for `dnnaccel rerun`.
+    `script` and `style` are the package's own that these blocks need besides; they are not escaped.
     """
-    script = _text("page.js")
-    style = _style() + _text("page.css")
+    script = _text("page.js") + script
+    style = _style() + _text("page.css") + style
     policy = (
         f"default-src 'none'; style-src 'sha256-{_digest(style)}'; script-src 'sha256-{_digest(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
     made = () if inputs is None else (_inputs(inputs),)
-    return "\n".join(
+    return _writable(
         (
             "<!DOCTYPE html>",
             '<html lang="en">',
@@ -50,8 +69,8 @@ def page(title: str, blocks: Sequence[str], *, inputs: Mapping[str, object] | No
             '<button type="button" class="theme" hidden>Dark</button></header>',
             "<main>",
             *blocks,
-            *made,
             "</main>",
+            *made,
             "</div>",
             f"<script>{script}</script>",
             "</body>",
@@ -63,7 +82,7 @@ def page(title: str, blocks: Sequence[str], *, inputs: Mapping[str, object] | No
 
 def fragment(*blocks: str) -> str:
     """Return `blocks` for a notebook: a style that touches nothing outside of them, no script, no ids."""
-    return "\n".join(('<div class="dnnaccel">', f"<style>{_style()}</style>", *blocks, "</div>"))
+    return _writable(('<div class="dnnaccel">', f"<style>{_style()}</style>", *blocks, "</div>"))
 
 
 def section(title: str, *blocks: str, anchor: str = "") -> str:
@@ -83,6 +102,22 @@ def panels(*blocks: str) -> str:
     return "\n".join(('<div class="panels">', *blocks, "</div>"))
 
 
+def subtitle(text: str) -> str:
+    """Return `text` as a heading within a section."""
+    return f"<h3>{escape(text)}</h3>"
+
+
+def tiles(figures: Sequence[tuple[str, str, str]]) -> str:
+    """Return headline figures, each a name, a value with its unit, and a remark or ""."""
+    shown = "\n".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd>"
+        + (f"<dd>{escape(remark)}</dd>" if remark else "")
+        + "</div>"
+        for name, value, remark in figures
+    )
+    return f'<dl class="tiles">\n{shown}\n</dl>'
+
+
 def paragraph(text: str) -> str:
     """Return `text` as a paragraph."""
     return f"<p>{escape(text)}</p>"
@@ -99,6 +134,11 @@ def facts(pairs: Sequence[tuple[str, str]]) -> str:
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in pairs
     )
     return f'<div class="scroll"><table class="facts">\n<tbody>\n{rows}\n</tbody>\n</table></div>'
+
+
+def _writable(lines: Sequence[str]) -> str:
+    """Return `lines` as a text that UTF-8 can write: half a character, as JSON may hold, becomes "?"."""
+    return "\n".join(lines).encode("utf-8", "replace").decode("utf-8")
 
 
 def named(anchor: str) -> str:
@@ -125,7 +165,8 @@ def _inputs(inputs: Mapping[str, object]) -> str:
         else:
             short.append((name, f"{len(text):,} characters of JSON, embedded in this page"))
     data = f'<script type="application/json" id="{INPUTS_ID}">{embedded_json(dict(inputs))}</script>'
-    return details("How this page was made", facts(short), *long, data, anchor="inputs")
+    shown = details("How this page was made", facts(short), *long, anchor="inputs")
+    return f"<footer>\n{shown}\n{data}\n</footer>"
 
 
 @functools.cache

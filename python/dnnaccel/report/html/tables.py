@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from html import escape
+from itertools import zip_longest
 
 from dnnaccel._text import Column
 from dnnaccel._units import NONE, PREFIXES
@@ -21,7 +22,7 @@ _STEPS = 10
 # A number as `_units` writes it: "3.200M", "1.230 mJ", "<0.1", "1.25x", "7.244G MAC".
 _NUMBER = re.compile(
     r"<?(-?\d[\d,]*\.?\d*(?:e[+-]?\d+)?)"
-    r"(?:x|%|([fpnµmkMGTPE])?| ([fpnµmkMGTPE]?)(?:J|s|W|B|Hz)(?:/.*)?)(?: .*)?"
+    r"(?: ([fpnµmkMGTPE]?)(?:J|s|W|B|Hz)(?:/\S+)?|x|%|([fpnµmkMGTPE])?)(?: .*)?"
 )
 _POWERS = {prefix: exponent for exponent, prefix in PREFIXES.items()}
 
@@ -46,15 +47,9 @@ def table(
     if len(keys) != len(columns):
         raise DnnAccelError(f"a table of {len(columns)} columns has sort values for {len(keys)}")
     cells = [_cells(column, key) for column, key in zip(columns, keys, strict=True)]
-    rows = ["".join(row) for row in zip(*cells, strict=True)]
     if links is not None:
-        first = columns[0]
-        for index, link in enumerate(links):
-            if link:
-                shown = escape(first.cells[index])
-                rows[index] = rows[index].replace(
-                    f">{shown}</td>", f'><a href="{escape(checked_link(link))}">{shown}</a></td>', 1
-                )
+        cells[0] = [_linked(cell, link) for cell, link in zip_longest(cells[0], links, fillvalue="")]
+    rows = ["".join(row) for row in zip(*cells, strict=True)]
     foot = ""
     if total and rows:
         foot = f'\n<tfoot><tr class="total">{rows.pop()}</tr></tfoot>'
@@ -96,6 +91,14 @@ def _cells(column: Column, keys: Sequence[float | str | None]) -> list[str]:
     return found
 
 
+def _linked(cell: str, link: str) -> str:
+    """Return a cell of which the text leads to `link`; "" is nowhere."""
+    if not link:
+        return cell
+    opened, text = cell.removesuffix("</td>").split(">", 1)
+    return f'{opened}><a href="{escape(checked_link(link))}">{text}</a></td>'
+
+
 def _key(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:.10g}"
 
@@ -105,7 +108,7 @@ def _shown_number(text: str) -> float | None:
     match = _NUMBER.fullmatch(text)
     if match is None:
         return None
-    digits, joined, apart = match.groups()
+    digits, apart, joined = match.groups()
     # A trace, "<0.1", comes before what it is less than.
     value = float(digits.replace(",", "")) - (1e-9 if text.startswith("<") else 0.0)
     return value * 10.0 ** _POWERS[joined or apart or ""]
