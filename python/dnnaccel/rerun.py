@@ -118,14 +118,14 @@ def _check(inputs: Mapping[str, Any], name: str) -> None:
     if "job" not in inputs:
         why = inputs.get("density")
         raise fault(f"they are not all there to run again{f': densities {why}' * isinstance(why, str)}")
+    if inputs["job"] != "simulate":
+        raise fault(f"job is {_short(inputs['job'])}; only a page of 'simulate' can be run again")
     for key, value in inputs.items():
         if key not in _KEYS:
             raise fault(f"unknown key {key!r}; {did_you_mean(key, _KEYS)}")
         kinds = _KEYS[key]
         if not isinstance(value, kinds) or (isinstance(value, bool) and kinds is not bool):
             raise fault(f"{key} is {_short(value)}, which is of the wrong kind")
-    if inputs["job"] != "simulate":
-        raise fault(f"job is {inputs['job']!r}; only a page of 'simulate' can be run again")
     for key in _NEEDED:
         if key not in inputs:
             raise fault(f"{key} is missing")

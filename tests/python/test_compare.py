@@ -166,3 +166,16 @@ def test_functions_are_not_hidden_by_modules_of_their_name() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_names_from_files_are_escaped() -> None:
+    evil = "<script>alert(1)</script>"
+    rows = (
+        row(network=evil, chip=evil, dataflow=evil, report=make_report(network=evil, chip=evil)),
+        row(network=evil, chip=evil, dataflow="ws", report=None, reason=f"{evil} does not fit"),
+    )
+    comparison = Comparison(rows=rows)
+    for page in (comparison.to_html(), comparison._repr_html_(), comparison.layers().to_html()):
+        assert "<script>alert" not in page
+        assert "alert(1)" in page
+    assert "cannot run, because" in comparison.to_html()
