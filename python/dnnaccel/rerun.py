@@ -6,7 +6,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dnnaccel._files import read_text
@@ -15,6 +15,7 @@ from dnnaccel.report.html.shell import INPUTS_ID
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip
+    from dnnaccel.compare import Comparison
     from dnnaccel.dataflow import Dataflow
     from dnnaccel.dram import Dram
     from dnnaccel.layers import Layer
@@ -45,41 +46,76 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
     "mappings": dict,
 }
 _NEEDED = ("job", "network", "chip", "dataflow", "objective", "fidelity")
+_KEYS_OF_A_COMPARISON: dict[str, type | tuple[type, ...]] = {
+    "version": str,
+    "job": str,
+    "command": str,
+    "networks": list,
+    "chips": list,
+    "dataflows": (list, type(None)),
+    "objective": str,
+    "effort": str,
+    "density": (int, float, type(None)),
+    "equal_area": (bool, str, dict),
+}
+_NEEDED_OF_A_COMPARISON = ("job", "networks", "chips", "dataflows", "objective")
 
 
 def rerun(
     path: str | os.PathLike[str], *, threads: int | None = None, progress: Progress | None = None
-) -> Report:
-    """Simulate again what the page at `path` was made of, and return a report equal to the page's own.
+) -> Report | Comparison:
+    """Simulate again what the page at `path` was made of, and return a result equal to the page's own.
 
-    The page's embedded inputs alone are read, as data: nothing in the page is run, and no other file is
-    opened. `threads` and `progress` are those of `simulate`.
+    That is a report, or a comparison. The page's embedded inputs alone are read, as data: nothing in the page
+    is run, and no other file is opened. `threads` and `progress` are those of `simulate`.
 
-    Raises `DnnAccelError` for a file that is no page of a simulation, or holds inputs that are not sound.
+    Raises `DnnAccelError` for a file that is no such page, or holds inputs that are not sound.
     """
+    name = os.fspath(path)
+    inputs = read_inputs(path)
+    compared = inputs.get("job") == "compare"
+    (_check_comparison if compared else _check)(inputs, name)
+    try:
+        return (_compare if compared else _simulate)(inputs, threads, progress)
+    except DnnAccelError as error:
+        raise type(error)(f"{name}: {error}") from None
+
+
+def _simulate(inputs: Mapping[str, Any], threads: int | None, progress: Progress | None) -> Report:
     from dnnaccel.mapping import Mapping as LoopNest
     from dnnaccel.simulate import simulate
 
-    name = os.fspath(path)
-    inputs = read_inputs(path)
-    _check(inputs, name)
-    try:
-        return simulate(
-            _network(inputs),
-            _chip(inputs["chip"]),
-            dataflow=_dataflow(inputs["dataflow"]),
-            objective=inputs["objective"],
-            fidelity=inputs["fidelity"],
-            mapping={layer: LoopNest.parse(text) for layer, text in inputs.get("mappings", {}).items()},
-            density=inputs.get("density"),
-            effort=inputs.get("effort", "full"),
-            dram=_dram(inputs.get("dram")),
-            fuse=inputs.get("fuse", True),
-            threads=threads,
-            progress=progress,
-        )
-    except DnnAccelError as error:
-        raise type(error)(f"{name}: {error}") from None
+    return simulate(
+        _network(inputs),
+        _chip(inputs["chip"]),
+        dataflow=_dataflow(inputs["dataflow"]),
+        objective=inputs["objective"],
+        fidelity=inputs["fidelity"],
+        mapping={layer: LoopNest.parse(text) for layer, text in inputs.get("mappings", {}).items()},
+        density=inputs.get("density"),
+        effort=inputs.get("effort", "full"),
+        dram=_dram(inputs.get("dram")),
+        fuse=inputs.get("fuse", True),
+        threads=threads,
+        progress=progress,
+    )
+
+
+def _compare(inputs: Mapping[str, Any], threads: int | None, progress: Progress | None) -> Comparison:
+    from dnnaccel.compare import compare
+
+    flows = inputs["dataflows"]
+    return compare(
+        [_network(net) for net in inputs["networks"]],
+        [_chip(text) for text in inputs["chips"]],
+        None if flows is None else [_dataflow(text) for text in flows],
+        objective=inputs["objective"],
+        density=inputs.get("density"),
+        effort=inputs.get("effort", "full"),
+        equal_area=inputs.get("equal_area", False),
+        threads=threads,
+        progress=progress,
+    )
 
 
 def read_inputs(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -94,7 +130,8 @@ def read_inputs(path: str | os.PathLike[str]) -> dict[str, Any]:
     found = _DATA.findall(text)
     if len(found) != 1:
         raise DnnAccelError(
-            f"{name}: holds no inputs to run again; give a page that 'dnnaccel simulate --html' wrote"
+            f"{name}: holds no inputs to run again; give a page that 'dnnaccel simulate --html' or "
+            "'dnnaccel compare --html' wrote"
         )
     try:
         inputs = json.loads(found[0], parse_constant=_refuse)
@@ -111,28 +148,59 @@ def _refuse(word: str) -> float:
 
 def _check(inputs: Mapping[str, Any], name: str) -> None:
     """Refuse inputs that are not of a simulation, one sentence for the first fault."""
-
-    def fault(sentence: str) -> DnnAccelError:
-        return DnnAccelError(f"{name}: inputs: {sentence}")
-
+    fault = _faults(name)
     if "job" not in inputs:
         why = inputs.get("density")
         raise fault(f"they are not all there to run again{f': densities {why}' * isinstance(why, str)}")
-    for key, value in inputs.items():
-        if key not in _KEYS:
-            raise fault(f"unknown key {key!r}; {did_you_mean(key, _KEYS)}")
-        kinds = _KEYS[key]
-        if not isinstance(value, kinds) or (isinstance(value, bool) and kinds is not bool):
-            raise fault(f"{key} is {_short(value)}, which is of the wrong kind")
     if inputs["job"] != "simulate":
-        raise fault(f"job is {inputs['job']!r}; only a page of 'simulate' can be run again")
-    for key in _NEEDED:
-        if key not in inputs:
-            raise fault(f"{key} is missing")
+        raise fault(f"job is {_short(inputs['job'])}; pages of 'simulate' and 'compare' can be run again")
+    _check_keys(inputs, _KEYS, _NEEDED, fault)
     for layer, text in inputs.get("mappings", {}).items():
         if not isinstance(text, str):
             raise fault(f"mappings.{layer} is {_short(text)}; it must be the text of a mapping")
     _check_density(inputs.get("density"), fault)
+
+
+def _check_comparison(inputs: Mapping[str, Any], name: str) -> None:
+    """Refuse inputs that are not of a comparison, one sentence for the first fault."""
+    fault = _faults(name)
+    if isinstance(why := inputs.get("density"), str):
+        raise fault(f"they are not all there to run again: {why}")
+    _check_keys(inputs, _KEYS_OF_A_COMPARISON, _NEEDED_OF_A_COMPARISON, fault)
+    for index, net in enumerate(inputs["networks"]):
+        if not isinstance(net, dict) or not {"network"} <= net.keys() <= {"network", "layer"}:
+            raise fault(f"networks.{index} is {_short(net)}; it must have a network, and may have a layer")
+    texts = [text for net in inputs["networks"] for text in net.values()]
+    texts += [*inputs["chips"], *(inputs["dataflows"] or ())]
+    keys = inputs.get("equal_area")
+    texts += keys.values() if isinstance(keys, dict) else ()
+    for text in texts:
+        if not isinstance(text, str):
+            raise fault(f"{_short(text)} is no description; it must be text")
+
+
+def _faults(name: str) -> Callable[[str], DnnAccelError]:
+    return lambda sentence: DnnAccelError(f"{name}: inputs: {sentence}")
+
+
+def _check_keys(
+    inputs: Mapping[str, Any],
+    keys: Mapping[str, type | tuple[type, ...]],
+    needed: Sequence[str],
+    fault: Callable[[str], DnnAccelError],
+) -> None:
+    """Refuse keys that are not known, of the wrong kind, or missing."""
+    for key, value in inputs.items():
+        if key not in keys:
+            raise fault(f"unknown key {key!r}; {did_you_mean(key, keys)}")
+        listed = keys[key]
+        kinds = listed if isinstance(listed, tuple) else (listed,)
+        # A bool is an int for Python, and no number for us; NaN and infinities did not pass the reader.
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise fault(f"{key} is {_short(value)}, which is of the wrong kind")
+    for key in needed:
+        if key not in inputs:
+            raise fault(f"{key} is missing")
 
 
 def _check_density(density: Any, fault: Callable[[str], DnnAccelError]) -> None:

@@ -398,7 +398,7 @@ GOOD = json.loads(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"job": "sweep"}, "job is 'sweep'; only a page of 'simulate'"),
+        ({"job": "sweep"}, "job is 'sweep'; pages of 'simulate' and 'compare' can be run again"),
         ({"chip": "format: 1\nextends: /etc/passwd\n"}, "extends"),
         ({"chip": "name: [1"}, "not valid YAML"),
         ({"chip": 3}, "chip is 3, which is of the wrong kind"),

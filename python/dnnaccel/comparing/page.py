@@ -25,7 +25,7 @@ from dnnaccel.report.html import (
 from dnnaccel.report.html.made import dataflow_text, network_value
 
 if TYPE_CHECKING:
-    from dnnaccel.compare import Comparison
+    from dnnaccel.compare import Comparison, ComparisonJob
     from dnnaccel.comparing.layers import LayerComparison
     from dnnaccel.diff import ReportDiff
     from dnnaccel.report import Report
@@ -43,7 +43,7 @@ def comparison_fragment(comparison: Comparison) -> str:
 
 def comparison_page(comparison: Comparison) -> str:
     """Return a comparison as a page that needs no other file, with the inputs that made it."""
-    return page(_title(comparison.rows), _blocks(comparison), inputs=_inputs(comparison.rows))
+    return page(_title(comparison.rows), _blocks(comparison), inputs=_inputs(comparison.job))
 
 
 def layers_page(found: LayerComparison) -> str:
@@ -139,15 +139,24 @@ def _layer_block(network: NetworkLayers, sort: str, *, opened: bool = False) -> 
     return section(f"{clean(network.network)}, layer by layer", *blocks, *tabled)
 
 
-def _inputs(rows: Sequence[ComparisonRow]) -> dict[str, object]:
-    """Return what made a comparison, as far as combinations ran: descriptions as the text of their files."""
-    inputs: dict[str, object] = {"version": __version__, "job": "compare"}
-    jobs = [row.report.job for row in rows if row.report is not None and row.report.job is not None]
-    inputs["networks"] = {job.net.name: network_value(job.net)["network"] for job in jobs}
-    inputs["chips"] = {job.chip.name: job.chip.to_yaml() for job in jobs}
-    inputs["dataflows"] = {job.dataflow.name: dataflow_text(job.dataflow) for job in jobs}
-    inputs["objective"] = ", ".join(dict.fromkeys(job.objective for job in jobs))
-    return inputs
+def _inputs(job: ComparisonJob | None) -> dict[str, object] | None:
+    """Return what made a comparison, for `dnnaccel rerun`: descriptions as the text of their files."""
+    if job is None:
+        return None
+    density, again = job.density, job.density is None or isinstance(job.density, int | float)
+    return {
+        "version": __version__,
+        "job": "compare",
+        "command": "dnnaccel rerun PAGE.html",
+        "networks": [network_value(net) for net in job.networks],
+        "chips": [chip.to_yaml() for chip in job.chips],
+        "dataflows": None if job.dataflows is None else [dataflow_text(flow) for flow in job.dataflows],
+        "objective": job.objective,
+        "effort": job.effort,
+        # Densities by layer or in files are of one network, and not all are in a page.
+        "density": density if again else "densities of tensors; this page does not hold them",
+        "equal_area": job.equal_area if isinstance(job.equal_area, bool | str) else dict(job.equal_area),
+    }
 
 
 def _diff_blocks(found: ReportDiff) -> list[str]:
