@@ -69,6 +69,7 @@ def activity() -> Any:
 
 
 Draw = Callable[..., Any]
+Shell = Callable[..., tuple[int, str]]
 
 # Every kind of every table, so that a new one is tested without a word here.
 PICTURES = [
@@ -505,9 +506,7 @@ def test_names_from_outside_are_no_mathematics(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def shell(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., tuple[int, str]]:
+def shell(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     """Run a command line in an empty directory; gives the exit code, and all that was printed."""
     monkeypatch.chdir(tmp_path)
 
@@ -529,9 +528,7 @@ def shell(
         ("search", "lenet5:conv1", "--arch", "eyeriss"),
     ],
 )
-def test_commands_draw(
-    shell: Callable[..., tuple[int, str]], arguments: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_commands_draw(shell: Shell, arguments: tuple[str, ...], tmp_path: Path) -> None:
     path = tmp_path / "picture.svg"
     code, output = shell(*arguments, "--plot", str(path))
     assert code == 0, output
@@ -550,16 +547,14 @@ def test_commands_draw(
         (("simulate", "--plot", "none/a.pdf"), "there is no directory none"),
     ],
 )
-def test_commands_refuse_before_they_work(
-    shell: Callable[..., tuple[int, str]], arguments: tuple[str, ...], says: str
-) -> None:
+def test_commands_refuse_before_they_work(shell: Shell, arguments: tuple[str, ...], says: str) -> None:
     command, *rest = arguments
     code, output = shell(command, "lenet5", "--arch", "eyeriss", *rest)
     assert code == 2
     assert says in output
 
 
-def test_the_help_names_every_kind(shell: Callable[..., tuple[int, str]]) -> None:
+def test_the_help_names_every_kind(shell: Shell) -> None:
     for command, kinds in (
         ("simulate", REPORT_KINDS),
         ("compare", COMPARISON_KINDS),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_latency"]
 
-_NOTE = "bar: latency, by what bounds it; mark: what that takes alone"
+_NOTE = "bars by what bounds them; marks: each part alone"
 
 
 def draw_latency(report: Report, options: Options) -> Figure:
