@@ -1,6 +1,6 @@
 """Makes the pictures of docs/plots.md anew, by running the page: every picture is what the page's code draws.
 
-    python docs/plots.py
+python docs/plots.py
 """
 
 from __future__ import annotations

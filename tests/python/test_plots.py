@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -563,3 +565,39 @@ def test_the_help_names_every_kind(shell: Shell) -> None:
         said = " ".join(shell(command, "--help")[1].split())
         for kind in kinds:
             assert kind in said.partition("--plot-kind")[2]
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def committed() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((DOCS / "plots").glob("*.png"))}
+
+
+def pixels(png: bytes) -> tuple[int, int]:
+    """Width and height of a PNG, as its header says."""
+    assert png.startswith(b"\x89PNG")
+    return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
+
+
+def test_the_page_shows_every_kind() -> None:
+    page = (DOCS / "plots.md").read_text("utf-8")
+    assert set(re.findall(r"\(plots/(\w+\.png)\)", page)) == set(committed())
+    for kinds in (REPORT_KINDS, COMPARISON_KINDS, SEARCH_KINDS, COST_KINDS, MAPPING_KINDS):
+        for kind in kinds:
+            assert f"`{kind}`" in page
+    widths = {round(inches * 300) for inches in WIDTHS.values()}
+    assert {pixels(png)[0] for png in committed().values()} == widths
+
+
+@pytest.mark.slow
+def test_the_page_draws_its_pictures() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import plots; print({n: list(p[16:24]) for n, p in plots.drawn().items()})"],
+        cwd=DOCS,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    drawn = ast.literal_eval(done.stdout.splitlines()[-1])
+    assert drawn == {name: list(png[16:24]) for name, png in committed().items()}
