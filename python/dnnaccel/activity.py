@@ -30,6 +30,9 @@ STALLS: dict[str, str] = {
 }
 """Why an element does nothing in a cycle, and what each cause means."""
 
+_SHOWN = 1024
+"""Elements of an array up to which a notebook shows each."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Activity:
@@ -99,6 +102,17 @@ class Activity:
             f"Activity({self.rows} x {self.columns} elements, {self.cycles} cycles, "
             f"{self.utilization():.1%} active)"
         )
+
+    def _repr_html_(self) -> str:
+        from dnnaccel.report.html import facts, fragment, heat_map
+
+        shares = {"active": self.utilization()} | self.stalled()
+        blocks = [facts([("array", repr(self)), *((name, f"{part:.1%}") for name, part in shares.items())])]
+        if self.active.size <= _SHOWN:
+            part = self.active / max(self.cycles, 1)
+            rows, columns = (list(map(str, range(size))) for size in (self.rows, self.columns))
+            blocks.append(heat_map(rows, columns, part.tolist(), unit_text=lambda value: f"{value:.0%}"))
+        return fragment(*blocks)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain data: rows are lists of numbers."""

@@ -292,6 +292,12 @@ class LayerReport:
     def __str__(self) -> str:
         return self.to_text()
 
+    def _repr_html_(self) -> str:
+        from dnnaccel.report.html import fragment
+        from dnnaccel.report.html.search import layer_blocks
+
+        return fragment(*layer_blocks(self))
+
     def __repr__(self) -> str:
         return (
             f"<LayerReport {self.name}: {self.macs} MACs, {self.cycles} cycles, "

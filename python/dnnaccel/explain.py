@@ -239,6 +239,48 @@ class Explanation:
         """Return the changes as a pandas frame, the chip as it is first."""
         return dataframe(self.to_rows())
 
+    def to_html(self) -> str:
+        """Return a page that needs no other file: what bounds it, rooflines, energy, and what changes buy."""
+        from dnnaccel.report.html import page
+
+        what = self.network if self.name == self.network else f"{self.network}:{self.name}"
+        return page(f"{clean(what)} on {clean(self.chip)}, explained", self._blocks())
+
+    def _repr_html_(self) -> str:
+        from dnnaccel.report.html import fragment
+
+        return fragment(*self._blocks())
+
+    def _blocks(self) -> list[str]:
+        from dnnaccel.report.html import heat_map, paragraph, section, table
+        from dnnaccel.report.html.rooflines import rooflines
+
+        levels = [name for name, split in self.energy.items() if any(split.values())]
+        chip = next((layer.chip for layer in self.layers if layer.chip is not None), None)
+        drawn = [] if chip is None else rooflines(self.layers, chip)
+        blocks = [
+            *map(paragraph, self._sentences()),
+            section("Roofline at each memory (MACs per cycle)", table(self._roof_columns()), *drawn),
+            section(
+                "Energy by level and tensor",
+                heat_map(
+                    [clean(name) for name in levels],
+                    [role or "itself" for role in (*ROLES, "")],
+                    [[self.energy[name].get(role) for role in (*ROLES, "")] for name in levels],
+                    unit_text=lambda spent: energy(spent, self.energy_unit),
+                ),
+            ),
+        ]
+        if self.changes:
+            refused = [f"{clean(c.what)}: cannot run: {c.reason}" for c in self.changes if c.reason]
+            bought = section(
+                "What a change would buy: searched and costed anew",
+                table(self._change_columns()),
+                *map(paragraph, refused),
+            )
+            blocks.append(bought)
+        return blocks
+
     def __str__(self) -> str:
         return self.to_text()
 

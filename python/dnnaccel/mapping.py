@@ -200,6 +200,11 @@ class Mapping:
 
         return draw(self, MAPPING_KINDS, kind, path, width=width)
 
+    def _repr_html_(self) -> str:
+        from dnnaccel.report.html import fragment, preformatted
+
+        return fragment(preformatted(str(self)))
+
     def __str__(self) -> str:
         lines = []
         for level in self.levels:

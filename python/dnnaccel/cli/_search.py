@@ -11,12 +11,14 @@ from dnnaccel.cli._inputs import Limits, Sizes, load_chip, load_dataflow, load_d
 from dnnaccel.cli._options import (
     chip_option,
     dataflow_option,
+    effort_option,
+    html_option,
     input_options,
     limit_options,
     quiet_option,
     threads_option,
 )
-from dnnaccel.cli._output import check_file, print_or_write, progress_bar, terminal_width, wrote
+from dnnaccel.cli._output import check_file, print_or_write, progress_bar, terminal_width, write_page, wrote
 from dnnaccel.cli._plot import Picture, plot_options
 from dnnaccel.errors import SearchInterrupted
 
@@ -40,6 +42,7 @@ _json_option = click.option(
     epilog="""\b
 Examples:
   dnnaccel search vgg16:conv3_2 --arch eyeriss
+  dnnaccel search vgg16:conv3_2 --arch eyeriss --html search.html
   dnnaccel search alexnet:conv2 --arch eyeriss --dataflow free --objective edp
   dnnaccel search alexnet:conv2 --arch eyeriss --objective latency --max-energy 1.3e9
   dnnaccel search alexnet:conv2 --arch eyeriss --objective pareto --plot front.pdf
@@ -67,6 +70,7 @@ Examples:
 )
 @click.option("--max-cycles", type=float, metavar="CYCLES", help="Cycles that the mapping may take at most.")
 @limit_options
+@effort_option
 @input_options
 @click.option(
     "--save",
@@ -76,6 +80,7 @@ Examples:
 )
 @_json_option
 @plot_options("nest, or pareto, which --objective pareto draws")
+@html_option
 @threads_option
 @quiet_option
 def search(
@@ -86,6 +91,7 @@ def search(
     max_energy: float | None,
     max_cycles: float | None,
     limits: Limits,
+    effort: str,
     batch: int,
     sizes: Sizes,
     density: str | None,
@@ -93,6 +99,7 @@ def search(
     save: str | None,
     json: str | None,
     picture: Picture,
+    html: str | None,
     threads: int | None,
     quiet: bool,
 ) -> None:
@@ -104,7 +111,7 @@ def search(
     from dnnaccel.mapper import search as job
     from dnnaccel.report.plots.kinds import SEARCH_KINDS
 
-    for path in (save, json):
+    for path in (save, json, html):
         check_file(path)
     picture = picture.check(SEARCH_KINDS, "pareto" if objective == "pareto" else "nest")
     net, part = load_layer(layer, batch=batch, sizes=sizes)
@@ -120,23 +127,31 @@ def search(
                 max_energy=max_energy,
                 max_cycles=max_cycles,
                 density=zeros,
+                effort=effort,
                 threads=threads,
                 progress=progress,
             )
     except SearchInterrupted as stopped:
         # Whoever stops a long search wants what it has.
-        _deliver(stopped.result, save=save, json=json, picture=picture, quiet=quiet)
+        _deliver(stopped.result, save=save, json=json, picture=picture, html=html, quiet=quiet)
         raise
-    _deliver(found, save=save, json=json, picture=picture, quiet=quiet)
+    _deliver(found, save=save, json=json, picture=picture, html=html, quiet=quiet)
 
 
 def _deliver(
-    found: SearchResult, *, save: str | None, json: str | None, picture: Picture, quiet: bool
+    found: SearchResult,
+    *,
+    save: str | None,
+    json: str | None,
+    picture: Picture,
+    html: str | None,
+    quiet: bool,
 ) -> None:
     if json != "-":
         click.echo(found.to_text(width=terminal_width()))
     if json is not None:
         print_or_write(json, found.to_json(), quiet=quiet)
+    write_page(html, found, quiet=quiet)
     if save is not None:
         found.mapping.save(save)
         wrote(save, quiet=quiet)

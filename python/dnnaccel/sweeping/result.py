@@ -13,7 +13,7 @@ from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout, notes
 from dnnaccel._units import NONE, count, energy, percent, quantity
 from dnnaccel.errors import SweepError, unknown_name
 from dnnaccel.sweeping.pareto import front
-from dnnaccel.sweeping.work import FIGURES
+from dnnaccel.sweeping.work import FIGURES, MORE_IS_BETTER, check_figures, costs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Sweep", "SweepPoint"]
 
-_MORE_IS_BETTER = ("utilization", "frames_per_second")
 _GOALS = {"energy": "energy", "latency": "cycles", "edp": "edp"}
 _SHOWN = 40
 """Most rows of a text table."""
@@ -53,8 +52,9 @@ class SweepPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Sweep:
-    """Every point of a sweep, in the order of its parameters' values.
+    """Every point of a sweep, or those that a search chose, in the order of its parameters' values.
 
+    `figures` are those that its front is of, unless others are named.
     `seconds_per_point` is what new points took on average; it is in no output, so that a sweep that was
     broken off and resumed prints what an undisturbed one prints.
     """
@@ -66,6 +66,7 @@ class Sweep:
     points: tuple[SweepPoint, ...]
     energy_unit: str
     area_unit: str
+    figures: tuple[str, ...] = ("energy", "cycles")
     seconds_per_point: float = field(default=0.0, compare=False)
 
     def __len__(self) -> int:
@@ -88,30 +89,24 @@ class Sweep:
         Raises `SweepError` if no point has that figure, `UnknownNameError` for one that there is not.
         """
         name = _GOALS[self.objective] if figure is None else figure
-        costs = self._costs((name,))
-        if not costs:
+        found = self._costs((name,))
+        if not found:
             raise SweepError(f"no point of the sweep has a figure {name!r}")
-        return min(costs, key=lambda pair: pair[1])[0]
+        return min(found, key=lambda pair: pair[1])[0]
 
     def pareto(self, *figures: str) -> list[SweepPoint]:
         """Return the points that no other is at least as good as in all figures and better in one.
 
-        By default of energy and cycles. Less is better, but for utilization and frames_per_second.
+        By default of the figures that the sweep was for. Less is better, but for utilization and
+        frames_per_second.
         """
-        costs = self._costs(figures or ("energy", "cycles"))
-        return [costs[index][0] for index in front([cost for _, cost in costs])]
+        found = self._costs(figures or self.figures)
+        return [found[index][0] for index in front([cost for _, cost in found])]
 
     def _costs(self, names: Sequence[str]) -> list[tuple[SweepPoint, tuple[float, ...]]]:
-        for name in names:
-            if name not in FIGURES:
-                raise unknown_name("figure", name, FIGURES)
-        found = []
-        for point in self.ran:
-            values = [point.figures.get(name) for name in names]
-            if all(value is not None for value in values):
-                signs = (-1 if name in _MORE_IS_BETTER else 1 for name in names)
-                found.append((point, tuple(s * v for s, v in zip(signs, values, strict=True))))  # type: ignore[operator]
-        return found
+        check_figures(names)
+        found = ((point, costs(point.figures, names)) for point in self.ran)
+        return [(point, cost) for point, cost in found if cost is not None]
 
     def to_rows(self) -> list[Row]:
         """Return one flat row for each point."""
@@ -119,8 +114,8 @@ class Sweep:
 
     def to_text(self, *, width: int = DEFAULT_WIDTH, figures: Sequence[str] = ()) -> str:
         """Return the front and, if they are few, all points as plain text for lines of `width` characters."""
-        chosen = self.pareto(*figures)
-        names = figures or ("energy", "cycles")
+        names = figures or self.figures
+        chosen = self.pareto(*names)
         title = f"{clean(self.network)} on {clean(self.chip)}, {len(self.points)} points"
         failed = len(self.points) - len(self.ran)
         if failed:
@@ -143,6 +138,9 @@ class Sweep:
         columns = [
             Column(name, [clean(str(point.parameters[name])) for point in points]) for name in self.parameters
         ]
+        if marked:
+            best = {id(point) for point in marked}
+            columns.append(Column("", ["front" if id(point) in best else "" for point in points], left=True))
         shown: dict[str, Callable[[Any], str]] = {
             "energy": lambda value: energy(value, self.energy_unit),
             "cycles": count,
@@ -157,8 +155,6 @@ class Sweep:
             cells = [text(point.figures.get(name)) for point in points]
             if any(cell != NONE for cell in cells):
                 columns.append(Column(headers.get(name, name), cells))
-        if marked:
-            columns.append(Column("", ["front" if point in marked else "" for point in points], left=True))
         return columns
 
     def to_dict(self) -> dict[str, Any]:
@@ -187,9 +183,9 @@ class Sweep:
 
     def to_html(self) -> str:
         """Return a page that needs no other file."""
-        from dnnaccel.report.page import page
+        from dnnaccel.report.html import page
 
-        return page(f"dnnaccel sweep of {self.network}", self._repr_html_())
+        return page(f"dnnaccel sweep of {clean(self.network)}", self._blocks())
 
     def save(self, path: str | os.PathLike[str], *, format: str | None = None) -> None:
         """Write the sweep to `path`, whole or not at all; see `Report.save`."""
@@ -215,7 +211,7 @@ class Sweep:
         from dnnaccel.report.plots.kind import Kind, Options, draw
 
         def drawn(found: Sweep, options: Options) -> Figure:
-            return draw_sweep(found, x, y, options, more_across=x in _MORE_IS_BETTER)
+            return draw_sweep(found, x, y, options, more_across=x in MORE_IS_BETTER)
 
         kinds = {"pareto": Kind(draw=drawn)}
         return draw(self, kinds, "pareto", path, width=width)
@@ -227,9 +223,14 @@ class Sweep:
         return f"<Sweep of {self.network} on {self.chip}: {len(self.points)} points, {len(self.ran)} ran>"
 
     def _repr_html_(self) -> str:
-        from dnnaccel.report.page import comparison_fragment
+        from dnnaccel.report.html import fragment
 
-        return comparison_fragment(self._columns(self.points, self.pareto()), _reasons(self.points))
+        return fragment(*self._blocks())
+
+    def _blocks(self) -> list[str]:
+        from dnnaccel.report.html import paragraph, table
+
+        return [table(self._columns(self.points, self.pareto())), *map(paragraph, _reasons(self.points))]
 
 
 def _reasons(points: Sequence[SweepPoint]) -> list[str]:

@@ -12,14 +12,16 @@ import json
 import os
 import socket
 import sqlite3
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from dnnaccel.errors import SweepError
+from dnnaccel.sweeping.work import is_result
 
-__all__ = ["Store"]
+__all__ = ["Store", "open_store"]
 
 _FORMAT = 1
 _APPLICATION = 0x646E6E61  # "dnna"
@@ -168,6 +170,20 @@ class Store:
         return time.time() - seen < _LEASE_SECONDS
 
 
+@contextlib.contextmanager
+def open_store(path: str | os.PathLike[str] | None) -> Iterator[Store]:
+    """Give the store of a file, or one that is gone afterwards."""
+    if path is not None:
+        with Store(path) as store:
+            yield store
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="dnnaccel-") as place,
+        Store(os.path.join(place, "sweep")) as store,
+    ):
+        yield store
+
+
 def _chunks(keys: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
     return (keys[start : start + size] for start in range(0, len(keys), size))
 
@@ -180,4 +196,4 @@ def _read(text: object) -> dict[str, Any] | None:
         result = json.loads(text)
     except ValueError:
         return None
-    return result if isinstance(result, dict) else None
+    return result if is_result(result) else None
