@@ -83,7 +83,7 @@ class _Picture:
         self.lane = min(44.0, 0.14 * self.width)
         self.lanes_from = self.width - _MARGIN - 4 - len(ROLES) * self.lane
         self.shades = colours(list(ROLES))
-        whole = "loop nest" if report is None or self.chip is None else headline(report)
+        whole = "loop nest" if report is None else report.name if self.chip is None else headline(report)
         title, _, sizes = whole.partition(": ")
         self.title = title.replace("$", r"\$")
         self.sizes = textwrap.wrap(sizes, int(self.width / 3.6))
