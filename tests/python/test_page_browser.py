@@ -63,7 +63,12 @@ class Browser:
         return max(int(part) for part in colour.strip("rgb()").split(","))
 
     def point_at(self, element: Any) -> None:
-        self.run("arguments[0].scrollIntoView({block: 'center'})", element)
+        # The page hears of its scrolling a frame later, and hides the tooltip then.
+        self.driver.execute_async_script(
+            "arguments[0].scrollIntoView({block: 'center'});"
+            "requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(arguments[1])));",
+            element,
+        )
         webdriver.ActionChains(self.driver).move_to_element(element).perform()
 
 

@@ -12,6 +12,7 @@ from dnnaccel._text import clean
 from dnnaccel.errors import DnnAccelError
 
 if TYPE_CHECKING:
+    from dnnaccel.arch import Chip
     from dnnaccel.dataflow import Dataflow
     from dnnaccel.dram import Dram
     from dnnaccel.layers import Layer
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from dnnaccel.report.result import Report, ReportJob
     from dnnaccel.sparsity import DensityLike
 
-__all__ = ["dataflow_text", "density_value", "network_value", "report_inputs"]
+__all__ = ["dataflow_text", "density_value", "named_inputs", "network_value", "report_inputs"]
 
 Densities = float | dict[str, dict[str, float]] | None
 
@@ -55,6 +56,11 @@ def report_inputs(report: Report) -> dict[str, object]:
         "fuse": job.fuse,
         "mappings": {name: str(mapping) for name, mapping in job.mappings.items()},
     }
+
+
+def named_inputs(chip: Chip | None, **said: str) -> dict[str, object]:
+    """Return what a page says of its inputs that cannot be run again from it: names, and the chip's file."""
+    return {"version": __version__, **said} | ({} if chip is None else {"chip": chip.to_yaml()})
 
 
 def network_value(net: Network | Layer) -> dict[str, str]:
