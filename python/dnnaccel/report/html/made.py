@@ -60,7 +60,8 @@ def report_inputs(report: Report) -> dict[str, object]:
 
 def named_inputs(chip: Chip | None, **said: str) -> dict[str, object]:
     """Return what a page says of its inputs that cannot be run again from it: names, and the chip's file."""
-    return {"version": __version__, **said} | ({} if chip is None else {"chip": chip.to_yaml()})
+    described = {} if chip is None else {"chip": chip.to_yaml()}
+    return {"version": __version__, **said, **described}
 
 
 def network_value(net: Network | Layer) -> dict[str, str]:
