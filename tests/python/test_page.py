@@ -316,6 +316,20 @@ def test_fragments_share_a_notebook() -> None:
         )
 
 
+@given(st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=8), st.booleans(), st.sampled_from([None, 1.0]))
+def test_heat_is_stronger_for_more(values: list[float], log: bool, middle: float | None) -> None:
+    page = html.heat_map(
+        ["a"], list("abcdefgh")[: len(values)], [values], unit_text=str, log=log, middle=middle
+    )
+    cells = re.findall(r'<td class="h(\d)( above)?">(.*?)</td>', page)
+    assert [float(text) for _, _, text in cells] == values
+    for (step, above, _), value in zip(cells, values, strict=True):
+        assert (above != "") is (middle is not None and value > middle)
+        for (other, other_above, _), farther in zip(cells, values, strict=True):
+            if above == other_above and (value < farther) is (middle is None or above != ""):
+                assert value == farther or int(step) <= int(other)
+
+
 EYERISS = da.arch.load("eyeriss")
 ALEXNET = da.zoo.load("alexnet")
 JOBS: dict[str, dict[str, Any]] = {

@@ -128,6 +128,7 @@ def _layer_block(network: NetworkLayers, sort: str, *, opened: bool = False) -> 
             unit_text=ratio,
             title=f"Energy to that of {network.labels()[0]}, of the layers where it differs",
             log=True,
+            middle=1.0,
         )
         blocks.append(heat)
     tabled = [
