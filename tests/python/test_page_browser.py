@@ -84,7 +84,11 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     eyeriss = da.arch.load("eyeriss")
     conv2 = da.zoo.load("alexnet")["conv2"]
+    stationary = [da.simulate("lenet5", eyeriss, dataflow=name) for name in ("ws", "rs")]
+    atlas = da.atlas(["lenet5", "alexnet"], ["eyeriss", "tpu_v1"], store=folder / "atlas.sqlite")
     made = {
+        "atlas": atlas.to_html(),
+        "difference": da.diff(*stationary).to_html(),
         "report": da.simulate("resnet50", eyeriss).to_html(),
         "stalls": da.simulate("lenet5", eyeriss, fidelity="cycle").to_html(),
         "comparison": da.compare("alexnet", eyeriss, ["ws", "os", "is", "rs", "nlr"]).to_html(),
@@ -135,7 +139,18 @@ def _every_block() -> str:
     )
 
 
-KINDS = ["report", "stalls", "comparison", "sweep", "explanation", "search", "systolic", "blocks"]
+KINDS = [
+    "report",
+    "stalls",
+    "comparison",
+    "difference",
+    "sweep",
+    "atlas",
+    "explanation",
+    "search",
+    "systolic",
+]
+KINDS.append("blocks")
 
 
 @pytest.mark.parametrize("kind", KINDS)
