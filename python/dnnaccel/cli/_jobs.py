@@ -117,10 +117,11 @@ Examples:
   dnnaccel compare alexnet,resnet50 --arch eyeriss,tpu_v1,nvdla_large
   dnnaccel compare alexnet --arch eyeriss --dataflows ws,rs --layers --sort energy
   dnnaccel compare alexnet --arch eyeriss,gemmini,nvdla_large --equal-area
-  dnnaccel compare alexnet --arch eyeriss,shidiannao --equal-area --scale shidiannao:nb_in.size_bytes
+  dnnaccel compare alexnet --arch eyeriss,shidiannao --equal-area \\
+    --scale shidiannao:nb_in.size_bytes
   dnnaccel compare resnet50,mobilenet_v2 --arch eyeriss --image-size 160
   dnnaccel compare vgg16 --arch eyeriss,chip.yaml --batch 4 --html comparison.html
-  dnnaccel compare alexnet --arch eyeriss --dataflows ws,os,is,rs,nlr --plot energy.pdf --plot-by tensor
+  dnnaccel compare alexnet --arch eyeriss --dataflows ws,os,rs --plot energy.pdf --plot-by tensor
 """,
 )
 @click.argument("networks", metavar="NETWORKS", shell_complete=complete_network)
