@@ -1,12 +1,12 @@
 """Makes the notebooks of examples/notebooks from the scripts beside this file that are written in cells.
 
     python examples/make_notebooks.py            # writes the notebooks anew
-    python examples/make_notebooks.py --check    # changes nothing, fails where one is not what its script says
+    python examples/make_notebooks.py --check    # changes nothing, fails where one is stale
 
-Edit the scripts, never the notebooks. The cells are Jupytext's percent format: `# %%` begins a cell of code,
-`# %% [markdown]` one of text, and the docstring at the top is the first text, its first line the title. A cell
-tagged `active-py` is the script's alone, for its command line; one tagged `active-ipynb` is commented out in
-the script, and the notebook's alone. Notebooks have no outputs: running them makes those.
+Edit the scripts, never the notebooks. The cells are in Jupytext's percent format: `# %%` begins a cell of
+code, `# %% [markdown]` one of text; the docstring at the top is the first text, its first line the title. A
+cell tagged `active-py` is the script's alone, for its command line; one tagged `active-ipynb` is the
+notebook's, and a comment in the script. Notebooks have no outputs: running them makes those.
 """
 
 from __future__ import annotations

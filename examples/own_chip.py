@@ -21,7 +21,7 @@ file = folder / "own_chip.yaml"
 print(file.read_text(encoding="utf-8"))
 
 # %% [markdown]
-# Loading checks the file, with the line and the right name for what is wrong, and fills in what it leaves out:
+# Loading checks the file, and fills in what it leaves out. What is wrong is said with its line.
 
 # %%
 chip = da.arch.load(file)
@@ -48,8 +48,8 @@ report = da.simulate(net, chip)
 print(report)
 
 # %% [markdown]
-# What would a change of the chip bring? `override` changes any key of the file; what was estimated is estimated
-# anew, so a smaller buffer costs less for each word.
+# What would a change of the chip bring? `override` changes any key of the file. Estimates are made anew, so a
+# smaller buffer costs less for each word.
 
 # %%
 CHANGES = (

@@ -5,12 +5,13 @@ Makes a small ONNX file, as an exporter would, reads it in one line, compares tw
 the native kernels with the file's own weights, beside NumPy. Needs `pip install 'dnnaccel[onnx]'`.
 
     python examples/own_onnx.py
-    python examples/own_onnx.py --out DIR     # keeps the file, as DIR/digits.onnx; else it is not kept
+    python examples/own_onnx.py --out DIR     # keeps DIR/digits.onnx; else it is not kept
 """
 
 # %%
 from __future__ import annotations
 
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -25,8 +26,6 @@ scratch = tempfile.TemporaryDirectory()
 folder = Path(scratch.name)
 
 # %% tags=["active-py"]
-import argparse
-
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
 parser.add_argument("--out", type=Path, default=folder, help="where digits.onnx is written")
 folder = parser.parse_args().out

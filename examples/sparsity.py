@@ -1,9 +1,9 @@
 # %% [markdown]
-"""What are zeros worth? One small network, dense and with its zeros, on chips that use zeros in different ways.
+"""What are zeros worth? A small network, dense and with its zeros, on chips that use them in different ways.
 
-Eyeriss gates its multipliers where an input is zero, which saves energy; Eyeriss v2 and SCNN skip zeros of inputs
-and weights, which saves time too; all three compress what they move. Densities (the share of words that are not
-zero) are guessed first, then measured in the network as it runs, with pruned weights.
+Eyeriss gates its multipliers where an input is zero, which saves energy; Eyeriss v2 and SCNN skip zeros of
+inputs and weights, which saves time too; all three compress what they move. Densities (the share of words
+that are not zero) are guessed, and measured in the network as it runs, with pruned weights.
 
     python examples/sparsity.py
 """
@@ -25,8 +25,8 @@ b.linear("fc", out_features=10)
 net = b.build()
 
 # %% [markdown]
-# Three quarters of each layer's weights are pruned, those nearest to zero. Activations are zero where a ReLU cut
-# them: the network runs on the native kernels, which count.
+# Three quarters of each layer's weights are pruned, those nearest to zero. Activations are zero where a ReLU
+# cut them: the network runs on the native kernels, and the zeros are counted.
 
 # %%
 weights = dict(da.runtime.random_weights(net, seed=0))
