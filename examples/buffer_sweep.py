@@ -12,7 +12,6 @@ picture needs `pip install 'dnnaccel[plot]'`.
 # %%
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 
@@ -22,6 +21,8 @@ scratch = tempfile.TemporaryDirectory()
 folder = Path(scratch.name)
 
 # %% tags=["active-py"]
+import argparse
+
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
 parser.add_argument("--out", type=Path, default=folder, help="where buffer_sweep.png is written")
 folder = parser.parse_args().out

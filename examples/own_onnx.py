@@ -11,7 +11,6 @@ the native kernels with the file's own weights, beside NumPy. Needs `pip install
 # %%
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 
@@ -26,6 +25,8 @@ scratch = tempfile.TemporaryDirectory()
 folder = Path(scratch.name)
 
 # %% tags=["active-py"]
+import argparse
+
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
 parser.add_argument("--out", type=Path, default=folder, help="where digits.onnx is written")
 folder = parser.parse_args().out
