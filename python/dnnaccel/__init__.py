@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     )
     from dnnaccel._core import __version__, build_config
     from dnnaccel.activity import Activity
+    from dnnaccel.atlas import Atlas, atlas
     from dnnaccel.builder import NetworkBuilder
     from dnnaccel.compare import Comparison, compare
     from dnnaccel.cost import LayerReport, evaluate
     from dnnaccel.dataflow import Dataflow
+    from dnnaccel.diff import ReportDiff, diff
     from dnnaccel.errors import (
         ArchitectureError,
         DataflowError,
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
         MappingError,
         MissingExtraError,
         NetworkError,
+        ReportError,
         RuntimeModelError,
         SearchInterrupted,
         SweepError,
@@ -60,6 +63,7 @@ if TYPE_CHECKING:
     from dnnaccel.network import Network
     from dnnaccel.problem import Problem
     from dnnaccel.report import Report
+    from dnnaccel.rerun import rerun
     from dnnaccel.simulate import simulate
     from dnnaccel.sweep import Sweep, sweep
     from dnnaccel.trace import TraceSummary, trace
@@ -67,6 +71,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Activity",
     "ArchitectureError",
+    "Atlas",
     "Comparison",
     "Dataflow",
     "DataflowError",
@@ -87,6 +92,8 @@ __all__ = [
     "NetworkError",
     "Problem",
     "Report",
+    "ReportDiff",
+    "ReportError",
     "RuntimeModelError",
     "SearchInterrupted",
     "SearchResult",
@@ -98,11 +105,13 @@ __all__ = [
     "__version__",
     "adder_tree",
     "arch",
+    "atlas",
     "benchmark",
     "build_config",
     "compare",
     "dataflow",
     "datasets",
+    "diff",
     "dram",
     "energy",
     "evaluate",
@@ -114,6 +123,7 @@ __all__ = [
     "kernels",
     "layers",
     "reproduce",
+    "rerun",
     "runtime",
     "search",
     "simulate",
@@ -130,10 +140,12 @@ __all__ = [
 _HOMES: dict[str, tuple[str, ...]] = {
     "_core": ("__version__", "build_config"),
     "activity": ("Activity",),
+    "atlas": ("Atlas", "atlas"),
     "builder": ("NetworkBuilder",),
     "compare": ("Comparison", "compare"),
     "cost": ("LayerReport", "evaluate"),
     "dataflow": ("Dataflow",),
+    "diff": ("ReportDiff", "diff"),
     "errors": (*(name for name in __all__ if name.endswith("Error")), "SearchInterrupted"),
     "explain": ("Explanation", "explain"),
     "importers": ("from_onnx", "from_scalesim", "from_torch"),
@@ -142,6 +154,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
     "network": ("Network",),
     "problem": ("Problem",),
     "report": ("Report",),
+    "rerun": ("rerun",),
     "simulate": ("simulate",),
     "sweep": ("Sweep", "sweep"),
     "trace": ("TraceSummary", "trace"),

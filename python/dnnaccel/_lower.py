@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "describe_chip",
+    "describe_room",
     "describe_problem",
     "describe_rules",
     "leakage_per_cycle",
@@ -68,8 +69,34 @@ def lower_chip(chip: Chip) -> _core.Architecture:
 
 
 def describe_chip(chip: Chip) -> tuple[list[dict[str, Any]], float, float]:
-    """Return what makes the core's architecture, as plain data."""
-    return _describe_levels(chip), chip.mac.energy, leakage_per_cycle(chip)
+    """Return what makes the core's architecture, as plain data, but for how much its memories hold."""
+    levels = [
+        {name: fact for name, fact in facts.items() if name != "capacity_words"}
+        for facts in _describe_levels(chip)
+    ]
+    return levels, chip.mac.energy, leakage_per_cycle(chip)
+
+
+def describe_room(
+    chip: Chip, problem: Problem, rules: Sequence[LevelRule], *, dense: bool
+) -> list[int | None]:
+    """Return how many words each memory holds, None where that does not matter: whatever is kept there fits.
+
+    The size of a memory decides which tiles fit, and nothing else. Two chips whose memories both hold all of
+    a layer are one chip to its search, which is then done once. With zeros (not `dense`) formats decide how
+    much a tile takes, and sizes are taken as they are.
+    """
+    room: list[int | None] = []
+    memories = {memory.name: memory for memory in chip.memories}
+    for level, rule in zip(chip.levels, rules, strict=True):
+        memory = memories.get(level.name)
+        if memory is None:
+            continue
+        words = memory.capacity_words
+        copies = 2 if memory.buffering == "double" else 1
+        most = copies * sum(problem.tensor(role).words for role in rule.keeps | rule.optional)
+        room.append(None if words is None or (dense and most <= words) else words)
+    return room
 
 
 def _describe_levels(chip: Chip) -> list[dict[str, Any]]:

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dnnaccel._text import DEFAULT_WIDTH, clean, notes, pairs
 from dnnaccel._units import NONE, count, energy, percent, quantity, ratio
 from dnnaccel.mapping import LevelMapping, Loop
+from dnnaccel.mapping import Mapping as Nest
 from dnnaccel.problem import DIMS
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Array, Chip, Memory
     from dnnaccel.cost import LayerReport
 
-__all__ = ["cost_pairs", "cost_text", "nest_text"]
+__all__ = [
+    "LoopLine",
+    "NestPart",
+    "cost_pairs",
+    "cost_text",
+    "filled_text",
+    "headline",
+    "nest_parts",
+    "nest_text",
+]
 
 _GAP = "  "
 _HEADERS = ("tensor", "words held", "reads", "writes", "energy %")
@@ -35,6 +45,41 @@ class _Row:
     share: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class LoopLine:
+    """A loop as it is written, and what is to be said of it: its axis, and chunks that are not all alike."""
+
+    code: str
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NestPart:
+    """A memory of a nest with the tensors it keeps, or an array (None), and its loops, outermost first."""
+
+    name: str
+    keeps: frozenset[str] | None
+    loops: tuple[LoopLine, ...]
+
+
+def nest_parts(nest: Nest) -> tuple[NestPart, ...]:
+    """Return a mapping whose loops say what they cut as its memories and arrays, outermost first.
+
+    The two axes of an array are one part; loops of one trip are left out.
+    """
+    names = _Names(nest.levels)
+    parts: list[NestPart] = []
+    for level in nest.levels:
+        array, _, axis = level.level.rpartition(".")
+        spatial = level.keeps is None
+        found = tuple(_line(names, loop, axis if spatial else "") for loop in level.loops if _trips(loop) > 1)
+        if spatial and parts and parts[-1].keeps is None and parts[-1].name == array:
+            parts[-1] = replace(parts[-1], loops=parts[-1].loops + found)
+        else:
+            parts.append(NestPart(array if spatial else level.level, level.keeps, found))
+    return tuple(parts)
+
+
 def nest_text(report: LayerReport, *, width: int = DEFAULT_WIDTH) -> str:
     """Return the nest of a report that has a mapping and a chip, for lines of `width` characters.
 
@@ -44,7 +89,7 @@ def nest_text(report: LayerReport, *, width: int = DEFAULT_WIDTH) -> str:
     assert report.chip is not None
     rows = [*_rows(report, report.chip)]
     step = "  " if max(len(row.code) + 2 * row.depth for row in rows) <= width // 2 else " "
-    parts = [notes([_headline(report)], width=width), _beside(rows, step, width) or _below(rows, step, width)]
+    parts = [notes([headline(report)], width=width), _beside(rows, step, width) or _below(rows, step, width)]
     if any((c.reads, c.writes) != (c.effective_reads, c.effective_writes) for c in report.levels):
         said = "Words are counted as if none were zero; time and energy are those of what really moves."
         parts.append(notes([said], width=width))
@@ -82,7 +127,8 @@ def cost_pairs(report: LayerReport) -> list[tuple[str, str]]:
     ]
 
 
-def _headline(report: LayerReport) -> str:
+def headline(report: LayerReport) -> str:
+    """Return what a report is of: its layer, its chip, and the sizes of its dims."""
     assert report.mapping is not None
     assert report.chip is not None
     bounds: dict[str, int] = {}
@@ -105,13 +151,14 @@ def _rows(report: LayerReport, chip: Chip) -> Iterator[_Row]:
     for part in chip.levels:
         if isinstance(part, Memory):
             yield from _memory_rows(part, report, depth)
-            nest = [("for", "", loop) for loop in _loops(given, part.name)]
+            nest = [("", loop) for loop in _loops(given, part.name)]
         else:
             axes = [(axis.rpartition(".")[2], _loops(given, axis)) for axis, _ in part.axes]
             yield from _array_rows(part, [math.prod(map(_trips, loops)) for _, loops in axes], report, depth)
-            nest = [("parallel-for", axis, loop) for axis, loops in axes for loop in loops]
-        for word, axis, loop in nest:
-            yield _Row(f"{word} {names.next(loop.dim)} in 0..{_trips(loop)}{_remark(loop, axis)}", depth)
+            nest = [(axis, loop) for axis, loops in axes for loop in loops]
+        for axis, loop in nest:
+            line = _line(names, loop, axis)
+            yield _Row(line.code + (f"  # {line.remark}" if line.remark else ""), depth)
             depth += 1
     yield _Row("mac", depth, phrase=f"{count(report.macs)} MACs", share=_share(report.mac_energy, report))
 
@@ -138,14 +185,15 @@ def _trips(loop: Loop) -> int:
     return math.ceil((loop.extent or 1) / loop.tile)
 
 
-def _remark(loop: Loop, axis: str) -> str:
-    """Say along which axis a loop is spread, and how its last chunk is shorter, if it is."""
+def _line(names: _Names, loop: Loop, axis: str) -> LoopLine:
+    """Write a loop, over an axis of an array if one is given; say how its last chunk is shorter, if it is."""
     assert loop.extent is not None
+    word = "parallel-for" if axis else "for"
     said = [axis] if axis else []
     last = loop.extent - (_trips(loop) - 1) * loop.tile
     if last != loop.tile:
         said.append(f"{loop.tile} each, last {last}")
-    return f"  # {'; '.join(said)}" if said else ""
+    return LoopLine(f"{word} {names.next(loop.dim)} in 0..{_trips(loop)}", "; ".join(said))
 
 
 def _memory_rows(memory: Memory, report: LayerReport, depth: int) -> Iterator[_Row]:
@@ -153,11 +201,8 @@ def _memory_rows(memory: Memory, report: LayerReport, depth: int) -> Iterator[_R
     title = memory.name
     if not counts:
         title += "  # holds nothing"
-    elif memory.capacity_words is not None:
-        copies = 2 if memory.double_buffered else 1
-        filled = copies * sum(c.tile_words for c in counts) / memory.capacity_words
-        # Tiles are given in words of their dense form; where they fit compressed alone, no share is known.
-        title += f"  # {percent(filled)} % full" if filled <= 1 else "  # held compressed"
+    elif said := filled_text(memory, [c.tile_words for c in counts]):
+        title += f"  # {said}"
     yield from _with_title(
         title,
         depth,
@@ -170,6 +215,16 @@ def _memory_rows(memory: Memory, report: LayerReport, depth: int) -> Iterator[_R
             for c in counts
         ],
     )
+
+
+def filled_text(memory: Memory, tiles: Iterable[int]) -> str:
+    """Say how full tiles of so many words make a memory; "" for one that is unlimited."""
+    if memory.capacity_words is None:
+        return ""
+    copies = 2 if memory.double_buffered else 1
+    filled = copies * sum(tiles) / memory.capacity_words
+    # Tiles are given in words of their dense form; where they fit compressed alone, no share is known.
+    return f"{percent(filled)} % full" if filled <= 1 else "held compressed"
 
 
 def _array_rows(array: Array, used: list[int], report: LayerReport, depth: int) -> Iterator[_Row]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dnnaccel._files import write_atomically
-from dnnaccel._yaml import Fault, Limits, Place, dump, place_faults
+from dnnaccel._yaml import Fault, Limits, Place, dump, parse, place_faults
 from dnnaccel._yaml import read as read_yaml
 from dnnaccel.errors import LayerError, NetworkError, did_you_mean
 from dnnaccel.layers import KINDS, Layer, Shape
@@ -19,7 +19,7 @@ from dnnaccel.layers import KINDS, Layer, Shape
 if TYPE_CHECKING:
     from dnnaccel.network import Network
 
-__all__ = ["FoundNetwork", "read", "starts_as_network", "to_text", "write"]
+__all__ = ["FoundNetwork", "read", "read_text", "starts_as_network", "to_text", "write"]
 
 VERSION = 1
 
@@ -167,6 +167,20 @@ def read(
     """
     file = os.fspath(path)
     data, lines = read_yaml(file, noun="network", error=NetworkError, limits=_LIMITS)
+    return _checked(data, lines, file, check_inputs, check_shared)
+
+
+def read_text(text: str, name: str, *, check_inputs: CheckInputs, check_shared: CheckShared) -> FoundNetwork:
+    """Return what the text of a file says, as `read` does; `name` stands for the file in mistakes."""
+    if len(text) > _LIMITS.max_bytes:
+        raise NetworkError(f"{name}: larger than {_LIMITS.max_bytes} bytes; it is {_LIMITS.usual_size}")
+    data, lines = parse(text, name, noun="network", error=NetworkError, limits=_LIMITS)
+    return _checked(data, lines, name, check_inputs, check_shared)
+
+
+def _checked(
+    data: object, lines: dict[Place, int], file: str, check_inputs: CheckInputs, check_shared: CheckShared
+) -> FoundNetwork:
     reader = _Reader(check_inputs, check_shared)
     found = reader.network(data)
     if found is None or reader.faults:

@@ -16,6 +16,7 @@ import re
 import secrets
 import stat
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,16 +25,30 @@ from typing import Any
 
 from dnnaccel import _core
 
-__all__ = ["Answer", "Cache", "Point", "directory", "fingerprint", "key_of", "open_cache"]
+__all__ = [
+    "Answer",
+    "Cache",
+    "Point",
+    "Recent",
+    "atlas_store",
+    "directory",
+    "fingerprint",
+    "key_of",
+    "open_cache",
+    "recent",
+]
 
 MAX_ENTRY_BYTES = 256 * 1024
 """Largest answer that is stored or read: a front of about a thousand mappings."""
 
-MAX_ENTRIES = 8192
+MAX_ENTRIES = 65536
 MAX_BYTES = 256 * 10**6
-"""What the cache holds at most; the oldest answers go first."""
+"""What the cache holds at most, or little more; the oldest answers go first. A sweep of a thousand chips
+leaves some ten thousand."""
 
 _KEPT = 0.9  # after a clean-up, so that the next one is some time away
+_TIDY_SECONDS = 60.0  # between two looks of a process at all files
+_tidied: dict[Path, float] = {}
 _ABANDONED_SECONDS = 3600.0  # a temporary file of that age belongs to a process that was killed
 _MAX_LOOPS = 64  # in one level of a stored mapping
 _NAME = re.compile(r"[0-9a-f]{64}\.json")
@@ -82,6 +97,12 @@ def directory() -> Path | None:
         return (base if base.is_absolute() else Path.home() / ".cache") / "dnnaccel"
     except (OSError, RuntimeError):  # nobody is at home
         return None
+
+
+def atlas_store() -> Path | None:
+    """Return the file in which atlases are kept unless they are given another, None for nowhere."""
+    place = directory()
+    return None if place is None else place / "atlas.sqlite"
 
 
 def open_cache() -> Cache | None:
@@ -177,6 +198,13 @@ class Cache:
         self._sweep(0.0)
         return len(removed), sum(removed)
 
+    def tidy(self) -> None:
+        """Trim, unless this process has just done so: to look at thousands of answers takes a while."""
+        now = time.monotonic()
+        if now - _tidied.get(self.place, -math.inf) > _TIDY_SECONDS:
+            _tidied[self.place] = now
+            self.trim()
+
     def trim(self) -> None:
         """Remove the oldest answers if there are more than the cache may hold."""
         files = sorted(self._files(), key=lambda file: file[2])
@@ -212,6 +240,34 @@ class Cache:
         except OSError:
             return False
         return True
+
+
+class Recent:
+    """The last answers of this process, for any number of its threads: a `Cache` without files."""
+
+    def __init__(self, most: int = 2048) -> None:
+        self._most = most
+        self._answers: dict[str, Answer] = {}
+        self._lock = threading.Lock()
+
+    def load(self, key: str, *_: object) -> Answer | None:
+        """Return the answer stored under `key`, or None."""
+        return self._answers.get(key)
+
+    def store(self, key: str, answer: Answer) -> bool:
+        """Keep an answer, in place of the oldest if there are too many; never in a file, which is False."""
+        with self._lock:
+            self._answers[key] = answer
+            while len(self._answers) > self._most:
+                del self._answers[next(iter(self._answers))]
+        return False
+
+    def tidy(self) -> None:
+        """Do nothing: `store` keeps within bounds."""
+
+
+recent = Recent()
+"""What this process's quick searches found."""
 
 
 def _read(path: Path) -> bytes | None:

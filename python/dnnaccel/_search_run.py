@@ -10,9 +10,9 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from dnnaccel import _core
-from dnnaccel._search_cache import Answer, Cache, Point, fingerprint, key_of, open_cache
+from dnnaccel._search_cache import Answer, Cache, Point, Recent, fingerprint, key_of, open_cache, recent
 
-__all__ = ["Job", "Setting", "StoppedError", "run"]
+__all__ = ["Job", "Setting", "StoppedError", "run", "run_all"]
 
 _POLL_SECONDS = 0.05
 """How often the waiting thread looks at the jobs' progress."""
@@ -33,13 +33,15 @@ class Setting:
     """What the jobs of a run share.
 
     `described` is the architecture as plain data, `goal` and `effort` are what `_core.Goal` and
-    `_core.Effort` take, but for the objective, which is named.
+    `_core.Effort` take, but for the objective, which is named. Answers are kept in files, or, without `keep`,
+    in this process alone: those that are found as fast as read should not drive others out.
     """
 
     architecture: _core.Architecture
     described: object
     goal: Mapping[str, Any]
     effort: Mapping[str, Any]
+    keep: bool = True
 
 
 class StoppedError(Exception):
@@ -57,45 +59,54 @@ def run(
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Answer]:
-    """Search every job on `threads` threads (None: all) and return the answers, in the order of the jobs.
+    """Search every job and return the answers, in the order of the jobs; see `run_all`."""
+    return run_all([(setting, job) for job in jobs], threads=threads, progress=progress)
 
-    What the cache has is not searched for, and what is found goes there as soon as its job is done.
-    `progress` is called on this thread, with jobs done and all jobs, or with the tasks of a single job.
-    Raises `StoppedError` on Ctrl-C, within a tenth of a second or so, and what `progress` raises.
+
+def run_all(
+    tasks: Sequence[tuple[Setting, Job]],
+    *,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Answer]:
+    """Search every job in its setting on `threads` threads (None: all); return the answers in that order.
+
+    Equal ones are searched once. What the cache has is not searched for, and what is found goes there as soon
+    as its job is done. `progress` is called on this thread, with jobs done and all jobs, or with the tasks of
+    a single job. Raises `StoppedError` on Ctrl-C, within a tenth of a second or so, and what `progress`
+    raises.
     """
-    cache = open_cache()
-    answers: list[Answer | None] = [None] * len(jobs)
-    keys = [] if cache is None else _keys(setting, jobs)
+    cache = open_cache() if all(setting.keep for setting, _ in tasks) else recent
+    keys = _keys(tasks)
+    answers: dict[str, Answer | None] = dict.fromkeys(keys)
+    distinct = dict(zip(keys, tasks, strict=True))
     if cache is not None:
-        for i, (job, key) in enumerate(zip(jobs, keys, strict=True)):
-            answers[i] = cache.load(key, job.problem, setting.architecture, job.sparsity)
-    left = [i for i, answer in enumerate(answers) if answer is None]
-    crew = _Crew(
-        setting,
-        [jobs[i] for i in left],
-        threads or _all_threads(),
-        cache,
-        [keys[i] for i in left] if keys else None,
-    )
+        for key, (setting, job) in distinct.items():
+            answers[key] = cache.load(key, job.problem, setting.architecture, job.sparsity)
+    left = [key for key, answer in answers.items() if answer is None]
+    crew = _Crew([distinct[key] for key in left], left, threads or _all_threads(), cache)
     stopped = False
     try:
-        crew.work(progress, len(jobs) - len(left))
+        crew.work(progress, len(distinct) - len(left))
     except KeyboardInterrupt:
         stopped = True
     finally:
         crew.stop()
         if cache is not None and crew.stored:
-            cache.trim()
-    for i, answer in zip(left, crew.answers, strict=True):
-        answers[i] = answer
+            cache.tidy()
+    answers |= zip(left, crew.answers, strict=True)
+    found = [answers[key] for key in keys]
     if stopped:
-        raise StoppedError(answers)
-    return [answer for answer in answers if answer is not None]
+        raise StoppedError(found)
+    return [answer for answer in found if answer is not None]
 
 
-def _keys(setting: Setting, jobs: Sequence[Job]) -> list[str]:
-    shared = key_of([fingerprint(), setting.described, setting.goal, setting.effort])
-    return [key_of([shared, job.described]) for job in jobs]
+def _keys(tasks: Sequence[tuple[Setting, Job]]) -> list[str]:
+    """Return what tells each search from all others: a hash of all that goes into it."""
+    shared: dict[int, str] = {}
+    for setting in {id(setting): setting for setting, _ in tasks}.values():
+        shared[id(setting)] = key_of([fingerprint(), setting.described, setting.goal, setting.effort])
+    return [key_of([shared[id(setting)], job.described]) for setting, job in tasks]
 
 
 def _all_threads() -> int:
@@ -108,12 +119,14 @@ class _Crew:
     """Threads that take jobs in order; the thread that made them waits, and alone hears Ctrl-C."""
 
     def __init__(
-        self, setting: Setting, jobs: Sequence[Job], threads: int, cache: Cache | None, keys: list[str] | None
+        self,
+        jobs: Sequence[tuple[Setting, Job]],
+        keys: Sequence[str],
+        threads: int,
+        cache: Cache | Recent | None,
     ) -> None:
         self.answers: list[Answer | None] = [None] * len(jobs)
         self.stored = False
-        self._architecture, self._goal = setting.architecture, _goal(setting.goal)
-        self._effort = _core.Effort(**setting.effort)
         self._jobs, self._cores = jobs, threads
         self._cache, self._keys = cache, keys
         self._next = iter(range(len(jobs)))
@@ -174,7 +187,7 @@ class _Crew:
             self._news.put(error)
 
     def _search(self, index: int) -> None:
-        job, told, cut = self._jobs[index], (0, 0), False
+        (setting, job), told, cut = self._jobs[index], (0, 0), False
 
         def go_on(done: int, total: int) -> bool:
             nonlocal told, cut
@@ -187,17 +200,17 @@ class _Crew:
         # The last jobs share the threads that have no job of their own any more.
         left = len(self._jobs) - index
         (outcome,) = _core.search(
-            self._architecture,
+            setting.architecture,
             [job.problem],
             [job.space],
-            self._goal,
-            self._effort,
+            _goal(setting.goal),
+            _core.Effort(**setting.effort),
             max(1, self._cores // left),
             go_on,
             [job.sparsity],
         )
         answer = _answer(outcome)
-        if self._cache is not None and self._keys is not None and not cut:
+        if self._cache is not None and not cut:
             self.stored |= self._cache.store(self._keys[index], answer)
         self.answers[index] = answer
         if len(self._jobs) == 1 and told[0] != told[1]:

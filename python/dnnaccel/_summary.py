@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dnnaccel._text import pairs
+from dnnaccel._text import Column, pairs
 from dnnaccel._units import quantity
 from dnnaccel.errors import NetworkError
 from dnnaccel.layers import Layer, whole_number
@@ -14,7 +14,7 @@ from dnnaccel.layers import Layer, whole_number
 if TYPE_CHECKING:
     from dnnaccel.network import Network
 
-__all__ = ["summary_text"]
+__all__ = ["summary_columns", "summary_text"]
 
 _HEAD = (
     *("layer", "kind", "filter", "input shape", "output shape"),
@@ -35,8 +35,7 @@ def summary_text(net: Network, *, word_bits: int = 32) -> str:
             f"summary: word_bits must be a whole number from 1 to {_WIDEST_WORD}, given {word_bits!r}"
         )
     body = [_cells(layer) for layer in net.layers]
-    totals = (net.total_parameters, net.total_weights, net.total_macs, sum(layer.ops for layer in net))
-    foot = ("total", f"{len(net)} layers", "", "", "", *(f"{number:,}" for number in totals))
+    foot = _foot(net)
     widths = [max(map(len, column)) for column in zip(_HEAD, foot, *body, strict=True)]
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
     title = net.metadata.get("title") or net.name
@@ -55,6 +54,18 @@ def summary_text(net: Network, *, word_bits: int = 32) -> str:
             pairs(_memory(net, bits)),
         ]
     )
+
+
+def summary_columns(net: Network) -> list[Column]:
+    """Return the table of layers as columns; its last row is the total."""
+    rows = [*(_cells(layer) for layer in net.layers), _foot(net)]
+    columns = enumerate(zip(_HEAD, zip(*rows, strict=True), strict=True))
+    return [Column(head, cells, left=index < _TEXTS) for index, (head, cells) in columns]
+
+
+def _foot(net: Network) -> tuple[str, ...]:
+    totals = (net.total_parameters, net.total_weights, net.total_macs, sum(layer.ops for layer in net))
+    return ("total", f"{len(net)} layers", "", "", "", *(f"{number:,}" for number in totals))
 
 
 def _cells(layer: Layer) -> tuple[str, ...]:

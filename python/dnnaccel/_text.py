@@ -36,18 +36,21 @@ class Column:
         return max(len(text) for text in (*self.header_lines(), *self.cells))
 
 
-def layout(columns: Sequence[Column], *, width: int = DEFAULT_WIDTH, total: bool = False) -> str:
+def layout(
+    columns: Sequence[Column], *, width: int = DEFAULT_WIDTH, total: bool = False, keys: int = 1
+) -> str:
     """Lay out `columns` in at most `width` characters; with `total`, a rule stands above the last row.
 
-    Columns that do not fit go into a further block below, which repeats the first column.
+    Columns that do not fit go into a further block below, which repeats the first `keys` columns.
     """
-    blocks: list[list[Column]] = [[columns[0]]]
-    used = columns[0].width()
-    for column in columns[1:]:
+    repeated = list(columns[:keys])
+    blocks: list[list[Column]] = [list(repeated)]
+    start = used = sum(column.width() for column in repeated) + len(_GAP) * (len(repeated) - 1)
+    for column in columns[keys:]:
         needed = len(_GAP) + column.width()
-        if used + needed > width and len(blocks[-1]) > 1:
-            blocks.append([columns[0]])
-            used = columns[0].width()
+        if used + needed > width and len(blocks[-1]) > len(repeated):
+            blocks.append(list(repeated))
+            used = start
         blocks[-1].append(column)
         used += needed
     return "\n\n".join(_block(block, total) for block in blocks)
@@ -92,10 +95,10 @@ def notes(sentences: Sequence[str], *, width: int = DEFAULT_WIDTH) -> str:
     )
 
 
-def clean(name: str) -> str:
+def clean(name: str, *, longest: int = _LONGEST) -> str:
     """Return `name` fit for one table cell: no control characters, its middle cut out if it is very long."""
     shown = "".join(char if char.isprintable() else "?" for char in name)
-    if len(shown) <= _LONGEST:
+    if len(shown) <= longest:
         return shown
-    half = (_LONGEST - 1) // 2
+    half = (longest - 1) // 2
     return f"{shown[:half]}…{shown[-half:]}"

@@ -9,7 +9,7 @@ __all__ = ["NONE", "count", "energy", "percent", "quantity", "ratio"]
 NONE = "-"
 """What stands where a number does not apply."""
 
-_PREFIXES = {
+PREFIXES = {
     -15: "f",
     -12: "p",
     -9: "n",
@@ -48,10 +48,16 @@ def quantity(value: float | None, unit: str) -> str:
 
 
 def energy(value: float | None, unit: str) -> str:
-    """Return an energy stated in `unit`: pJ become "1.234 mJ", any other unit stays itself ("7.244G MAC")."""
+    """Return an energy stated in `unit`: pJ become "1.234 mJ", any other unit stays itself ("7.244G MAC").
+
+    So does what is a multiple of one: "pJ s", energy x delay, becomes "1.234 mJ s".
+    """
     if value is None:
         return NONE
-    return quantity(value * 1e-12, "J") if unit == "pJ" else f"{count(value)} {unit}"
+    first, _, rest = unit.partition(" ")
+    if first == "pJ":
+        return quantity(value * 1e-12, f"J {rest}".rstrip())
+    return f"{count(value)} {unit}"
 
 
 def percent(fraction: float | None) -> str:
@@ -79,12 +85,12 @@ def scaled(value: float) -> tuple[str, str]:
     decimals = max(0, 3 - math.floor(math.log10(abs(mantissa))))
     text = f"{mantissa:.{decimals}f}"
     # Rounding may carry into the next prefix (999,960 is 1.000M, not 1000k) or add a digit (9.9996: 10.00).
-    if abs(float(text)) >= 1000 and exponent + 3 in _PREFIXES:
+    if abs(float(text)) >= 1000 and exponent + 3 in PREFIXES:
         exponent += 3
         text = f"{value / 10.0**exponent:.3f}"
     elif decimals and abs(float(text)) >= 10.0 ** (4 - decimals):
         text = f"{mantissa:.{decimals - 1}f}"
-    return text, _PREFIXES[exponent]
+    return text, PREFIXES[exponent]
 
 
 def prefix_exponent(value: float) -> int:
@@ -92,9 +98,9 @@ def prefix_exponent(value: float) -> int:
     if value == 0:
         return 0
     exponent = 3 * math.floor(math.log10(abs(value)) / 3)
-    return min(max(exponent, min(_PREFIXES)), max(_PREFIXES))
+    return min(max(exponent, min(PREFIXES)), max(PREFIXES))
 
 
 def prefix(exponent: int) -> str:
     """Return the SI prefix of 10**`exponent` (a multiple of 3 between -15 and 18)."""
-    return _PREFIXES[exponent]
+    return PREFIXES[exponent]

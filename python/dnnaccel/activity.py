@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dnnaccel._rows import Row, csv_text, dataframe
-from dnnaccel.report.plot import new_figure, save_figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,9 +30,8 @@ STALLS: dict[str, str] = {
 }
 """Why an element does nothing in a cycle, and what each cause means."""
 
-# Half a page of two columns is 3.5 inches wide: type of 8 points there is what papers print.
-_WIDTH = 3.5
-_POINTS = 8
+_SHOWN = 1024
+"""Elements of an array up to which a notebook shows each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -105,6 +103,17 @@ class Activity:
             f"{self.utilization():.1%} active)"
         )
 
+    def _repr_html_(self) -> str:
+        from dnnaccel.report.html import facts, fragment, heat_map
+
+        shares = {"active": self.utilization()} | self.stalled()
+        blocks = [facts([("array", repr(self)), *((name, f"{part:.1%}") for name, part in shares.items())])]
+        if self.active.size <= _SHOWN:
+            part = self.active / max(self.cycles, 1)
+            rows, columns = (list(map(str, range(size))) for size in (self.rows, self.columns))
+            blocks.append(heat_map(rows, columns, part.tolist(), unit_text=lambda value: f"{value:.0%}"))
+        return fragment(*blocks)
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain data: rows are lists of numbers."""
         return {
@@ -146,35 +155,17 @@ class Activity:
         """Return a CSV table with a line for each element."""
         return csv_text(self._rows())
 
-    def plot(self, path: str | os.PathLike[str] | None = None, *, title: str = "") -> Figure:
+    def plot(
+        self, path: str | os.PathLike[str] | None = None, *, title: str = "", width: str = "column"
+    ) -> Figure:
         """Draw the part of all cycles in which each element is active, as a heat map.
 
-        The suffix of `path` says the format, such as .pdf, .svg or .png; None only returns the matplotlib
-        figure. Raises `DnnAccelError` for a path that cannot be written, `MissingExtraError` without
-        matplotlib.
+        The suffix of `path` says the format, .pdf, .svg or .png; None only returns the matplotlib figure.
+        `width` is "column" (3.4 inches) or "page" (7.2 inches) of a paper. Raises `DnnAccelError` for a path
+        that cannot be written, `MissingExtraError` without matplotlib.
         """
-        shape = self.rows / self.columns
-        figure = new_figure((_WIDTH, min(max(0.9 + 2.2 * shape, 1.9), 4.0)))
-        from matplotlib.ticker import MaxNLocator  # there, or the line above had said so
+        from dnnaccel.report.plots.activity import draw_activity
+        from dnnaccel.report.plots.kind import Kind, draw
 
-        axes = figure.subplots()
-        image = axes.imshow(
-            self.active / max(self.cycles, 1),
-            vmin=0.0,
-            vmax=1.0,
-            cmap="cividis",  # reads the same in print and to every colour vision
-            interpolation="nearest",
-            aspect="equal" if 0.4 <= shape <= 1.4 else "auto",
-        )
-        axes.set_xlabel("column", size=_POINTS)
-        axes.set_ylabel("row", size=_POINTS)
-        axes.set_title(title or f"active {self.utilization():.1%} of {self.cycles:,} cycles", size=_POINTS)
-        axes.tick_params(labelsize=_POINTS)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-        bar = figure.colorbar(image, ax=axes, fraction=0.046, pad=0.03)
-        bar.set_label("active / all cycles", size=_POINTS)
-        bar.ax.tick_params(labelsize=_POINTS)
-        if path is not None:
-            save_figure(figure, path)
-        return figure
+        kinds = {"activity": Kind(draw=lambda activity, options: draw_activity(activity, title, options))}
+        return draw(self, kinds, "activity", path, width=width)

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout, notes
-from dnnaccel._units import NONE, count, energy, percent, quantity, ratio
-from dnnaccel.errors import DataflowError, DnnAccelError, MappingError
+from dnnaccel._text import DEFAULT_WIDTH, layout, notes
+from dnnaccel.comparing.area import Sized
+from dnnaccel.comparing.area import equal_area as same_areas
+from dnnaccel.comparing.figures import places_of
+from dnnaccel.comparing.layers import LayerComparison, compare_layers
+from dnnaccel.comparing.rows import ComparisonRow, Scaled, row_of
+from dnnaccel.comparing.tables import KEYS, remarks, tables
+from dnnaccel.errors import DnnAccelError
+from dnnaccel.mapper import Progress
 from dnnaccel.report import Report
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from dnnaccel.arch import Chip
     from dnnaccel.dataflow import Dataflow
@@ -22,82 +29,64 @@ if TYPE_CHECKING:
     from dnnaccel.network import Network
     from dnnaccel.sparsity import DensityLike
 
-__all__ = ["Comparison", "ComparisonRow", "compare"]
-
-Progress = Callable[[int, int, str], None]
-"""Called with combinations done, combinations in all, and what is being worked on."""
+__all__ = ["Comparison", "ComparisonJob", "ComparisonRow", "LayerComparison", "Scaled", "compare"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ComparisonRow:
-    """One combination: its report, or the reason why it cannot run.
+class ComparisonJob:
+    """What a comparison is of, as `compare` was given it; `dataflows` None is each chip's own."""
 
-    Ratios are this row's number over that of the first row of the same network that ran: energy, cycles, and
-    words over the outermost memory. None where there is nothing to compare: no report, nothing to divide
-    by, or energies in different units.
-    """
-
-    network: str
-    chip: str
-    dataflow: str
-    report: Report | None
-    reason: str | None = None
-    energy_ratio: float | None = None
-    cycles_ratio: float | None = None
-    dram_ratio: float | None = None
-
-    @property
-    def dram_words(self) -> int | None:
-        """Reads + writes of the chip's outermost memory in words, or None if the combination did not run."""
-        return None if self.report is None else self.report.traffic(self.report.memories[0])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the row as plain numbers and strings; the report is in `Comparison.to_dict` in full."""
-        report = self.report
-        return {
-            "network": self.network,
-            "chip": self.chip,
-            "dataflow": self.dataflow,
-            "batch": None if report is None else report.batch,
-            "macs": None if report is None else report.macs,
-            "energy": None if report is None else report.energy,
-            "energy_unit": None if report is None else report.energy_unit,
-            "energy_ratio": self.energy_ratio,
-            "cycles": None if report is None else report.cycles,
-            "cycles_ratio": self.cycles_ratio,
-            "seconds": None if report is None else report.seconds,
-            "frames_per_second": None if report is None else report.frames_per_second,
-            "average_power_watts": None if report is None else report.average_power_watts,
-            "utilization": None if report is None else report.utilization,
-            "dram_words": self.dram_words,
-            "dram_ratio": self.dram_ratio,
-            "reason": self.reason,
-        }
+    networks: tuple[Network | Layer, ...]
+    chips: tuple[Chip, ...]
+    dataflows: tuple[Dataflow, ...] | None
+    objective: str
+    density: DensityLike | None
+    effort: str
+    equal_area: bool | str | Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Every combination of networks, chips and dataflows, in the order they were given."""
+    """Every combination of networks, chips and dataflows, in the order they were given.
+
+    `job` is what was compared, for the page that `to_html` writes; None for rows that were put together.
+    """
 
     rows: tuple[ComparisonRow, ...]
+    job: ComparisonJob | None = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.rows)
 
+    def layers(self, sort: str = "order") -> LayerComparison:
+        """Return the layers side by side: energy, cycles and DRAM words, ratios, and which has least.
+
+        `sort` is "order" (as they run), or "energy", "cycles" or "dram_words": by what layers have of it in
+        the first column, most first. Raises `UnknownNameError` for another.
+        """
+        return compare_layers(self.rows, sort)
+
     def to_text(self, *, width: int = DEFAULT_WIDTH) -> str:
-        """Return the table as plain text for lines of `width` characters; `str()` takes 120."""
-        parts = [layout(_columns(self.rows), width=width)]
-        if said := _remarks(self.rows):
+        """Return the tables as plain text for lines of `width` characters; `str()` takes 120."""
+        parts = []
+        for title, columns in tables(self.rows):
+            parts += [notes([title], width=width)] if title else []
+            parts.append(layout(columns, width=width, keys=KEYS))
+        if said := remarks(self.rows):
             parts.append(notes(said, width=width))
         return "\n\n".join(parts)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return every row, with its whole report, as plain numbers, strings, lists and dicts."""
+        """Return every row, with its whole report, as plain numbers, strings, lists and dicts.
+
+        Under "layers" are the layers side by side.
+        """
         return {
             "rows": [
                 row.to_dict() | {"report": None if row.report is None else row.report.to_dict()}
                 for row in self.rows
-            ]
+            ],
+            "layers": self.layers().to_rows(),
         }
 
     def to_json(self) -> str:
@@ -108,19 +97,19 @@ class Comparison:
         """Return one row per combination as CSV text, with a header."""
         from dnnaccel._rows import csv_text
 
-        return csv_text([row.to_dict() for row in self.rows])
+        return csv_text([row.to_row() for row in self.rows])
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return one row per combination as a DataFrame; raises `MissingExtraError` without pandas."""
         from dnnaccel._rows import dataframe
 
-        return dataframe([row.to_dict() for row in self.rows])
+        return dataframe([row.to_row() for row in self.rows])
 
     def to_html(self) -> str:
         """Return a page that needs no other file."""
-        from dnnaccel.report.page import page
+        from dnnaccel.comparing.page import comparison_page
 
-        return page("dnnaccel comparison", self._repr_html_())
+        return comparison_page(self)
 
     def render(self, format: str) -> str:
         """Return the comparison as "table", "json", "csv" or "html" text."""
@@ -134,6 +123,27 @@ class Comparison:
 
         save(self, path, format)
 
+    def plot(
+        self,
+        kind: str = "energy",
+        path: str | os.PathLike[str] | None = None,
+        *,
+        by: str | None = None,
+        width: str | None = None,
+    ) -> Figure:
+        """Draw one bar for each combination and return the matplotlib figure; `path` saves it.
+
+        `kind` is "energy" (of an inference) or "words" (reads + writes), both `by` "level" or "tensor";
+        energy `by` "place" too, which is the same for all chips, and the default where there are several;
+        "cycles": computing, and waiting for memory; "dram": words over the outermost memory per MAC; "edp":
+        energy x delay; "utilization": what the PEs do. Above each bar stands its ratio to the network's
+        first. `path` and `width` are as `Report.plot` takes them, which says what is raised.
+        """
+        from dnnaccel.report.plots.kind import draw
+        from dnnaccel.report.plots.kinds import COMPARISON_KINDS
+
+        return draw(self, COMPARISON_KINDS, kind, path, by=by, width=width)
+
     def __str__(self) -> str:
         return self.to_text()
 
@@ -142,9 +152,9 @@ class Comparison:
         return f"<Comparison: {len(self.rows)} combinations, {ran} ran>"
 
     def _repr_html_(self) -> str:
-        from dnnaccel.report.page import comparison_fragment
+        from dnnaccel.comparing.page import comparison_fragment
 
-        return comparison_fragment(_columns(self.rows), _remarks(self.rows))
+        return comparison_fragment(self)
 
 
 def compare(
@@ -154,54 +164,95 @@ def compare(
     *,
     objective: str = "energy",
     density: DensityLike | None = None,
+    effort: str = "full",
+    equal_area: bool | str | Mapping[str, str] = False,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Simulate every network on every chip under every dataflow.
 
     A single one is accepted wherever several are, and one layer wherever a network is. `dataflows=None` takes
-    each chip's own; `density` says which words are zero, as in `simulate`. A combination that cannot run
+    each chip's own; `density` and `effort` are those of `simulate`. A combination that cannot run
     (`DataflowError`, `MappingError`) is a row with its reason; any other mistake, such as an unknown name,
     raises its `DnnAccelError` before anything runs.
+
+    `equal_area` gives every chip the area of the first one, within 2 %: True scales the chip's largest memory
+    ("glb.size_bytes"), a text is the key to scale on all, a mapping the key by the name of the chip. Chips of
+    which the area is not known, or that no value of the key brings there, are rows with their reason. Raises
+    `ArchitectureError` if the area of the first is not known. See `dnnaccel.comparing.area`.
+
+    The searches of all combinations share the threads; `progress` is called with searches done, searches in
+    all, and what they look for.
     """
     from dnnaccel import arch, dataflow, zoo
-    from dnnaccel.simulate import simulate
+    from dnnaccel.simulate import simulate_all
 
     nets = [zoo.load(x) if isinstance(x, str) else x for x in _several(networks, "network")]
     targets = [x if isinstance(x, arch.Chip) else arch.load(x) for x in _several(chips, "chip")]
-    flows: list[Dataflow | None] = [None]
+    flows = None
     if dataflows is not None:
         flows = [dataflow.get(x) for x in _several(dataflows, "dataflow")]
+    sized = [Sized(chip=chip) for chip in targets]
+    if equal_area:
+        sized = same_areas(targets, None if equal_area is True else equal_area)
+    combinations = [
+        _Combination(net, number, one, flow)
+        for number, net in enumerate(nets)
+        for one in sized
+        for flow in flows or [dataflow.get(one.chip.dataflow)]
+    ]
+    found = iter(
+        simulate_all(
+            [(one.net, one.sized.chip, one.flow) for one in combinations if one.sized.reason is None],
+            objective=objective,
+            density=density,
+            effort=effort,
+            threads=threads,
+            progress=progress,
+        )
+    )
+    bases: dict[int, Report] = {}
+    rows = []
+    for one in combinations:
+        result = next(found) if one.sized.reason is None else one.sized.reason
+        if isinstance(result, Report):
+            base = bases.setdefault(one.number, result)
+            rows.append(row_of(result, base, **one.labels()))
+        else:
+            rows.append(ComparisonRow(report=None, reason=str(result), **one.labels()))
+    job = ComparisonJob(
+        networks=tuple(nets),
+        chips=tuple(targets),
+        dataflows=None if flows is None else tuple(flows),
+        objective=objective,
+        density=density,
+        effort=effort,
+        equal_area=equal_area,
+    )
+    return Comparison(rows=tuple(rows), job=job)
 
-    total = len(nets) * len(targets) * len(flows)
-    rows: list[ComparisonRow] = []
-    for net in nets:
-        base: Report | None = None
-        for chip in targets:
-            for flow in flows:
-                name = chip.dataflow if flow is None else flow.name
-                label = f"{net.name} on {chip.name}, {name}"
-                try:
-                    report = simulate(
-                        net,
-                        chip,
-                        dataflow=flow,
-                        objective=objective,
-                        density=density,
-                        threads=threads,
-                        progress=_within(progress, len(rows), total, label),
-                    )
-                except (DataflowError, MappingError) as error:
-                    row = ComparisonRow(
-                        network=net.name, chip=chip.name, dataflow=name, report=None, reason=str(error)
-                    )
-                else:
-                    base = report if base is None else base
-                    row = _row(net.name, chip.name, name, report, base)
-                rows.append(row)
-                if progress is not None:
-                    progress(len(rows), total, label)
-    return Comparison(rows=tuple(rows))
+
+class _Combination(NamedTuple):
+    """A network, which of those given it is, a chip as it is compared, and a dataflow."""
+
+    net: Network | Layer
+    number: int
+    sized: Sized
+    flow: Dataflow
+
+    def labels(self) -> dict[str, Any]:
+        """Return what a row says of the combination whether it runs or not."""
+        chip = self.sized.chip
+        return {
+            "network": self.net.name,
+            "chip": chip.name,
+            "dataflow": self.flow.name,
+            "network_number": self.number,
+            "places": places_of(chip),
+            "area": chip.area,
+            "area_unit": chip.area_unit,
+            "scaled": self.sized.scaled,
+        }
 
 
 def _several(given: Any, what: str) -> list[Any]:
@@ -211,68 +262,3 @@ def _several(given: Any, what: str) -> list[Any]:
     if not items:
         raise DnnAccelError(f"compare needs at least one {what}; the list of {what}s is empty")
     return items
-
-
-def _within(progress: Progress | None, done: int, total: int, label: str) -> Progress | None:
-    """Return a callback for one simulation that shows what it works on without moving the whole forward."""
-    if progress is None:
-        return None
-    return lambda _done, _total, what: progress(done, total, f"{label}: {what}")
-
-
-def _row(network: str, chip: str, dataflow: str, report: Report, base: Report) -> ComparisonRow:
-    same_unit = report.energy_unit == base.energy_unit
-    return ComparisonRow(
-        network=network,
-        chip=chip,
-        dataflow=dataflow,
-        report=report,
-        energy_ratio=_ratio(report.energy, base.energy) if same_unit else None,
-        cycles_ratio=_ratio(report.cycles, base.cycles),
-        dram_ratio=_ratio(report.traffic(report.memories[0]), base.traffic(base.memories[0])),
-    )
-
-
-def _ratio(value: float, base: float) -> float | None:
-    return value / base if base else None
-
-
-def _columns(rows: Sequence[ComparisonRow]) -> list[Column]:
-    def cells(of: Callable[[ComparisonRow, Report], str]) -> list[str]:
-        return [NONE if row.report is None else of(row, row.report) for row in rows]
-
-    spent = [
-        "cannot run"
-        if row.report is None
-        else energy(row.report.energy_per_inference, row.report.energy_unit)
-        for row in rows
-    ]
-    return [
-        Column("network", [clean(row.network) for row in rows], left=True),
-        Column("chip", [clean(row.chip) for row in rows], left=True),
-        Column("dataflow", [clean(row.dataflow) for row in rows], left=True),
-        Column("energy / inference", spent),
-        Column("energy ratio", cells(lambda row, report: ratio(row.energy_ratio))),
-        Column("cycles", cells(lambda row, report: count(report.cycles))),
-        Column("cycles ratio", cells(lambda row, report: ratio(row.cycles_ratio))),
-        Column("frames/s", cells(lambda row, report: count(report.frames_per_second))),
-        Column("avg power", cells(lambda row, report: quantity(report.average_power_watts, "W"))),
-        Column("util %", cells(lambda row, report: percent(report.utilization))),
-        Column("DRAM words", cells(lambda row, report: count(row.dram_words))),
-        Column("words ratio", cells(lambda row, report: ratio(row.dram_ratio))),
-    ]
-
-
-def _remarks(rows: Sequence[ComparisonRow]) -> list[str]:
-    said = []
-    if any(row.report is not None for row in rows):
-        said.append("Ratios are to the first row of the same network that ran; below 1.00x is less.")
-    reports = [row.report for row in rows if row.report is not None]
-    if len({report.energy_unit for report in reports}) > 1:
-        said.append("n/a: energies in different units are not compared.")
-    said += [
-        f"{clean(row.network)} on {clean(row.chip)}, {clean(row.dataflow)}, cannot run: {row.reason}"
-        for row in rows
-        if row.report is None
-    ]
-    return said

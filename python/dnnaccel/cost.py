@@ -20,6 +20,8 @@ from dnnaccel.provenance import Price, Provenance, layer_provenance, prices_of
 from dnnaccel.stalls import Stall
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from dnnaccel.activity import Activity
     from dnnaccel.arch import Chip
     from dnnaccel.dram import DramReport
@@ -27,7 +29,10 @@ if TYPE_CHECKING:
     from dnnaccel.problem import Problem
     from dnnaccel.sparsity import Density
 
-__all__ = ["LayerReport", "LevelCount", "NetworkCount", "evaluate"]
+__all__ = ["FUSED", "LayerReport", "LevelCount", "NetworkCount", "evaluate"]
+
+FUSED = "fused into "
+"""How the note of a layer begins that is done with another one, whose name follows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +131,11 @@ class LayerReport:
     activity: Activity | None = field(default=None, repr=False, compare=False)
     chip: Chip | None = field(default=None, repr=False, compare=False)
     optimal: bool | None = field(default=None, compare=False)
+
+    @property
+    def fused_into(self) -> str | None:
+        """Name of the layer that this one's operations are done with, or None if it runs by itself."""
+        return self.note.removeprefix(FUSED) if self.note.startswith(FUSED) else None
 
     @property
     def seconds(self) -> float | None:
@@ -264,8 +274,29 @@ class LayerReport:
         """Return `to_dict()` as JSON text, indented by two blanks."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
 
+    def plot(
+        self, kind: str = "nest", path: str | os.PathLike[str] | None = None, *, width: str | None = None
+    ) -> Figure:
+        """Draw the loop nest over the chip's levels and return the matplotlib figure; `path` saves it.
+
+        Each level is a box, outermost on top, with its loops and with the words that one instance holds of
+        each tensor, as a part of what it can hold; what passes it by is dashed. "nest" is the only kind.
+        `path` and `width` are as `Report.plot` takes them, which says what is raised; `MappingError` for a
+        layer without MACs.
+        """
+        from dnnaccel.report.plots.kind import draw
+        from dnnaccel.report.plots.kinds import COST_KINDS
+
+        return draw(self, COST_KINDS, kind, path, width=width)
+
     def __str__(self) -> str:
         return self.to_text()
+
+    def _repr_html_(self) -> str:
+        from dnnaccel.report.html import fragment
+        from dnnaccel.report.html.search import layer_blocks
+
+        return fragment(*layer_blocks(self))
 
     def __repr__(self) -> str:
         return (

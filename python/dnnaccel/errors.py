@@ -24,6 +24,7 @@ __all__ = [
     "MappingError",
     "MissingExtraError",
     "NetworkError",
+    "ReportError",
     "RuntimeModelError",
     "SearchInterrupted",
     "SweepError",
@@ -85,6 +86,10 @@ class ImportedFileError(DnnAccelError, ValueError):
 
 class KernelError(DnnAccelError, ValueError):
     """A kernel asked for a shape that makes no sense, or given an array that does not fit its plan."""
+
+
+class ReportError(DnnAccelError, ValueError):
+    """A file of a report that is malformed or too large, or whose numbers do not add up."""
 
 
 class RuntimeModelError(DnnAccelError, ValueError):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dnnaccel._rows import Row, csv_text, dataframe
 from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout, notes
 from dnnaccel._units import NONE, count, energy, percent, quantity, ratio
+from dnnaccel.bounds import Idle, Roof, bound_cycles, idle, roofs
 from dnnaccel.cost import LayerReport
 from dnnaccel.errors import DataflowError, DnnAccelError, MappingError, unknown_name
 from dnnaccel.layers import Layer
@@ -27,48 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["Change", "Explanation", "Idle", "Roof", "explain"]
 
 Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Roof:
-    """A layer under the roofline of one memory.
-
-    `intensity` is MACs per byte that moves there, `ceiling` the MACs per cycle that its bandwidth allows at
-    that intensity (None: it never limits), `achieved` those of the layer.
-    """
-
-    memory: str
-    bytes: int
-    intensity: float | None
-    ceiling: float | None
-    achieved: float
-    peak: int
-
-    @property
-    def attainable(self) -> float:
-        """MACs per cycle under the roof: the ceiling of bandwidth, or the peak."""
-        return self.peak if self.ceiling is None else min(self.peak, self.ceiling)
-
-    @property
-    def reached(self) -> float:
-        """Achieved over attainable."""
-        return self.achieved / self.attainable if self.attainable else 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Idle:
-    """Where the cycles of all PEs go, as parts that sum to 1.
-
-    `busy`: they compute. `edge`: they are given work, but the last tile of a dim does not fill them, or the
-    array's steps are not all MACs. `fold`: the mapping leaves them out, as its loops over the array are
-    shorter than its rows or columns. `stall`: the whole array waits for a memory, for the vector unit, or for
-    the first and last tiles.
-    """
-
-    busy: float
-    edge: float
-    fold: float
-    stall: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +239,48 @@ class Explanation:
         """Return the changes as a pandas frame, the chip as it is first."""
         return dataframe(self.to_rows())
 
+    def to_html(self) -> str:
+        """Return a page that needs no other file: what bounds it, rooflines, energy, and what changes buy."""
+        from dnnaccel.report.html import page
+
+        what = self.network if self.name == self.network else f"{self.network}:{self.name}"
+        return page(f"{clean(what)} on {clean(self.chip)}, explained", self._blocks())
+
+    def _repr_html_(self) -> str:
+        from dnnaccel.report.html import fragment
+
+        return fragment(*self._blocks())
+
+    def _blocks(self) -> list[str]:
+        from dnnaccel.report.html import heat_map, paragraph, section, table
+        from dnnaccel.report.html.rooflines import rooflines
+
+        levels = [name for name, split in self.energy.items() if any(split.values())]
+        chip = next((layer.chip for layer in self.layers if layer.chip is not None), None)
+        drawn = [] if chip is None else rooflines(self.layers, chip)
+        blocks = [
+            *map(paragraph, self._sentences()),
+            section("Roofline at each memory (MACs per cycle)", table(self._roof_columns()), *drawn),
+            section(
+                "Energy by level and tensor",
+                heat_map(
+                    [clean(name) for name in levels],
+                    [role or "itself" for role in (*ROLES, "")],
+                    [[self.energy[name].get(role) for role in (*ROLES, "")] for name in levels],
+                    unit_text=lambda spent: energy(spent, self.energy_unit),
+                ),
+            ),
+        ]
+        if self.changes:
+            refused = [f"{clean(c.what)}: cannot run: {c.reason}" for c in self.changes if c.reason]
+            bought = section(
+                "What a change would buy: searched and costed anew",
+                table(self._change_columns()),
+                *map(paragraph, refused),
+            )
+            blocks.append(bought)
+        return blocks
+
     def __str__(self) -> str:
         return self.to_text()
 
@@ -363,9 +364,9 @@ def explain(
         dataflow=names[0],
         objective=objective,
         layers=layers,
-        bound_cycles=_bound_cycles(layers),
-        roofs=_roofs(layers, machine),
-        idle=_idle(layers, machine),
+        bound_cycles=bound_cycles(layers),
+        roofs=roofs(layers, [memory.name for memory in machine.memories], machine.peak_macs_per_cycle),
+        idle=idle(layers, machine.peak_macs_per_cycle),
         energy=_energy(layers),
         energy_unit=machine.energy_unit,
         changes=tuple(found),
@@ -412,21 +413,13 @@ def _change(
         cycles_ratio=cycles[1] / cycles[0] if cycles[0] else None,
         energy_ratio=spent[1] / spent[0] if spent[0] else None,
         area_ratio=area,
-        bound_by=_longest(_bound_cycles(after)),
+        bound_by=_longest(bound_cycles(after)),
     )
 
 
 def _refused(what: str, reason: str) -> Change:
     nothing = dict.fromkeys(("cycles", "energy", "cycles_ratio", "energy_ratio", "area_ratio", "bound_by"))
     return Change(what=what, reason=reason, **nothing)
-
-
-def _bound_cycles(layers: tuple[LayerReport, ...]) -> dict[str, int]:
-    split: dict[str, int] = {}
-    for layer in layers:
-        if layer.cycles:
-            split[layer.bound_by] = split.get(layer.bound_by, 0) + layer.cycles
-    return split
 
 
 def _longest(split: Mapping[str, int]) -> str:
@@ -441,46 +434,6 @@ def _bound_sentence(layer: LayerReport) -> str:
         + (f"; each memory alone: {levels}" if levels else "")
         + f"; {count(layer.ramp_cycles)} fill and drain"
     )
-
-
-def _roofs(layers: tuple[LayerReport, ...], chip: Chip) -> tuple[Roof, ...]:
-    macs = sum(layer.timed_macs for layer in layers)
-    cycles = sum(layer.cycles for layer in layers)
-    found = []
-    for memory in chip.memories:
-        moved = sum(
-            layer.traffic(memory.name, unit="bytes")
-            for layer in layers
-            if any(level.level == memory.name for level in layer.levels)
-        )
-        busy = sum(dict(layer.level_cycles).get(memory.name, 0) for layer in layers)
-        found.append(
-            Roof(
-                memory=memory.name,
-                bytes=moved,
-                intensity=macs / moved if moved else None,
-                ceiling=macs / busy if busy else None,
-                achieved=macs / cycles if cycles else 0.0,
-                peak=chip.peak_macs_per_cycle,
-            )
-        )
-    return tuple(found)
-
-
-def _idle(layers: tuple[LayerReport, ...], chip: Chip) -> Idle:
-    """Share out the PE-cycles: whole cycles x PEs = stalls + left out + not filled + MACs."""
-    pes = chip.peak_macs_per_cycle
-    total = sum(layer.cycles for layer in layers) * pes
-    if not total:
-        return Idle(busy=0.0, edge=0.0, fold=0.0, stall=0.0)
-    busy = fold = stall = 0.0
-    for layer in layers:
-        computing = min(layer.compute_cycles, layer.cycles) if layer.macs else 0
-        stall += (layer.cycles - computing) * pes
-        fold += computing * (pes - layer.active_pes) if layer.macs else 0
-        busy += layer.timed_macs
-    edge = total - busy - fold - stall
-    return Idle(busy=busy / total, edge=edge / total, fold=fold / total, stall=stall / total)
 
 
 def _energy(layers: tuple[LayerReport, ...]) -> dict[str, dict[str, float]]:

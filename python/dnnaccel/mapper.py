@@ -13,9 +13,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dnnaccel import _core
+from dnnaccel._effort import FULL, PATIENCE, core_effort
 from dnnaccel._lower import (
     describe_chip,
     describe_problem,
+    describe_room,
     describe_rules,
     leakage_per_cycle,
     lift_mapping,
@@ -24,8 +26,8 @@ from dnnaccel._lower import (
     lower_rules,
 )
 from dnnaccel._search_cache import Answer
-from dnnaccel._search_run import Job, Setting, StoppedError, run
-from dnnaccel._text import DEFAULT_WIDTH
+from dnnaccel._search_run import Job, Setting, StoppedError, run_all
+from dnnaccel._text import DEFAULT_WIDTH, clean
 from dnnaccel._zeros import describe_density, lower_density
 from dnnaccel.cost import LayerReport, describe_misfit, evaluate
 from dnnaccel.dataflow import Dataflow, get
@@ -48,7 +50,17 @@ if TYPE_CHECKING:
     from dnnaccel.layers import Layer
     from dnnaccel.sparsity import Density
 
-__all__ = ["OBJECTIVES", "SEARCHES", "ParetoPoint", "SearchResult", "search", "search_problems"]
+__all__ = [
+    "OBJECTIVES",
+    "SEARCHES",
+    "Found",
+    "ParetoPoint",
+    "Request",
+    "SearchResult",
+    "search",
+    "search_all",
+    "search_problems",
+]
 
 OBJECTIVES: tuple[str, ...] = ("energy", "latency", "edp")
 """What a mapping can be chosen by: energy, cycles, or their product."""
@@ -59,10 +71,7 @@ SEARCHES: tuple[str, ...] = (*OBJECTIVES, "pareto")
 Progress = Callable[[int, int, str], None]
 """Called with (done, total, what) while a search runs."""
 
-# Mapspaces of at most `exhaustive_limit` points are enumerated. In larger ones energy is proved after a short
-# look, with at most `proof` mappings costed; `starts` of `proposals` each is how thoroughly one is annealed
-# where that does not succeed, and for what is not proved that way: about 0.3 s of one core for a convolution.
-_EFFORT = {"exhaustive_limit": 20_000, "starts": 24, "proposals": 20_000, "proof": 300_000}
+_EFFORT = FULL
 
 # Sums of the same energies in another order differ in the last digits: a mapping may take what it is reported
 # to take.
@@ -157,16 +166,39 @@ class SearchResult:
         """Return `to_dict()` as JSON text, indented by two blanks."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
 
-    def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
-        """Draw the front of energy against cycles and return the matplotlib figure.
+    def to_html(self) -> str:
+        """Return a page that needs no other file: the loop nest, its cost, what is proved, and the front."""
+        from dnnaccel.report.html import page
+        from dnnaccel.report.html.search import search_blocks
 
-        With `path` the figure is saved, as its suffix says (.pdf, .svg, .png). A search for another objective
-        than "pareto" has only the part of the front that it came upon. Raises `MissingExtraError` without
-        matplotlib, `DnnAccelError` for another suffix or a file that cannot be written.
+        chip = "" if self.cost.chip is None else f" on {clean(self.cost.chip.name)}"
+        return page(f"{clean(self.cost.name)}{chip}: search for {self.objective}", search_blocks(self))
+
+    def _repr_html_(self) -> str:
+        from dnnaccel.report.html import fragment
+        from dnnaccel.report.html.search import search_blocks
+
+        return fragment(*search_blocks(self))
+
+    def plot(
+        self,
+        kind: str | None = None,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        width: str | None = None,
+    ) -> Figure:
+        """Draw what was found and return the matplotlib figure; with `path` it is saved, as its suffix says.
+
+        `kind` is "nest": the loop nest of `mapping` over the chip's levels; or "pareto": the front of energy
+        against cycles, of which a search for another objective than "pareto" has only the part that it came
+        upon. None takes "pareto" for that objective, else "nest". `path` and `width` are as `Report.plot`
+        takes them, which says what is raised.
         """
-        from dnnaccel.report.front import plot_front
+        from dnnaccel.report.plots.kind import draw
+        from dnnaccel.report.plots.kinds import SEARCH_KINDS
 
-        return plot_front(self, path)
+        usual = "pareto" if self.objective == "pareto" else "nest"
+        return draw(self, SEARCH_KINDS, usual if kind is None else kind, path, width=width)
 
     def __str__(self) -> str:
         return self.to_text()
@@ -202,7 +234,7 @@ class _Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class Found:
     """A mapping found for a problem, before it is costed for a layer."""
 
     mapping: Mapping
@@ -219,7 +251,7 @@ class _Found:
 class _Explored:
     """What was found, and why where nothing was; `stopped` if Ctrl-C came before the end."""
 
-    found: dict[_Task, _Found]
+    found: dict[_Task, Found]
     failures: dict[_Task, str]
     refusals: dict[_Task, list[str]]
     flow: str
@@ -243,6 +275,7 @@ def search(
     max_energy: float | None = None,
     max_cycles: float | None = None,
     density: Density | None = None,
+    effort: str = "full",
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> SearchResult:
@@ -250,8 +283,8 @@ def search(
 
     `dataflow` is a name, the path of a YAML file, a `Dataflow`, or None for the chip's own; `objective` is
     one of `SEARCHES`; the mapping takes at most `max_energy`, in the chip's unit, and `max_cycles` (None: any
-    number); `density` says which words are zero (None: none). Same inputs give the same answer, whatever the
-    number of `threads` (None: all).
+    number); `density` says which words are zero (None: none); `effort` is "full" or "quick". Same inputs give
+    the same answer, whatever the number of `threads` (None: all).
 
     Raises `MappingError` if nothing fits, saying where the smallest tiles fail, or is within the limits,
     saying what is least without; `DataflowError` if the chip cannot run the dataflow, `LayerError` for a
@@ -267,8 +300,9 @@ def search(
         chip,
         dataflow,
         objective,
+        effort=effort,
         limits=limits.without_vector_work(layer, chip) if limits else limits,
-        patience=_PATIENCE,
+        patience=PATIENCE,
         threads=threads,
         progress=progress,
     )
@@ -278,7 +312,9 @@ def search(
     if explored.stopped and found is None:
         raise KeyboardInterrupt
     if found is None and limits:
-        found = _beyond(layer, chip, explored, dataflow, objective, limits, density, threads, progress)
+        found = _beyond(
+            layer, chip, explored, dataflow, objective, limits, density, effort, threads, progress
+        )
     if found is None:
         raise explored.why_not(chip, {layer.name: task})
     result = SearchResult(
@@ -315,9 +351,10 @@ def _beyond(
     objective: str,
     limits: _Limits,
     density: Density | None,
+    effort: str,
     threads: int | None,
     progress: Progress | None,
-) -> _Found:
+) -> Found:
     """Search without the limit that nothing was within, to say what is least; raises `MappingError`.
 
     A search that proves nothing may then come upon a mapping within the limits after all, and returns it.
@@ -332,6 +369,7 @@ def _beyond(
             "energy" if tight_energy else "latency",
             max_cycles=within,
             density=density,
+            effort=effort,
             threads=threads,
             progress=progress,
         )
@@ -340,7 +378,7 @@ def _beyond(
     points = [point for point in least.pareto if limits.allow(point.energy, point.cycles)]
     if points:
         best = min(points, key=lambda point: _figure(objective, point.energy, point.cycles))
-        return _Found(
+        return Found(
             best.mapping,
             least.dataflow,
             False,
@@ -369,8 +407,8 @@ def _vector_cycles(layer: Layer, chip: Chip) -> int:
 
 
 def _with_vector_work(
-    layer: Layer, chip: Chip, found: _Found, objective: str, density: Density | None, limits: _Limits
-) -> _Found | None:
+    layer: Layer, chip: Chip, found: Found, objective: str, density: Density | None, limits: _Limits
+) -> Found | None:
     """Judge the front anew where the layer has vector operations (gates), which the core does not know.
 
     They add the same energy to every mapping and set a floor under its cycles, so that the best and the new
@@ -408,6 +446,60 @@ def _bound_with_vector_work(layer: Layer, chip: Chip, objective: str, bound: flo
     return bound + (energy * cycles if objective == "edp" else energy)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Mappings to find for problems, each with its density or None, by the name of the layer it belongs to.
+
+    The names are for messages; the rest is as for `search`.
+    """
+
+    tasks: MappingOf[str, _Task]
+    chip: Chip
+    dataflow: str | os.PathLike[str] | Dataflow | None = None
+    objective: str = "energy"
+    effort: str = "full"
+
+
+def search_all(
+    requests: Sequence[Request], *, threads: int | None = None, progress: Progress | None = None
+) -> list[dict[str, Found] | DataflowError | MappingError]:
+    """Return for every request its mappings by name, or why there are none; all share the threads.
+
+    Equal problems are searched once. Raises what `search` does for any other mistake.
+    """
+    _check_threads(threads)
+    plans: list[_Plan | DataflowError | None] = []
+    for request in requests:
+        if not request.tasks:
+            plans.append(None)
+            continue
+        try:
+            plans.append(
+                _plan(
+                    list(request.tasks.values()),
+                    request.chip,
+                    request.dataflow,
+                    request.objective,
+                    effort=request.effort,
+                )
+            )
+        except DataflowError as error:
+            plans.append(error)
+    explored = iter(_explore_all([plan for plan in plans if isinstance(plan, _Plan)], threads, progress))
+    results: list[dict[str, Found] | DataflowError | MappingError] = []
+    for request, plan in zip(requests, plans, strict=True):
+        if not isinstance(plan, _Plan):
+            results.append(plan or {})
+            continue
+        one = next(explored)
+        if one.stopped:
+            raise KeyboardInterrupt
+        missing = {name: task for name, task in request.tasks.items() if task not in one.found}
+        found = {name: one.found[task] for name, task in request.tasks.items() if name not in missing}
+        results.append(one.why_not(request.chip, missing) if missing else found)
+    return results
+
+
 def search_problems(
     problems: Sequence[_Task],
     chip: Chip,
@@ -415,22 +507,27 @@ def search_problems(
     objective: str = "energy",
     *,
     names: Sequence[str],
+    effort: str = "full",
     threads: int | None = None,
     progress: Progress | None = None,
-) -> list[_Found]:
+) -> list[Found]:
     """Find a mapping for every problem, with its density or None; equal ones are searched once.
 
     `names` say which layer each belongs to, for messages.
 
     Raises what `search` does; a `MappingError` names every layer that cannot be mapped.
     """
-    explored = _explore(problems, chip, dataflow, objective, threads=threads, progress=progress)
-    if explored.stopped:
-        raise KeyboardInterrupt
-    missing = {name: task for name, task in zip(names, problems, strict=True) if task not in explored.found}
-    if missing:
-        raise explored.why_not(chip, missing)
-    return [explored.found[task] for task in problems]
+    request = Request(
+        tasks=dict(zip(names, problems, strict=True)),
+        chip=chip,
+        dataflow=dataflow,
+        objective=objective,
+        effort=effort,
+    )
+    (found,) = search_all([request], threads=threads, progress=progress)
+    if isinstance(found, DnnAccelError):
+        raise found
+    return list(found.values())
 
 
 def _goal(objective: str, limits: _Limits, units: int) -> dict[str, Any]:
@@ -446,14 +543,66 @@ def _goal(objective: str, limits: _Limits, units: int) -> dict[str, Any]:
     }
 
 
-# A person who asks for one layer waits this many times as long for a proof as a network's layer does.
-_PATIENCE = 10
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The searches that tasks on one chip need, one for each variant of the dataflow."""
+
+    chip: Chip
+    objective: str
+    variants: Sequence[Dataflow]
+    units: int
+    setting: Setting
+    jobs: Sequence[Job]
+    owners: Sequence[tuple[_Task, Dataflow]]
+    refusals: dict[_Task, list[str]]
+
+    def conclude(self, answers: Sequence[Answer | None], stopped: bool) -> _Explored:
+        """Keep the best that was found for each task, under any variant."""
+        by_task: dict[_Task, list[tuple[Dataflow, Answer | None]]] = {}
+        for (task, variant), answer in zip(self.owners, answers, strict=True):
+            by_task.setdefault(task, []).append((variant, answer))
+        found: dict[_Task, Found] = {}
+        failures: dict[_Task, str] = {}
+        for task, parts in by_task.items():
+            best = _best_variant(self.objective, parts, self.chip, task[0])
+            if best is not None:
+                found[task] = best if not stopped else replace(best, optimal=False)
+            elif not stopped:
+                failures[task] = next(
+                    _why_nothing(answer, self.chip, self.units) for _, answer in parts if answer is not None
+                )
+        flow = "/".join(variant.name for variant in self.variants)
+        return _Explored(found, failures, self.refusals, flow, stopped)
 
 
-def _effort(objective: str, patience: int) -> dict[str, int]:
-    """Return what makes the core's effort. Bounds prove one figure; a front is enumerated or not proved."""
-    proof = 0 if objective == "pareto" else patience * _EFFORT.get("proof", 0)
-    return {**_EFFORT, "proof": proof}
+def _plan(
+    tasks: Sequence[_Task],
+    chip: Chip,
+    dataflow: str | os.PathLike[str] | Dataflow | None,
+    objective: str,
+    *,
+    effort: str,
+    limits: _Limits = _Limits(),
+    patience: int = 1,
+) -> _Plan:
+    """Return the searches for a mapping of every task under every variant of the dataflow."""
+    if objective not in SEARCHES:
+        raise unknown_name("objective", objective, SEARCHES)
+    variants = get(chip.dataflow if dataflow is None else dataflow).expand()
+    distinct = list(dict.fromkeys(tasks))
+    jobs, owners, refusals = _jobs(variants, chip, distinct)
+    if not jobs and distinct:
+        raise DataflowError("; ".join(dict.fromkeys(itertools.chain(*refusals.values()))))
+    # Variants differ in what they spread, not in how much is asked of them.
+    units = required_units(variants[0], chip)
+    setting = Setting(
+        lower_chip(chip),
+        describe_chip(chip),
+        _goal(objective, limits, units),
+        core_effort(effort, _EFFORT, objective, patience),
+        keep=effort == "full",
+    )
+    return _Plan(chip, objective, variants, units, setting, jobs, owners, refusals)
 
 
 def _explore(
@@ -462,59 +611,44 @@ def _explore(
     dataflow: str | os.PathLike[str] | Dataflow | None,
     objective: str,
     *,
+    effort: str,
     limits: _Limits = _Limits(),
     patience: int = 1,
     threads: int | None,
     progress: Progress | None,
 ) -> _Explored:
     """Search for a mapping of every task under every variant of the dataflow, and keep the best of each."""
-    if objective not in SEARCHES:
-        raise unknown_name("objective", objective, SEARCHES)
-    if threads is not None and threads < 1:
-        raise DnnAccelError(f"threads is {threads}; it must be at least 1, or None for all")
-    variants = get(chip.dataflow if dataflow is None else dataflow).expand()
-    distinct = list(dict.fromkeys(tasks))
-    jobs, owners, refusals = _jobs(variants, chip, distinct)
-    if not jobs and distinct:
-        raise DataflowError("; ".join(dict.fromkeys(itertools.chain(*refusals.values()))))
-    # Variants differ in what they spread, not in how much is asked of them.
-    units = required_units(variants[0], chip)
+    _check_threads(threads)
+    plan = _plan(tasks, chip, dataflow, objective, effort=effort, limits=limits, patience=patience)
+    return _explore_all([plan], threads, progress)[0]
+
+
+def _explore_all(plans: Sequence[_Plan], threads: int | None, progress: Progress | None) -> list[_Explored]:
+    """Run the searches of all plans together, and say for each what was found."""
+    if not plans:
+        return []
     stopped = False
     answers: Sequence[Answer | None]
     try:
-        answers = run(
-            Setting(
-                lower_chip(chip),
-                describe_chip(chip),
-                _goal(objective, limits, units),
-                _effort(objective, patience),
-            ),
-            jobs,
+        answers = run_all(
+            [(plan.setting, job) for plan in plans for job in plan.jobs],
             threads=threads,
             progress=None if progress is None else (lambda done, total: progress(done, total, "mapping")),
         )
     except StoppedError as error:
         answers, stopped = error.answers, True
-    by_task: dict[_Task, list[tuple[Dataflow, Answer | None]]] = {}
-    for (task, variant), answer in zip(owners, answers, strict=True):
-        by_task.setdefault(task, []).append((variant, answer))
-    found: dict[_Task, _Found] = {}
-    failures: dict[_Task, str] = {}
-    for task, parts in by_task.items():
-        best = _best_variant(objective, parts, chip, task[0])
-        if best is not None:
-            found[task] = best if not stopped else replace(best, optimal=False)
-        elif not stopped:
-            failures[task] = next(
-                _why_nothing(answer, chip, units) for _, answer in parts if answer is not None
-            )
-    flow = "/".join(variant.name for variant in variants)
-    return _Explored(found, failures, refusals, flow, stopped)
+    left = iter(answers)
+    return [plan.conclude(list(itertools.islice(left, len(plan.jobs))), stopped) for plan in plans]
+
+
+def _check_threads(threads: int | None) -> None:
+    if threads is not None and threads < 1:
+        raise DnnAccelError(f"threads is {threads}; it must be at least 1, or None for all")
 
 
 def _best_variant(
     objective: str, parts: Sequence[tuple[Dataflow, Answer | None]], chip: Chip, problem: Problem
-) -> _Found | None:
+) -> Found | None:
     """Merge what was found under the variants of a dataflow; ties go to the earlier one."""
     winner: tuple[Dataflow, _core.Mapping] | None = None
     least = (math.inf, math.inf)
@@ -537,7 +671,7 @@ def _best_variant(
         if not points or point.cycles < points[-1].cycles:
             mapping = lift_mapping(point.mapping, chip, problem)
             points.append(ParetoPoint(point.energy, point.cycles, mapping))
-    return _Found(
+    return Found(
         lift_mapping(winner[1], chip, problem),
         winner[0].name,
         len(answers) == len(parts) and all(_is_proved(answer) for answer in answers),
@@ -572,6 +706,7 @@ def _jobs(
             described = [
                 describe_problem(problem),
                 describe_rules(rules, problem),
+                describe_room(chip, problem, rules, dense=density is None),
                 describe_density(density, chip, problem),
             ]
             jobs.append(Job(lower_problem(problem), lower_rules(rules, problem), zeros, described))

@@ -6,10 +6,14 @@ import os
 import re
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dnnaccel._files import read_text, write_atomically
 from dnnaccel.errors import MappingError, did_you_mean
 from dnnaccel.problem import DIMS, ROLES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["LevelMapping", "Loop", "Mapping"]
 
@@ -181,6 +185,25 @@ class Mapping:
                 for level in self.levels
             )
         )
+
+    def plot(
+        self, kind: str = "nest", path: str | os.PathLike[str] | None = None, *, width: str | None = None
+    ) -> Figure:
+        """Draw the loops over the levels, with what each keeps, and return the matplotlib figure.
+
+        `evaluate(layer, chip, mapping).plot()` knows the words held and the sizes of the memories too.
+        "nest" is the only kind; `path` and `width` are as `Report.plot` takes them, which says what is
+        raised. Raises `MappingError` if a loop does not say what it cuts: see `with_extents`.
+        """
+        from dnnaccel.report.plots.kind import draw
+        from dnnaccel.report.plots.kinds import MAPPING_KINDS
+
+        return draw(self, MAPPING_KINDS, kind, path, width=width)
+
+    def _repr_html_(self) -> str:
+        from dnnaccel.report.html import fragment, preformatted
+
+        return fragment(preformatted(str(self)))
 
     def __str__(self) -> str:
         lines = []

@@ -258,6 +258,23 @@ class Network:
         found = read(path, check_inputs=check_inputs, check_shared=check_shared)
         return cls(found.name, found.layers, inputs=found.inputs, metadata=found.metadata)
 
+    def to_yaml(self) -> str:
+        """Return the network as the text of the file that `save` writes; raises what that raises."""
+        from dnnaccel._netfile import to_text
+
+        return to_text(self)
+
+    @classmethod
+    def from_yaml(cls, text: str) -> Network:
+        """Return the network that the text of a file describes, as `to_yaml` gives it.
+
+        Raises `NetworkError` with one line for each mistake, as `load` does.
+        """
+        from dnnaccel._netfile import read_text
+
+        found = read_text(text, "network", check_inputs=check_inputs, check_shared=check_shared)
+        return cls(found.name, found.layers, inputs=found.inputs, metadata=found.metadata)
+
     def to_dataframe(self) -> pandas.DataFrame:
         """Return one row per layer: name, kind, shapes, parameters, weights, macs, ops.
 
@@ -272,6 +289,12 @@ class Network:
             {key: [getattr(layer, key) for layer in self.layers] for key in columns}
         )
         return frame
+
+    def _repr_html_(self) -> str:
+        from dnnaccel._summary import summary_columns
+        from dnnaccel.report.html import fragment, paragraph, table
+
+        return fragment(paragraph(repr(self)), table(summary_columns(self), total=True))
 
     def __str__(self) -> str:
         return self.summary()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -186,6 +187,7 @@ def _cut(name: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+@functools.lru_cache(maxsize=4096)  # a layer makes its problem whenever it is asked for it
 def convolution(
     *,
     batch: int,

@@ -151,6 +151,11 @@ class Provenance:
         ]
         return "\n".join([*_table([head, *body, foot]), "", *sources])
 
+    def _repr_html_(self) -> str:
+        from dnnaccel.report.html import fragment, preformatted
+
+        return fragment(preformatted(str(self)))
+
     def __str__(self) -> str:
         return self.to_text()
 

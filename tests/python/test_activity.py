@@ -79,11 +79,11 @@ def test_it_is_drawn(tmp_path: Path) -> None:
     figure = activity.plot(tmp_path / "elements.png")
     assert (tmp_path / "elements.png").read_bytes().startswith(b"\x89PNG")
     axes, bar = figure.axes
-    assert axes.get_title() == "active 36.7% of 10 cycles"
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("column", "row")
-    assert bar.get_ylabel() == "active / all cycles"
-    assert np.array_equal(axes.images[0].get_array(), activity.active / 10)
-    assert activity.plot(title="mine").axes[0].get_title() == "mine"
+    assert axes.get_title("left") == "active 36.7% of 10 cycles"
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("column (PEs)", "row (PEs)")
+    assert bar.get_ylabel() == "active (% of all cycles)"
+    assert np.array_equal(axes.images[0].get_array(), activity.active * 10)
+    assert activity.plot(title="mine").axes[0].get_title("left") == "mine"
     with pytest.raises(DnnAccelError, match="suffix"):
         activity.plot(tmp_path / "elements.what")
 

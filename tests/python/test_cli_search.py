@@ -189,7 +189,11 @@ def test_a_network_with_one_layer_of_macs_needs_no_name(shell, instant, tmp_path
         ((*SEARCH, "--save", "no/such/m.txt"), "there is no directory no/such"),
         ((*SEARCH, "--json", "no/such/m.json"), "there is no directory no/such"),
         ((*SEARCH, "--save", "."), "it is a directory"),
-        ((*SEARCH, "--plot", "front.pdf"), "--plot draws the front of --objective pareto; there is none for"),
+        (
+            (*SEARCH, "--plot", "nest.pdf", "--plot-kind", "nets"),
+            "unknown kind of plot 'nets'; did you mean 'nest'?",
+        ),
+        ((*SEARCH, "--plot-kind", "nest"), "--plot-kind says how to draw; give --plot FILE to draw into"),
         ((*SEARCH, "--objective", "pareto", "--plot", "front.doc"), "the suffix says the format"),
         ((*SEARCH, "--objective", "pareto", "--plot", "no/front.pdf"), "there is no directory no"),
         (("evaluate", "lenet5:conv2", "-a", "eyeriss"), "'--mapping'"),

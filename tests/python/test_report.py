@@ -163,7 +163,8 @@ def test_hostile_names_stay_in_their_cell() -> None:
     report = make_report(layers=(make_conv("a\x1b[31m\nb"), make_conv("x" * 500), make_conv("<script>")))
     assert "\x1b" not in str(report)
     assert max(len(line) for line in str(report).splitlines()) <= 120
-    assert "<script>" not in report.to_html()
+    assert report.to_html().count("<script>") == 1  # ours
+    assert "<script>" not in report._repr_html_()
     assert clean("ok") == "ok"
 
 
@@ -271,14 +272,17 @@ def test_html_is_whole_and_needs_no_other_file() -> None:
     page = make_report().to_html()
     assert page.startswith("<!DOCTYPE html>")
     assert page.rstrip().endswith("</html>")
-    assert "http" not in page
+    assert "http:" not in page
+    assert "https:" not in page
     assert "conv2" in page
-    assert make_report()._repr_html_() in page
+    assert "conv2" in make_report()._repr_html_()
 
 
-@pytest.mark.parametrize("kind", ["energy", "words", "cycles"])
-@pytest.mark.parametrize("by", ["level", "tensor"])
-def test_plot_stacks_to_the_totals(kind: str, by: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "by"),
+    [("energy", "level"), ("energy", "tensor"), ("words", "level"), ("words", "tensor"), ("cycles", None)],
+)
+def test_plot_stacks_to_the_totals(kind: str, by: str | None) -> None:
     report = make_report()
     axes = report.plot(kind, by=by).axes[0]
     drawn = sum(bar.get_height() for bar in axes.patches)
@@ -286,8 +290,8 @@ def test_plot_stacks_to_the_totals(kind: str, by: str) -> None:
     assert drawn == pytest.approx(total)
     label = {
         "energy": "energy (nJ)",
-        "words": "reads + writes (1,000 words)",
-        "cycles": "time (1,000 cycles)",
+        "words": "reads + writes ($10^{3}$ words)",
+        "cycles": "time ($10^{3}$ cycles)",
     }
     assert axes.get_ylabel() == label[kind]
     assert [text.get_text() for text in axes.get_xticklabels()] == ["conv1", "pool1", "conv2"]

@@ -377,7 +377,7 @@ def test_the_shell_shows_and_clears_it(place: Path, capsys: pytest.CaptureFixtur
     find()
     assert shell(["cache"]) == 0
     assert (
-        f"directory  {place}\nanswers    1 of at most 8192\nsize       0.0 MB of" in capsys.readouterr().out
+        f"directory  {place}\nanswers    1 of at most 65536\nsize       0.0 MB of" in capsys.readouterr().out
     )
     assert shell(["cache", "--path"]) == 0
     assert capsys.readouterr().out == f"{place}\n"

@@ -37,7 +37,7 @@ CPP_MAY_INCLUDE = {
 # What a module of the package may import, left before right; modules in one group may not import each other.
 PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("errors", "_core", "_lazy", "_text", "_units"),
-    ("_rows", "_layered", "_files", "stalls", "kernels"),
+    ("_rows", "_layered", "_files", "_effort", "stalls", "kernels"),
     ("problem", "_yaml", "constraint_text"),
     ("_checks", "constraints"),
     ("energy", "dram"),
@@ -53,15 +53,16 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("runtime",),
     ("_zeros", "provenance", "_nest"),
     ("cost", "conventions", "_search_cache"),
-    ("_search_run",),
+    ("_search_run", "bounds"),
     ("report",),  # a search prints itself by it
     ("activity",),
     ("mapper", "sim"),
     ("adder_tree",),
     ("trace",),
     ("simulate", "systolic"),
-    ("compare", "explain", "sweeping"),
-    ("sweep",),
+    ("comparing", "explain", "sweeping"),
+    ("compare", "diff", "sweep", "atlas"),
+    ("rerun",),
     ("benchmark",),
     ("reproduce",),
     ("cli",),
@@ -82,8 +83,12 @@ NETWORK_SIDE = {
 }
 CHIP_SIDE = {"energy", "arch", "mapping", "dataflow_files", "dataflow", "mapspace", "constraints", "_narrow"}
 
-# A result that asks for the job that it comes from, when a person does: never at import.
-BACK = {("report/result.py", "explain")}
+# When a person asks, never at import: a result for the job that it comes from, and what shows itself in a
+# notebook for the blocks of pages.
+BACK = {
+    ("report/result.py", "explain"),
+    *((path, "report") for path in ("arch/chip.py", "cost.py", "mapping.py", "network.py", "provenance.py")),
+}
 
 NOT_AT_IMPORT = ("click", "matplotlib", "onnx", "pandas", "pydantic", "rich", "torch", "yaml")
 

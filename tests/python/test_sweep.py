@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import random
 import signal
@@ -10,6 +12,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,10 +23,11 @@ from hypothesis import strategies as st
 
 import dnnaccel as da
 from dnnaccel.errors import SweepError, UnknownNameError
-from dnnaccel.sweep import log_range
+from dnnaccel.sweep import SweepPoint, log_range
 from dnnaccel.sweeping.expression import Condition
 from dnnaccel.sweeping.pareto import front
-from dnnaccel.sweeping.points import on_chip_bytes, points, read_values
+from dnnaccel.sweeping.points import Grid, Point, on_chip_bytes, read_values
+from dnnaccel.sweeping.points import points as points_of
 from dnnaccel.sweeping.store import Store
 
 SIZES = {"glb.size_bytes": [65536, 131072], "pe_array.rows": [8, 12]}
@@ -40,6 +44,10 @@ class Inline(Executor):
         self.done += 1
         future.set_result(function(*args, **kwargs))
         return future
+
+
+def points(chip: da.arch.Chip, parameters: Any, **limits: Any) -> list[Point]:
+    return [point for _, point in points_of(Grid(chip, parameters, **limits))]
 
 
 @pytest.fixture
@@ -69,6 +77,7 @@ def test_values_that_make_no_sense_are_refused(text: str) -> None:
         read_values(text)
 
 
+@settings(deadline=None)
 @given(low=st.integers(1, 10**6), times=st.integers(1, 1000), factor=st.floats(1.01, 16))
 def test_a_range_of_factors_stays_within_its_ends_and_rises(low: int, times: int, factor: float) -> None:
     high = low * times
@@ -144,21 +153,71 @@ def test_a_constraint_is_worked_out_as_it_reads(chip: da.arch.Chip) -> None:
         Condition("1 / 0 == 1")(chip)
 
 
-costs = st.lists(st.tuples(*[st.integers(0, 6)] * 2), max_size=30) | st.lists(
-    st.tuples(*[st.integers(0, 4)] * 3), max_size=30
+# Few values, so that there are ties and duplicates.
+costs = st.integers(1, 4).flatmap(
+    lambda figures: st.lists(
+        st.tuples(*[st.sampled_from([-1, 0, 0.5, 1, 2, 3, math.inf])] * figures), max_size=30
+    )
 )
 
 
+def beats(one: Sequence[float], other: Sequence[float]) -> bool:
+    return all(a <= b for a, b in zip(one, other, strict=True)) and one != other
+
+
 @given(costs)
-@settings(max_examples=300)
-def test_the_front_has_no_dominated_point_and_misses_none(given_points: list[tuple[int, ...]]) -> None:
-    kept = set(front(given_points))
-    for index, point in enumerate(given_points):
-        beaten = any(
-            all(a <= b for a, b in zip(other, point, strict=True)) and other != point
-            for other in given_points
-        )
-        assert (index in kept) == (not beaten)
+@settings(max_examples=500, deadline=None)
+def test_the_front_has_no_dominated_point_and_misses_none(given_points: list[tuple[float, ...]]) -> None:
+    kept = front(given_points)
+    assert kept == [
+        index
+        for index, point in enumerate(given_points)
+        if not any(beats(other, point) for other in given_points)
+    ]
+
+
+figures = st.fixed_dictionaries(
+    {
+        "energy": st.sampled_from([1.0, 2.0, 3.0]),
+        "cycles": st.sampled_from([1, 2, 3]),
+        "utilization": st.sampled_from([0.25, 0.5, None, math.nan]),
+        "area": st.sampled_from([1.0, 2.0, None]),
+    }
+)
+
+
+@given(
+    st.lists(figures | st.just({}), max_size=20),
+    st.lists(
+        st.sampled_from(["energy", "cycles", "utilization", "area"]), min_size=1, max_size=4, unique=True
+    ),
+)
+@settings(max_examples=300, deadline=None)
+def test_the_front_of_a_sweep_is_of_the_points_that_have_the_figures(
+    rows: list[dict[str, Any]], names: list[str]
+) -> None:
+    found = da.Sweep(
+        network="n",
+        chip="c",
+        objective="energy",
+        parameters=("x",),
+        points=tuple(
+            SweepPoint(parameters={"x": x}, figures=row, reason=None if row else "it cannot run")
+            for x, row in enumerate(rows)
+        ),
+        energy_unit="pJ",
+        area_unit="mm2",
+    )
+
+    def cost(row: dict[str, Any]) -> tuple[float, ...] | None:
+        values = [row.get(name) for name in names]
+        if any(value is None or math.isnan(value) for value in values):
+            return None
+        return tuple(-v if name == "utilization" else v for name, v in zip(names, values, strict=True))
+
+    whole = {x: known for x, row in enumerate(rows) if (known := cost(row)) is not None}
+    expected = [x for x, known in whole.items() if not any(beats(other, known) for other in whole.values())]
+    assert [point["x"] for point in found.pareto(*names)] == expected
 
 
 def test_a_sweep_agrees_with_simulate(chip: da.arch.Chip) -> None:
@@ -249,11 +308,14 @@ def test_a_file_that_is_no_store_is_left_alone(tmp_path: Path) -> None:
         Store(other)
 
 
-def test_a_damaged_result_is_worked_out_again(chip: da.arch.Chip, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "damaged", ["{broken", "[]", '{"energy": "much"}', '{"reason": 7}', '{"reason": "r", "energy": 1}', "{}"]
+)
+def test_a_damaged_result_is_worked_out_again(chip: da.arch.Chip, tmp_path: Path, damaged: str) -> None:
     store = tmp_path / "sweep.db"
     found = da.sweep("lenet5", chip, {"pe_array.rows": [8, 12]}, executor=Inline(), store=store)
     with sqlite3.connect(store) as database:
-        database.execute("UPDATE points SET result = '{broken'")
+        database.execute("UPDATE points SET result = ?", (damaged,))
     again = Inline()
     assert da.sweep("lenet5", chip, {"pe_array.rows": [8, 12]}, executor=again, store=store) == found
     assert again.done == 2
@@ -280,18 +342,46 @@ SCRIPT = """
     import sys
     import dnnaccel as da
 
+    def tell(done, total, what):
+        print(done, file=sys.stderr, flush=True)
+
     if __name__ == "__main__":
-        grid = {"glb.size_bytes": "32768..262144*2", "pe_array.rows": [8, 10, 12], "pe_array.columns": "7,14"}
-        found = da.sweep("lenet5", "eyeriss", grid, store=sys.argv[1])
+        grid = {"glb.size_bytes": "16384..262144*2", "pe_array.rows": "6..16+2"}
+        grid["pe_array.columns"] = "4..16+4"
+        trials = int(sys.argv[2]) or None
+        found = da.sweep("lenet5", "example", grid, store=sys.argv[1], trials=trials, progress=tell)
         print(found.to_csv(), end="")
 """
 
 
-def start(script: Path, store: Path) -> subprocess.Popen[str]:
+def start(script: Path, store: Path, trials: int = 0) -> subprocess.Popen[str]:
     # A group of its own, so that a kill takes the workers too.
     return subprocess.Popen(
-        [sys.executable, str(script), str(store)], stdout=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, str(script), str(store), str(trials)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
+
+
+def kill_at_a_random_moment(job: subprocess.Popen[str], known: int, rng: random.Random) -> bool:
+    """Kill a run some points, and a part of one, after the `known` ones; return whether it was at work."""
+    assert job.stderr is not None
+    enough = known + rng.randint(0, 2)
+    while (line := job.stderr.readline()) and int(line) < enough:
+        pass
+    time.sleep(rng.uniform(0, 0.05))
+    at_work = job.poll() is None
+    if at_work:
+        os.killpg(job.pid, signal.SIGKILL)
+    job.communicate()
+    return at_work
+
+
+def points_kept(store: Path) -> int:
+    with contextlib.closing(sqlite3.connect(store)) as database:
+        return int(database.execute("SELECT count(*) FROM points").fetchone()[0])
 
 
 @pytest.fixture
@@ -301,30 +391,46 @@ def script(tmp_path: Path) -> Path:
     return path
 
 
+# Every combination, and those that a search chooses.
+WAYS = pytest.mark.parametrize(("trials", "rows"), [(0, 120), (90, 90)])
+
+
 @pytest.mark.slow
-def test_a_run_killed_over_and_over_ends_as_an_undisturbed_one(script: Path, tmp_path: Path) -> None:
-    undisturbed, _ = start(script, tmp_path / "whole.db").communicate()
-    rng = random.Random(0)
-    killed = 0
+@WAYS
+def test_a_run_killed_twenty_times_ends_as_an_undisturbed_one(
+    script: Path, tmp_path: Path, trials: int, rows: int
+) -> None:
+    if trials:
+        pytest.importorskip("optuna")
+    undisturbed, _ = start(script, tmp_path / "whole.db", trials).communicate()
+    assert undisturbed.count("\n") == rows + 1
+    seed = int.from_bytes(os.urandom(4), "big")
+    print(f"seed {seed}")  # shown if the test fails
+    rng = random.Random(seed)
+    kept = [0]
     for _ in range(20):
-        job = start(script, tmp_path / "broken.db")
-        try:
-            job.communicate(timeout=rng.uniform(0.3, 2.0))
-        except subprocess.TimeoutExpired:
-            os.killpg(job.pid, signal.SIGKILL)
-            job.communicate()
-            killed += 1
-    assert killed > 0
-    resumed, _ = start(script, tmp_path / "broken.db").communicate()
+        at_work = kill_at_a_random_moment(start(script, tmp_path / "broken.db", trials), kept[-1], rng)
+        kept.append(points_kept(tmp_path / "broken.db"))
+        # What was done before is still there, and it was killed on the way.
+        assert kept == sorted(kept)
+        assert at_work or kept[-1] == rows
+    assert any(0 < done < rows for done in kept)
+    resumed, _ = start(script, tmp_path / "broken.db", trials).communicate()
     assert resumed == undisturbed
-    assert resumed.count("\n") == 25
+    assert points_kept(tmp_path / "broken.db") == rows
 
 
 @pytest.mark.slow
-def test_two_processes_on_one_store_end_with_the_same_table(script: Path, tmp_path: Path) -> None:
-    undisturbed, _ = start(script, tmp_path / "whole.db").communicate()
-    pair = [start(script, tmp_path / "shared.db") for _ in range(2)]
+@WAYS
+def test_two_processes_on_one_store_end_with_the_same_table(
+    script: Path, tmp_path: Path, trials: int, rows: int
+) -> None:
+    if trials:
+        pytest.importorskip("optuna")
+    undisturbed, _ = start(script, tmp_path / "whole.db", trials).communicate()
+    pair = [start(script, tmp_path / "shared.db", trials) for _ in range(2)]
     assert [job.communicate()[0] for job in pair] == [undisturbed, undisturbed]
+    assert points_kept(tmp_path / "shared.db") == rows
 
 
 def test_a_sweep_can_be_kept_and_drawn(chip: da.arch.Chip, tmp_path: Path) -> None:

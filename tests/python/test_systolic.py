@@ -366,7 +366,7 @@ def test_a_report_says_the_same_in_every_form() -> None:
     assert frame["weights.reads"].sum() == report.reads("weights")
     assert "a systolic array of 16 x 8: inputs stay (is), double-buffered" in str(report)
     assert repr(report).startswith("<SystolicReport lenet5 on 16x8, is: ")
-    assert "<table>" in report.to_html()
+    assert "<table" in report.to_html()
 
 
 def test_wrong_requests_are_refused_in_one_sentence() -> None:

@@ -290,6 +290,11 @@ class Chip:
 
         return draw(self)
 
+    def _repr_html_(self) -> str:
+        from dnnaccel.report.html import fragment, preformatted
+
+        return fragment(preformatted(self.draw()))
+
     def __str__(self) -> str:
         return self.draw()
 

@@ -191,11 +191,12 @@ class Benchmark:
         """Return the rows as a pandas frame."""
         return dataframe(self.to_rows())
 
-    def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
-        """Draw the layers under the machine's roofline, and save that if `path` is given."""
+    def plot(self, path: str | os.PathLike[str] | None = None, *, width: str = "page") -> Figure:
+        """Draw the layers under the machine's roofline, and save it to `path` if given; see `Report.plot`."""
         from dnnaccel.benchmark.roofline import draw_roofline
+        from dnnaccel.report.plots.kind import Kind, draw
 
-        return draw_roofline(self, path)
+        return draw(self, {"roofline": Kind(draw=draw_roofline)}, "roofline", path, width=width)
 
     def __str__(self) -> str:
         return self.to_text()

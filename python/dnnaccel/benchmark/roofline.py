@@ -2,54 +2,41 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from dnnaccel.report.palette import colours
-from dnnaccel.report.plot import new_figure, save_figure
+from dnnaccel.report.plots.style import MARKERS, SMALL, legend_above, new_figure, short
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from dnnaccel.benchmark.limits import Limits
     from dnnaccel.benchmark.result import Benchmark
+    from dnnaccel.report.plots.kind import Options
 
 __all__ = ["draw_roofline"]
 
-_MARKERS = "osD^vP*X"
+_ROOF = "#555555"
 
 
-def draw_roofline(benchmark: Benchmark, path: str | os.PathLike[str] | None) -> Figure:
+def draw_roofline(benchmark: Benchmark, options: Options) -> Figure:
     """Draw speed over operations a byte, a panel for each number of threads; see `Benchmark.plot`."""
     panels = len(benchmark.limits)
-    figure = new_figure((1.2 + 5.4 * panels, 5.0))
-    all_axes = figure.subplots(1, panels, squeeze=False)[0]
+    across = 1 if options.width < 5 else panels
+    down = -(-panels // across)
+    figure = new_figure((options.width, 0.6 + down * (3.0 if across < 2 else 2.8)))
+    grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
     kinds = sorted({timing.kind for timing in benchmark.timings})
-    shades = colours(kinds)
     intensities = [2 * timing.macs / timing.bytes for timing in benchmark.timings]
     low, high = min(intensities, default=1.0) / 2, max(intensities, default=100.0) * 2
-    for axes, limits in zip(all_axes, benchmark.limits, strict=True):
-        for memory in limits.memories:
-            corner = limits.peak / memory.read
-            ends = [low, min(max(corner, low), high), high]
-            heights = [min(end * memory.read, limits.peak) * 1e-9 for end in ends]
-            axes.plot(ends, heights, color="#888888", linewidth=0.9, zorder=1)
-            axes.annotate(
-                f"{memory.name} {memory.read * 1e-9:.0f} GB/s",
-                (low, heights[0]),
-                xytext=(3, 2),
-                textcoords="offset points",
-                fontsize=7,
-                color="#555555",
-            )
-        axes.annotate(
-            f"peak {limits.peak * 1e-9:.0f} GFLOP/s",
-            (high, limits.peak * 1e-9),
-            xytext=(-3, 3),
-            textcoords="offset points",
-            ha="right",
-            fontsize=7,
-            color="#555555",
-        )
+    shades = colours(kinds)
+    handles = {}
+    for axes, limits in zip(grid.flat, benchmark.limits, strict=True):
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlim(low, high)
+        _draw_roofs(axes, limits, low, high)
         for index, kind in enumerate(kinds):
             points = [
                 (2 * timing.macs / timing.bytes, timing.flops_per_second * 1e-9)
@@ -57,27 +44,45 @@ def draw_roofline(benchmark: Benchmark, path: str | os.PathLike[str] | None) -> 
                 if timing.kind == kind and timing.threads == limits.threads
             ]
             if points:
-                axes.scatter(
+                (handles[kind],) = axes.plot(
                     *zip(*points, strict=True),
-                    s=22,
+                    MARKERS[index % len(MARKERS)],
                     color=shades[kind],
-                    marker=_MARKERS[index % len(_MARKERS)],
-                    edgecolor="white",
-                    linewidth=0.4,
-                    label=kind,
-                    zorder=2,
+                    markersize=4,
+                    markeredgecolor="white",
+                    markeredgewidth=0.4,
+                    zorder=3,
                 )
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.set_xlim(low, high)
-        axes.set_xlabel("operations per byte of inputs, weights and outputs")
+        axes.set_xlabel("intensity of inputs, weights and outputs (FLOP/B)")
         axes.set_ylabel("speed (GFLOP/s)")
-        axes.set_title(f"{limits.threads} thread{'s' * (limits.threads != 1)}")
-        axes.grid(color="#dddddd", linewidth=0.4, which="major", zorder=0)
-    handles, labels = all_axes[0].get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, labels, frameon=False, loc="outside lower center", ncols=2 * panels)
-    figure.suptitle(f"{benchmark.processor}, {benchmark.isa} kernels, fp32")
-    if path is not None:
-        save_figure(figure, path)
+        axes.set_title(f"{limits.threads} thread{'s' * (limits.threads != 1)}", loc="left")
+        axes.grid(which="major")
+    entries = {kind: handles[kind] for kind in kinds if kind in handles}
+    legend_above(figure, entries, f"{short(benchmark.processor)}, {benchmark.isa} kernels, fp32")
     return figure
+
+
+def _draw_roofs(axes: Axes, limits: Limits, low: float, high: float) -> None:
+    """Draw the peak, and the slope of each memory's bandwidth."""
+    for memory in limits.memories:
+        corner = limits.peak / memory.read
+        ends = [low, min(max(corner, low), high), high]
+        heights = [min(end * memory.read, limits.peak) * 1e-9 for end in ends]
+        axes.plot(ends, heights, color=_ROOF, linewidth=0.8, zorder=1)
+        axes.annotate(
+            f"{memory.name} {memory.read * 1e-9:.0f} GB/s",
+            (low, heights[0]),
+            xytext=(3, 2),
+            textcoords="offset points",
+            size=SMALL,
+            color=_ROOF,
+        )
+    axes.annotate(
+        f"peak {limits.peak * 1e-9:.0f} GFLOP/s",
+        (high, limits.peak * 1e-9),
+        xytext=(-3, 3),
+        textcoords="offset points",
+        ha="right",
+        size=SMALL,
+        color=_ROOF,
+    )

@@ -12,14 +12,17 @@ from collections.abc import Sequence
 import click
 
 from dnnaccel import __version__
+from dnnaccel.cli._atlas import atlas
 from dnnaccel.cli._bench import bench
 from dnnaccel.cli._cache import cache
+from dnnaccel.cli._diff import diff
 from dnnaccel.cli._dram import dram
 from dnnaccel.cli._explain import explain
 from dnnaccel.cli._group import Commands
 from dnnaccel.cli._jobs import compare, simulate
 from dnnaccel.cli._lists import archs, datasets, draw, networks, schema, show
 from dnnaccel.cli._reproduce import reproduce
+from dnnaccel.cli._rerun import rerun
 from dnnaccel.cli._run import run as run_network
 from dnnaccel.cli._scalesim import scalesim
 from dnnaccel.cli._search import evaluate, search
@@ -95,10 +98,13 @@ _JOBS = (
     simulate,
     explain,
     compare,
+    diff,
     sweep,
+    atlas,
     search,
     evaluate,
     trace,
+    rerun,
     reproduce,
     run_network,
     bench,

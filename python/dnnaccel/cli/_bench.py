@@ -75,7 +75,7 @@ def bench(
     from dnnaccel import benchmark, zoo
 
     if plot is not None:
-        from dnnaccel.report.plot import check_picture
+        from dnnaccel.report.plots.style import check_picture
 
         check_picture(plot)
         check_file(plot)

@@ -6,8 +6,15 @@ import click
 
 from dnnaccel.cli._completion import complete_network
 from dnnaccel.cli._inputs import Sizes, load_chip, load_network, read_density
-from dnnaccel.cli._options import chip_option, dataflow_option, format_option, input_options, quiet_option
-from dnnaccel.cli._output import print_as, progress_bar
+from dnnaccel.cli._options import (
+    chip_option,
+    dataflow_option,
+    format_option,
+    html_option,
+    input_options,
+    quiet_option,
+)
+from dnnaccel.cli._output import check_file, print_as, progress_bar, write_page
 
 __all__ = ["explain"]
 
@@ -17,7 +24,7 @@ __all__ = ["explain"]
     epilog="""\b
 Examples:
   dnnaccel explain alexnet:conv2 --arch eyeriss
-  dnnaccel explain resnet50 --arch tpu_v1 --no-what-if
+  dnnaccel explain resnet50 --arch tpu_v1 --no-what-if --html resnet50.html
   dnnaccel explain vgg16:conv3_2 --arch eyeriss --dataflow ws --format json
 """,
 )
@@ -38,6 +45,7 @@ Examples:
 )
 @input_options
 @format_option("table", "json", "csv")
+@html_option
 @quiet_option
 def explain(
     network: str,
@@ -50,11 +58,13 @@ def explain(
     density: str | None,
     changes: tuple[str, ...],
     format: str,
+    html: str | None,
     quiet: bool,
 ) -> None:
     """Say why NETWORK, or one LAYER of it, takes the time and energy it does on a chip."""
     from dnnaccel.explain import explain as job
 
+    check_file(html)
     name, _, layer = network.partition(":")
     net = load_network(name, batch=batch, sizes=sizes)
     with progress_bar(quiet) as progress:
@@ -69,3 +79,4 @@ def explain(
             progress=progress,
         )
     print_as(format, found)
+    write_page(html, found, quiet=quiet)

@@ -15,10 +15,13 @@ __all__ = [
     "chip_option",
     "dataflow_option",
     "dense_options",
+    "effort_option",
     "format_option",
+    "html_option",
     "input_options",
     "limit_options",
     "job_options",
+    "output_options",
     "quiet_option",
     "size_options",
     "threads_option",
@@ -45,7 +48,43 @@ dataflow_option = click.option(
     shell_complete=complete_dataflow,
     help="What stays where: a name such as ws, or path of a YAML file; by default the chip's own.",
 )
+effort_option = click.option(
+    "--effort",
+    type=click.Choice(["full", "quick"]),
+    default="full",
+    show_default=True,
+    help="How thoroughly mappings are searched for.",
+)
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress bar, no remarks on stderr.")
+
+
+html_option = click.option(
+    "--html",
+    "html",
+    type=click.Path(),
+    metavar="FILE",
+    help="Write a page with charts and tables to FILE, beside what is printed.",
+)
+
+
+def output_options(command: _Command) -> _Command:
+    """Add the options of what to print, or to write to a file instead."""
+    return _with_options(
+        command,
+        click.option(
+            "--format",
+            "format",
+            type=click.Choice(["table", "json", "csv"]),
+            help="What to print or write; by default a table, or what the suffix of --output says.",
+        ),
+        click.option(
+            "--output",
+            "-o",
+            type=click.Path(),
+            metavar="FILE",
+            help="Write to FILE (.txt, .json, .csv or .html) instead of printing.",
+        ),
+    )
 
 
 def format_option(*formats: str) -> Callable[[_Command], _Command]:
@@ -176,20 +215,10 @@ def job_options(command: _Command) -> _Command:
             show_default=True,
             help="What mappings are chosen for; edp is energy x delay.",
         ),
+        effort_option,
         input_options,
-        click.option(
-            "--format",
-            "format",
-            type=click.Choice(["table", "json", "csv"]),
-            help="What to print or write; by default a table, or what the suffix of --output says.",
-        ),
-        click.option(
-            "--output",
-            "-o",
-            type=click.Path(),
-            metavar="FILE",
-            help="Write to FILE (.txt, .json, .csv or .html) instead of printing.",
-        ),
+        output_options,
+        html_option,
         threads_option,
         quiet_option,
     )

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 if TYPE_CHECKING:
-    from dnnaccel.compare import Comparison
+    from dnnaccel.atlas import Atlas
+    from dnnaccel.compare import Comparison, LayerComparison
+    from dnnaccel.diff import ReportDiff
     from dnnaccel.report import Report
     from dnnaccel.sweep import Sweep
 
@@ -25,6 +27,7 @@ __all__ = [
     "print_or_write",
     "progress_bar",
     "terminal_width",
+    "write_page",
     "wrote",
 ]
 
@@ -37,6 +40,12 @@ class Printable(Protocol):
     def to_json(self) -> str: ...
 
     def to_csv(self) -> str: ...
+
+
+class Page(Protocol):
+    """What has a page of its own."""
+
+    def to_html(self) -> str: ...
 
 
 def terminal_width() -> int:
@@ -54,7 +63,7 @@ def print_as(format: str, result: Printable) -> None:
         click.echo(result.to_json() if format == "json" else result.to_csv(), nl=False)
 
 
-def check_output(output: str | None, format: str | None) -> None:
+def check_output(output: str | None, format: str | None, html: str | None = None) -> None:
     """Refuse a file that cannot be written before the work is done, not after."""
     from dnnaccel.report.files import check_writable, format_of
 
@@ -62,6 +71,7 @@ def check_output(output: str | None, format: str | None) -> None:
         if format is None:
             format_of(output)
         check_writable(output)
+    check_file(html)
 
 
 def check_file(path: str | None) -> None:
@@ -90,14 +100,29 @@ def wrote(path: str, *, quiet: bool) -> None:
 
 
 def deliver(
-    result: Report | Comparison | Sweep, *, format: str | None, output: str | None, quiet: bool
+    result: Report | Comparison | LayerComparison | Sweep | Atlas | ReportDiff,
+    *,
+    format: str | None,
+    output: str | None,
+    html: str | None = None,
+    quiet: bool,
 ) -> None:
-    """Write a result to the file `output`, or print it; None for `format` is a table, or what the file is."""
+    """Write a result to the file `output`, or print it; None for `format` is a table, or what the file is.
+
+    With `html` its page is written there besides.
+    """
     if output is None:
         print_as(format or "table", result)
-        return
-    result.save(output, format=format)
-    wrote(output, quiet=quiet)
+    else:
+        result.save(output, format=format)
+        wrote(output, quiet=quiet)
+    write_page(html, result, quiet=quiet)
+
+
+def write_page(html: str | None, result: Page, *, quiet: bool) -> None:
+    """Write the page of a result to the file `html`, "-" for the terminal; None is for none."""
+    if html is not None:
+        print_or_write(html, result.to_html(), quiet=quiet)
 
 
 @contextlib.contextmanager

@@ -11,13 +11,16 @@ from dnnaccel.cli._inputs import Limits, Sizes, load_chip, load_dataflow, load_d
 from dnnaccel.cli._options import (
     chip_option,
     dataflow_option,
+    effort_option,
+    html_option,
     input_options,
     limit_options,
     quiet_option,
     threads_option,
 )
-from dnnaccel.cli._output import check_file, print_or_write, progress_bar, terminal_width, wrote
-from dnnaccel.errors import DnnAccelError, SearchInterrupted
+from dnnaccel.cli._output import check_file, print_or_write, progress_bar, terminal_width, write_page, wrote
+from dnnaccel.cli._plot import Picture, plot_options
+from dnnaccel.errors import SearchInterrupted
 
 if TYPE_CHECKING:
     from dnnaccel.mapper import SearchResult
@@ -39,10 +42,12 @@ _json_option = click.option(
     epilog="""\b
 Examples:
   dnnaccel search vgg16:conv3_2 --arch eyeriss
+  dnnaccel search vgg16:conv3_2 --arch eyeriss --html search.html
   dnnaccel search alexnet:conv2 --arch eyeriss --dataflow free --objective edp
   dnnaccel search alexnet:conv2 --arch eyeriss --objective latency --max-energy 1.3e9
   dnnaccel search alexnet:conv2 --arch eyeriss --objective pareto --plot front.pdf
   dnnaccel search alexnet:conv3 --arch eyeriss --where 'dram: order M, C' --forbid M@pe_array
+  dnnaccel search alexnet:conv2 --arch eyeriss --plot nest.svg
   dnnaccel search resnet50:conv1 --arch tpu_v1 --batch 8 --save mapping.txt
   dnnaccel search alexnet:conv3 --arch eyeriss --set pe_array.rows=16 --json - | jq .cost.cycles
 """,
@@ -65,6 +70,7 @@ Examples:
 )
 @click.option("--max-cycles", type=float, metavar="CYCLES", help="Cycles that the mapping may take at most.")
 @limit_options
+@effort_option
 @input_options
 @click.option(
     "--save",
@@ -73,12 +79,8 @@ Examples:
     help="Write the mapping to FILE, for `dnnaccel evaluate --mapping FILE`.",
 )
 @_json_option
-@click.option(
-    "--plot",
-    type=click.Path(),
-    metavar="FILE",
-    help="Draw the front of --objective pareto to FILE (.pdf, .svg or .png).",
-)
+@plot_options("nest, or pareto, which --objective pareto draws")
+@html_option
 @threads_option
 @quiet_option
 def search(
@@ -89,13 +91,15 @@ def search(
     max_energy: float | None,
     max_cycles: float | None,
     limits: Limits,
+    effort: str,
     batch: int,
     sizes: Sizes,
     density: str | None,
     changes: tuple[str, ...],
     save: str | None,
     json: str | None,
-    plot: str | None,
+    picture: Picture,
+    html: str | None,
     threads: int | None,
     quiet: bool,
 ) -> None:
@@ -105,15 +109,11 @@ def search(
     proved that there is none better. NETWORK alone stands for its layer, where only one has MACs.
     """
     from dnnaccel.mapper import search as job
+    from dnnaccel.report.plots.kinds import SEARCH_KINDS
 
-    if plot is not None and objective != "pareto":
-        raise DnnAccelError(f"--plot draws the front of --objective pareto; there is none for {objective}")
-    for path in (save, json):
+    for path in (save, json, html):
         check_file(path)
-    if plot is not None:
-        from dnnaccel.report.plot import check_picture
-
-        check_picture(plot)
+    picture = picture.check(SEARCH_KINDS, "pareto" if objective == "pareto" else "nest")
     net, part = load_layer(layer, batch=batch, sizes=sizes)
     target = load_chip(chip, changes)
     zeros = load_density(density, net, part)
@@ -127,29 +127,35 @@ def search(
                 max_energy=max_energy,
                 max_cycles=max_cycles,
                 density=zeros,
+                effort=effort,
                 threads=threads,
                 progress=progress,
             )
     except SearchInterrupted as stopped:
         # Whoever stops a long search wants what it has.
-        _deliver(stopped.result, save=save, json=json, plot=plot, quiet=quiet)
+        _deliver(stopped.result, save=save, json=json, picture=picture, html=html, quiet=quiet)
         raise
-    _deliver(found, save=save, json=json, plot=plot, quiet=quiet)
+    _deliver(found, save=save, json=json, picture=picture, html=html, quiet=quiet)
 
 
 def _deliver(
-    found: SearchResult, *, save: str | None, json: str | None, plot: str | None, quiet: bool
+    found: SearchResult,
+    *,
+    save: str | None,
+    json: str | None,
+    picture: Picture,
+    html: str | None,
+    quiet: bool,
 ) -> None:
     if json != "-":
         click.echo(found.to_text(width=terminal_width()))
     if json is not None:
         print_or_write(json, found.to_json(), quiet=quiet)
+    write_page(html, found, quiet=quiet)
     if save is not None:
         found.mapping.save(save)
         wrote(save, quiet=quiet)
-    if plot is not None:
-        found.plot(plot)
-        wrote(plot, quiet=quiet)
+    picture.draw(found, quiet=quiet)
 
 
 @click.command(
@@ -171,6 +177,7 @@ with the tensors it keeps, and one for each of its loops, such as `for M in 0..9
 )
 @input_options
 @_json_option
+@plot_options("nest, the loops over the chip's levels")
 @quiet_option
 def evaluate(
     layer: str,
@@ -181,13 +188,16 @@ def evaluate(
     density: str | None,
     changes: tuple[str, ...],
     json: str | None,
+    picture: Picture,
     quiet: bool,
 ) -> None:
     """Say what LAYER costs on a chip under the mapping in a file."""
     from dnnaccel.cost import evaluate as job
     from dnnaccel.mapping import Mapping
+    from dnnaccel.report.plots.kinds import COST_KINDS
 
     check_file(json)
+    picture = picture.check(COST_KINDS, "nest")
     net, part = load_layer(layer, batch=batch, sizes=sizes)
     target = load_chip(chip, changes)
     cost = job(part, target, Mapping.load(mapping), density=load_density(density, net, part))
@@ -195,3 +205,4 @@ def evaluate(
         click.echo(cost.to_text(width=terminal_width()))
     if json is not None:
         print_or_write(json, cost.to_json(), quiet=quiet)
+    picture.draw(cost, quiet=quiet)

@@ -9,7 +9,7 @@ import click
 
 from dnnaccel.cli._completion import complete_network
 from dnnaccel.cli._inputs import split
-from dnnaccel.cli._options import chip_option, dataflow_option, quiet_option
+from dnnaccel.cli._options import chip_option, dataflow_option, effort_option, html_option, quiet_option
 from dnnaccel.cli._output import check_file, check_output, deliver, progress_bar, wrote
 from dnnaccel.errors import DnnAccelError, SweepError
 
@@ -28,6 +28,9 @@ Examples:
   dnnaccel sweep vgg16 --arch eyeriss --set pe_array.rows=6..24+6 --set pe_array.columns=7,14,28 \\
     --constraint 'pe_array.rows * pe_array.columns == 168' --plot front.pdf
   dnnaccel sweep mobilenet_v1 --arch eyeriss --set dataflow=rs,ws,os --set batch=1,4,16 -o out.csv
+  dnnaccel sweep resnet50 --arch eyeriss --set glb.size_bytes=16384..4194304*2 \\
+    --set pe_array.rows=4..32+2 --set pe_array.columns=4..32+2 \\
+    --trials 200 --pareto energy,cycles,on_chip_bytes --store sweep.db
   dnnaccel sweep resnet50 --arch eyeriss --set pe_array.rows=8,12,16 --executor dask://host:8786
 """,
 )
@@ -63,6 +66,14 @@ Examples:
     show_default=True,
     help="What mappings are chosen for; edp is energy x delay.",
 )
+@click.option(
+    "--trials",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Run only N combinations, chosen by a search for the best figures of --pareto (needs optuna).",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of that search.")
+@effort_option
 @click.option("--store", metavar="FILE", help="Keep what is done in this file; a killed run resumes from it.")
 @click.option("--executor", metavar="dask://HOST:PORT", help="Run on a Dask cluster instead of this machine.")
 @click.option(
@@ -70,7 +81,7 @@ Examples:
     metavar="FIGURES",
     default="energy,cycles",
     show_default=True,
-    help="Figures of the front, with commas between.",
+    help="Figures of the front, and what --trials searches for, with commas between.",
 )
 @click.option(
     "--plot", metavar="FILE", help="Draw all points by the front's first two figures (pdf, svg, png)."
@@ -79,6 +90,7 @@ Examples:
 @click.option(
     "--output", "-o", type=click.Path(), metavar="FILE", help="Write to FILE (.txt, .json, .csv or .html)."
 )
+@html_option
 @quiet_option
 def sweep(
     network: str,
@@ -89,27 +101,30 @@ def sweep(
     equal_area: float | None,
     on_chip_bytes: int | None,
     objective: str,
+    trials: int | None,
+    seed: int,
+    effort: str,
     store: str | None,
     executor: str | None,
     pareto: str,
     plot: str | None,
     format: str | None,
     output: str | None,
+    html: str | None,
     quiet: bool,
 ) -> None:
     """Simulate NETWORK on every combination of values, and print those that no other beats."""
     from dnnaccel.sweep import sweep as job
-    from dnnaccel.sweeping.work import FIGURES
 
-    check_output(output, format)
+    check_output(output, format, html)
     figures = split(pareto)
     if plot is not None:
-        from dnnaccel.report.plot import check_picture
+        from dnnaccel.report.plots.style import check_picture
 
         check_picture(plot)
         check_file(plot)
-    if len(figures) < 2 or any(figure not in FIGURES for figure in figures):
-        raise DnnAccelError(f"--pareto {pareto!r} must name two figures or more of {', '.join(FIGURES)}")
+    if plot is not None and len(figures) < 2:
+        raise DnnAccelError(f"--plot draws two figures; --pareto {pareto!r} must name them")
     with progress_bar(quiet) as progress:
         found = job(
             network,
@@ -117,14 +132,18 @@ def sweep(
             _read(changes),
             objective=objective,
             dataflow=dataflow,
+            effort=effort,
             constraints=constraints,
             equal_area=equal_area,
             on_chip_bytes=on_chip_bytes,
+            figures=figures,
+            trials=trials,
+            seed=seed,
             executor=None if executor is None else _connect(executor),
             store=store,
             progress=progress,
         )
-    deliver(found, format=format, output=output, quiet=quiet)
+    deliver(found, format=format, output=output, html=html, quiet=quiet)
     if plot is not None:
         found.plot(figures[1], figures[0], plot)
         wrote(plot, quiet=quiet)

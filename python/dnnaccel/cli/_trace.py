@@ -102,7 +102,7 @@ def trace(
     if fidelity == "tile" and (heatmap is not None or activity is not None):
         raise DnnAccelError("what each element did is known cycle by cycle; leave --fidelity tile out")
     if heatmap is not None:
-        from dnnaccel.report.plot import check_picture
+        from dnnaccel.report.plots.style import check_picture
 
         check_picture(heatmap)
     _, part = load_layer(layer, batch=batch, sizes=sizes)

@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 
     from dnnaccel.arch import Chip
     from dnnaccel.dataflow import Dataflow
+    from dnnaccel.dram import Dram
     from dnnaccel.explain import Explanation
     from dnnaccel.layers import Layer
+    from dnnaccel.mapping import Mapping
     from dnnaccel.network import Network
     from dnnaccel.sparsity import DensityLike
 
@@ -31,13 +34,17 @@ __all__ = ["Report", "ReportJob"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportJob:
-    """What a report is of, as `simulate` was given it."""
+    """What a report is of, as `simulate` was given it; `mappings` are those that were not searched for."""
 
     net: Network | Layer
     chip: Chip
     dataflow: Dataflow
     objective: str
     density: DensityLike | None
+    effort: str = "full"
+    mappings: MappingOf[str, Mapping] = field(default_factory=dict)
+    dram: Dram | str | os.PathLike[str] | None = None
+    fuse: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +154,17 @@ class Report:
         return self.energy / self.batch
 
     @property
+    def edp(self) -> float:
+        """Energy x delay of the whole batch in `edp_unit`."""
+        seconds = self.seconds
+        return self.energy * (self.cycles if seconds is None else seconds)
+
+    @property
+    def edp_unit(self) -> str:
+        """`energy_unit` times seconds, or times cycles if the chip states no clock: "pJ s", "MAC cycles"."""
+        return f"{self.energy_unit} {'cycles' if self.clock_mhz is None else 's'}"
+
+    @property
     def average_power_watts(self) -> float | None:
         """Energy over time in W; None if the chip states no clock, or energies in another unit than pJ."""
         seconds = self.seconds
@@ -234,6 +252,23 @@ class Report:
         """Return `to_dict()` as JSON text, indented by two blanks."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
 
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """Return the report that `to_json` wrote, without what it came from and a timed DRAM's counts.
+
+        Raises `ReportError` for text that is no report, or whose totals are not what its layers add up to.
+        """
+        from dnnaccel.report.saved import parse_report
+
+        return parse_report(text, "JSON report")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Report:
+        """Return the report in a JSON file that `save` wrote; raises what `from_json` does, with the path."""
+        from dnnaccel.report.saved import load_report
+
+        return load_report(path)
+
     def to_csv(self) -> str:
         """Return one row per layer as CSV text, with a header; the columns are those of `to_dataframe`."""
         from dnnaccel._rows import csv_text
@@ -254,9 +289,9 @@ class Report:
 
     def to_html(self) -> str:
         """Return a page that needs no other file: totals, tables, and where the energy goes as bars."""
-        from dnnaccel.report.page import page, report_fragment
+        from dnnaccel.report.html.simulation import report_page
 
-        return page(f"{self.network} on {self.chip}", report_fragment(self))
+        return report_page(self)
 
     def render(self, format: str) -> str:
         """Return the report as "table", "json", "csv" or "html" text; raises `DnnAccelError` for another."""
@@ -297,17 +332,39 @@ class Report:
         )
 
     def plot(
-        self, kind: str = "energy", path: str | os.PathLike[str] | None = None, *, by: str = "level"
+        self,
+        kind: str = "energy",
+        path: str | os.PathLike[str] | None = None,
+        *,
+        by: str | None = None,
+        level: str | None = None,
+        width: str | None = None,
     ) -> Figure:
-        """Draw stacked bars, one per layer, and return the matplotlib figure.
+        """Draw the layers, and return the matplotlib figure; with `path` it is saved, as its suffix says.
 
-        `kind` is "energy", "words" (reads + writes) or "cycles" (computing, and waiting for memory); energy
-        and words are stacked `by` "level" or "tensor". With `path` the figure is saved, as its suffix says.
-        Raises `UnknownNameError` for another kind or by, `MissingExtraError` without matplotlib.
+        Parameters
+        ----------
+        kind
+            "energy" or "words" (reads + writes) as a stacked bar per layer; "cycles": computing, and waiting
+            for memory; "latency": a bar per layer, by what bounds it, with the bounds as marks; "roofline":
+            every layer as a point under the roof of one memory; "utilization": what the PEs do in each layer.
+        path
+            A .pdf, .svg or .png file. Equal reports give equal bytes.
+        by
+            How it is split: energy and words by "level" (default) or "tensor", utilization by "reason"
+            (default) or "pe": which PEs of the array each layer puts to work.
+        level
+            Memory of the roofline; by default the outermost.
+        width
+            "column" (3.4 inches) or "page" (7.2 inches) of a paper; by default what suits the kind.
+
+        Raises `UnknownNameError` for a name that there is not, `DnnAccelError` for a choice that the kind has
+        not or a file that cannot be written, `MissingExtraError` without matplotlib.
         """
-        from dnnaccel.report.plot import plot_report
+        from dnnaccel.report.plots.kind import draw
+        from dnnaccel.report.plots.kinds import REPORT_KINDS
 
-        return plot_report(self, kind=kind, by=by, path=path)
+        return draw(self, REPORT_KINDS, kind, path, by=by, level=level, width=width)
 
     def __str__(self) -> str:
         return self.to_text()
@@ -320,6 +377,6 @@ class Report:
         )
 
     def _repr_html_(self) -> str:
-        from dnnaccel.report.page import report_fragment
+        from dnnaccel.report.html.simulation import report_fragment
 
         return report_fragment(self)

@@ -12,7 +12,7 @@ from dnnaccel.report.front import front_text
 if TYPE_CHECKING:
     from dnnaccel.mapper import SearchResult
 
-__all__ = ["search_text"]
+__all__ = ["search_facts", "search_text"]
 
 _SAYS_NOTHING = 0.999
 """Gap from which on a bound, such as the energy of a layer's vector operations alone, is not worth a word."""
@@ -27,7 +27,7 @@ _WORDS = {
 
 def search_text(found: SearchResult, *, width: int = DEFAULT_WIDTH) -> str:
     """Return the nest with its counts, time and energy, and what is proved; for "pareto" the front first."""
-    said = [("result", _proof(found)), ("search", _effort(found))]
+    said = search_facts(found)
     if found.seconds:  # in a line of its own: all else is the same in every run
         said.append(("search time", quantity(found.seconds, "s")))
     if found.objective == "pareto":
@@ -36,6 +36,11 @@ def search_text(found: SearchResult, *, width: int = DEFAULT_WIDTH) -> str:
         return f"{found.mapping}\n\n{pairs(said, width=width)}"
     summary = pairs([*cost_pairs(found.cost), *said], width=width)
     return f"{nest_text(found.cost, width=width)}\n\n{summary}"
+
+
+def search_facts(found: SearchResult) -> list[tuple[str, str]]:
+    """Return what is proved and how many mappings that took, as names and values."""
+    return [("result", _proof(found)), ("search", _effort(found))]
 
 
 def _proof(found: SearchResult) -> str:

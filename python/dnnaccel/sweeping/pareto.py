@@ -22,13 +22,11 @@ def front(points: Sequence[Sequence[float]]) -> list[int]:
     order = sorted(range(len(points)), key=lambda index: tuple(points[index]))
     kept: list[int] = []
     if points and len(points[0]) == 2:
-        best = float("inf")
         for index in order:
-            first, second = points[index]
+            # The last one kept has the least second figure so far.
             last = points[kept[-1]] if kept else None
-            if second < best or (last is not None and (first, second) == tuple(last)):
+            if last is None or points[index][1] < last[1] or tuple(points[index]) == tuple(last):
                 kept.append(index)
-                best = min(best, second)
         return sorted(kept)
     for index in order:
         if not any(_dominates(points[other], points[index]) for other in kept):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_POINTS",
     "Constraint",
+    "Grid",
     "Point",
     "Value",
     "log_range",
@@ -135,42 +135,74 @@ def on_chip_bytes(chip: Chip) -> int:
     )
 
 
-def points(
-    base: Chip,
-    parameters: Mapping[str, Iterable[Value] | Value],
-    *,
-    constraints: Sequence[Constraint] = (),
-    equal_area: float | None = None,
-    on_chip: int | None = None,
-) -> list[Point]:
-    """Return the combinations that meet the constraints; the last parameter changes fastest.
+class Grid:
+    """Every combination of parameter values, by number; the last parameter changes fastest.
 
-    One that makes no chip meets all constraints, and has its reason. Raises `SweepError` for a parameter
-    without values, too many combinations, a constraint that cannot be worked out, or none left;
-    `UnknownNameError` for a key that the chip has not.
+    Raises `SweepError` for a parameter without values, too many combinations, or a constraint that cannot be
+    read.
     """
-    values = {name: _listed(name, given) for name, given in parameters.items()}
-    count = math.prod(map(len, values.values()))
-    if count > MAX_POINTS:
-        raise SweepError(f"{count:,} combinations; a sweep takes {MAX_POINTS:,} at most")
-    conditions = [Condition(given) if isinstance(given, str) else given for given in constraints]
-    area = _area(base) if equal_area is not None else 0.0
-    found = []
-    for values_of in _combinations(values):
+
+    __slots__ = ("_area", "_base", "_conditions", "_on_chip", "_tolerance", "values")
+
+    def __init__(
+        self,
+        base: Chip,
+        parameters: Mapping[str, Iterable[Value] | Value],
+        *,
+        constraints: Sequence[Constraint] = (),
+        equal_area: float | None = None,
+        on_chip: int | None = None,
+    ) -> None:
+        self.values = {name: _listed(name, given) for name, given in parameters.items()}
+        if len(self) > MAX_POINTS:
+            raise SweepError(f"{len(self):,} combinations; a sweep takes {MAX_POINTS:,} at most")
+        self._base = base
+        self._conditions = [Condition(given) if isinstance(given, str) else given for given in constraints]
+        self._tolerance, self._area = equal_area, _area(base) if equal_area is not None else 0.0
+        self._on_chip = on_chip
+
+    def __len__(self) -> int:
+        return math.prod(map(len, self.values.values()))
+
+    def point(self, index: int) -> Point | None:
+        """Return a combination; None for one that the constraints exclude.
+
+        One that makes no chip meets all constraints, and has its reason. Raises `SweepError` for a constraint
+        that cannot be worked out, `UnknownNameError` for a key that the chip has not.
+        """
+        chosen: dict[str, Value] = {}
+        for name, values in reversed(self.values.items()):
+            index, place = divmod(index, len(values))
+            chosen[name] = values[place]
+        values_of = dict(reversed(chosen.items()))
         changes = {name: value for name, value in values_of.items() if name not in NOT_OF_THE_CHIP}
         try:
-            chip = base.override(changes) if changes else base
+            chip = self._base.override(changes) if changes else self._base
         except ArchitectureError as error:
-            found.append(Point(values_of, None, str(error)))
-            continue
-        if equal_area is not None and abs(_area(chip) - area) > equal_area * area:
-            continue
-        if on_chip is not None and on_chip_bytes(chip) > on_chip:
-            continue
-        if all(holds(chip) for holds in conditions):
-            found.append(Point(values_of, chip))
+            return Point(values_of, None, str(error))
+        return Point(values_of, chip) if self._allows(chip) else None
+
+    def none_left(self) -> SweepError:
+        """Return the error for constraints that exclude everything."""
+        return SweepError(f"none of {len(self):,} combinations meets the constraints")
+
+    def _allows(self, chip: Chip) -> bool:
+        tolerance = self._tolerance
+        if tolerance is not None and abs(_area(chip) - self._area) > tolerance * self._area:
+            return False
+        if self._on_chip is not None and on_chip_bytes(chip) > self._on_chip:
+            return False
+        return all(holds(chip) for holds in self._conditions)
+
+
+def points(grid: Grid) -> list[tuple[int, Point]]:
+    """Return the combinations that meet the constraints, with their numbers.
+
+    Raises what `Grid.point` does, and `SweepError` if there is none.
+    """
+    found = [(index, point) for index in range(len(grid)) if (point := grid.point(index)) is not None]
     if not found:
-        raise SweepError(f"none of {count:,} combinations meets the constraints")
+        raise grid.none_left()
     return found
 
 
@@ -186,11 +218,6 @@ def _listed(name: str, given: Iterable[Value] | Value) -> list[Value]:
     if len(listed) > _MAX_VALUES:
         raise SweepError(f"parameter {name!r} has {len(listed):,} values; at most {_MAX_VALUES:,} are taken")
     return list(dict.fromkeys(listed))
-
-
-def _combinations(values: Mapping[str, list[Value]]) -> Iterator[dict[str, Value]]:
-    for chosen in itertools.product(*values.values()):
-        yield dict(zip(values, chosen, strict=True))
 
 
 def _area(chip: Chip) -> float:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from dnnaccel.errors import DataflowError, MappingError
+from dnnaccel.errors import DataflowError, MappingError, unknown_name
+from dnnaccel.sweeping.layers import are_groups, layer_groups
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from dnnaccel.report import Report
     from dnnaccel.sparsity import DensityLike
 
-__all__ = ["FIGURES", "Task", "evaluate"]
+__all__ = ["FIGURES", "MORE_IS_BETTER", "Task", "check_figures", "costs", "evaluate", "is_result"]
 
 FIGURES = (
     "energy",
@@ -37,16 +39,23 @@ FIGURES = (
 )
 """What is kept of each point. Energy is in the chip's unit, edp is that times seconds (or cycles)."""
 
+MORE_IS_BETTER = ("utilization", "frames_per_second")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A network on a chip, ready to be sent to another process."""
+    """A network on a chip, ready to be sent to another process.
+
+    With `by_layer` the figures have a "layers", a row for each `LayerGroup`.
+    """
 
     net: Network
     chip: Chip
     dataflow: str | Dataflow | None
     objective: str
     density: DensityLike | None
+    effort: str = "full"
+    by_layer: bool = False
 
     def key(self, fingerprint: str) -> str:
         """Return what tells the results of this task from all others: a hash of all that goes into it."""
@@ -58,6 +67,8 @@ class Task:
             repr(self.dataflow),
             self.objective,
             repr(self.density),
+            self.effort,
+            self.by_layer,
         ]
         return sha256(json.dumps(described, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -73,12 +84,16 @@ def evaluate(task: Task, progress: Progress | None = None) -> dict[str, Any]:
             dataflow=task.dataflow,
             objective=task.objective,
             density=task.density,
+            effort=task.effort,
             threads=1,
             progress=progress,
         )
     except (DataflowError, MappingError) as error:
         return {"reason": str(error)}
-    return figures(report, task.chip)
+    found = figures(report, task.chip)
+    if task.by_layer:
+        found["layers"] = [group.to_row() for group in layer_groups(task.net, report)]
+    return found
 
 
 def figures(report: Report, chip: Chip) -> dict[str, Any]:
@@ -91,7 +106,7 @@ def figures(report: Report, chip: Chip) -> dict[str, Any]:
         "energy_unit": report.energy_unit,
         "cycles": report.cycles,
         "seconds": report.seconds,
-        "edp": report.energy * (report.cycles if report.seconds is None else report.seconds),
+        "edp": report.edp,
         "utilization": report.utilization,
         "frames_per_second": report.frames_per_second,
         "average_power_watts": report.average_power_watts,
@@ -107,3 +122,41 @@ def figures(report: Report, chip: Chip) -> dict[str, Any]:
         name: None if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in found.items()
     }
+
+
+def is_result(value: object) -> bool:
+    """Say whether a value read from a store has the form of what `evaluate` returns."""
+    if not isinstance(value, dict):
+        return False
+    if "reason" in value:
+        return isinstance(value["reason"], str) and len(value) == 1
+    if not are_groups(value.get("layers", [])):
+        return False
+    units = (value.get("energy_unit"), value.get("area_unit"))
+    return all(isinstance(unit, str) for unit in units) and all(
+        name in value and _is_figure(value[name]) for name in FIGURES
+    )
+
+
+def _is_figure(value: object) -> bool:
+    if isinstance(value, bool):
+        return False
+    return value is None or isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def check_figures(names: Iterable[str]) -> None:
+    """Raise `UnknownNameError` for a name that is not of `FIGURES`."""
+    for name in names:
+        if name not in FIGURES:
+            raise unknown_name("figure", name, FIGURES)
+
+
+def costs(figures: Mapping[str, Any], names: Sequence[str]) -> tuple[float, ...] | None:
+    """Return figures by name so that less is better; None if one is missing, or not a number."""
+    found = []
+    for name in names:
+        value = figures.get(name)
+        if value is None or math.isnan(value):
+            return None
+        found.append(-value if name in MORE_IS_BETTER else value)
+    return tuple(found)

@@ -180,11 +180,19 @@ class SystolicReport:
 
     def to_html(self) -> str:
         """Return a page that needs no other file."""
-        from dnnaccel._rows import html_table
-        from dnnaccel.report.page import page
+        from dnnaccel.report.html import page
 
-        table = html_table({column.header: column.cells for column in _columns(self)})
-        return page(f"{self.network} on a systolic array", f"<p>{_headline(self)}</p>\n{table}")
+        return page(f"{clean(self.network)} on a systolic array", self._blocks())
+
+    def _repr_html_(self) -> str:
+        from dnnaccel.report.html import fragment
+
+        return fragment(*self._blocks())
+
+    def _blocks(self) -> list[str]:
+        from dnnaccel.report.html import paragraph, table
+
+        return [paragraph(_headline(self)), table(_columns(self), total=True)]
 
     def save(self, path: str | os.PathLike[str], *, format: str | None = None) -> None:
         """Write the report to `path`, whole or not at all; see `Report.save`."""

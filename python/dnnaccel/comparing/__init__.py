@@ -1,0 +1,1 @@
+"""Parts of `dnnaccel.compare` and `dnnaccel.diff`: rows, tables, layers side by side, equal areas."""

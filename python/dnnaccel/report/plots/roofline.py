@@ -1,0 +1,139 @@
+"""Every layer of a report under the roofline of one memory."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from dnnaccel.bounds import Roof, roofs
+from dnnaccel.errors import DnnAccelError, unknown_name
+from dnnaccel.report.palette import colours
+from dnnaccel.report.plots.bars import title_of
+from dnnaccel.report.plots.labels import place_labels
+from dnnaccel.report.plots.style import MARKERS, SMALL, legend_above, new_figure, short
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from dnnaccel.arch import Chip
+    from dnnaccel.cost import LayerReport
+    from dnnaccel.report.plots.kind import Options
+    from dnnaccel.report.result import Report
+
+__all__ = ["draw_roofline"]
+
+_ROOF = "#555555"
+_Point = tuple["LayerReport", Roof]
+
+
+def draw_roofline(report: Report, options: Options) -> Figure:
+    """Draw MACs per cycle over MACs per byte, with the chip's peak and what the memory's bandwidth allows."""
+    level = report.memories[0] if options.level is None else options.level
+    if level not in report.memories:
+        raise unknown_name("level", level, report.memories)
+    points = _points(report, level)
+    if not points:
+        raise DnnAccelError(f"no layer of {report.network} has MACs and moves words over {level}")
+    figure = new_figure((options.width, 2.7 if options.width < 5 else 3.6))
+    axes = figure.subplots()
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    kinds = sorted({layer.kind for layer, _ in points})
+    looks = colours(kinds)
+    handles = {}
+    for index, kind in enumerate(kinds):
+        of_kind = [(roof.intensity, roof.achieved) for layer, roof in points if layer.kind == kind]
+        (handles[kind],) = axes.plot(
+            *zip(*of_kind, strict=True),
+            MARKERS[index % len(MARKERS)],
+            color=looks[kind],
+            markersize=4,
+            markeredgecolor="white",
+            markeredgewidth=0.4,
+            zorder=3,
+        )
+    _set_limits(axes, points, report.peak_macs_per_cycle)
+    _draw_roof(axes, report, level, points)
+    axes.set_xlabel(f"intensity at {short(level)} (MACs/B)")
+    axes.set_ylabel("speed (MACs/cycle)")
+    axes.grid(which="major")
+    legend_above(figure, handles, title_of(report))
+    # The longest layers are named first: where there is no room for all, these matter.
+    order = sorted(points, key=lambda point: -point[0].cycles)
+    place_labels(axes, [(r.intensity or 0.0, r.achieved, short(layer.name)) for layer, r in order])
+    return figure
+
+
+def _points(report: Report, level: str) -> list[_Point]:
+    index = report.memories.index(level)
+    found = []
+    for layer in report.layers:
+        if layer.macs and layer.cycles:
+            roof = roofs([layer], report.memories, report.peak_macs_per_cycle)[index]
+            if roof.intensity is not None and roof.achieved:
+                found.append((layer, roof))
+    return found
+
+
+def _set_limits(axes: Axes, points: list[_Point], peak: int) -> None:
+    intensities = [roof.intensity or 0.0 for _, roof in points]
+    speeds = [roof.achieved for _, roof in points]
+    axes.set_xlim(min(intensities) / 2, max(intensities) * 2)
+    axes.set_ylim(min(*speeds, peak) / 2, peak * 1.6)
+
+
+def _draw_roof(axes: Axes, report: Report, level: str, points: list[_Point]) -> None:
+    """Draw the peak, the slope of the bandwidth if it is one number, and how high each layer could come."""
+    (low, high), (floor, _) = axes.get_xlim(), axes.get_ylim()
+    peak = report.peak_macs_per_cycle
+    chip = next((layer.chip for layer, _ in points if layer.chip is not None), None)
+    rate = None if chip is None else _bandwidth(chip, level)
+    corner = low if rate is None else min(max(peak / rate, low), high)
+    axes.plot([corner, high], [peak, peak], color=_ROOF, linewidth=0.9, zorder=1, label="peak")
+    _say(axes, f"peak {peak:,} MACs/cycle", (high, peak), (-2, 2), "right")
+    if rate is not None and corner > low:
+        start = max(low, floor / rate)
+        axes.plot([start, corner], [start * rate, corner * rate], color=_ROOF, linewidth=0.9, zorder=1)
+        _say_along(axes, f"{short(level)} {rate:g} B/cycle", (start, corner), rate)
+    for _, roof in points:
+        if roof.attainable > roof.achieved * 1.02:
+            assert roof.intensity is not None
+            x = [roof.intensity] * 2
+            axes.plot(x, [roof.achieved, roof.attainable], ":", color="#999999", linewidth=0.6, zorder=1)
+
+
+def _bandwidth(chip: Chip, level: str) -> float | None:
+    """Return the bytes per cycle of all instances of a memory: of the shared port, or of both ports."""
+    from dnnaccel.arch import Array
+
+    memory = chip.memory(level)
+    ports = [memory.read_bytes_per_cycle, memory.write_bytes_per_cycle]
+    one = memory.bytes_per_cycle
+    if one is None:
+        if None in ports:
+            return None
+        one = math.fsum(port for port in ports if port is not None)
+    above = chip.levels[: [each.name for each in chip.levels].index(level)]
+    return one * math.prod(each.instances for each in above if isinstance(each, Array))
+
+
+def _say(axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, float], side: str) -> None:
+    axes.annotate(text, at, xytext=offset, textcoords="offset points", ha=side, size=SMALL, color=_ROOF)
+
+
+def _say_along(axes: Axes, text: str, ends: tuple[float, float], rate: float) -> None:
+    """Write along the slope, above its middle: all points are below it."""
+    middle = math.sqrt(ends[0] * ends[1])
+    axes.text(
+        middle,
+        middle * rate * 1.06,
+        text,
+        ha="center",
+        va="bottom",
+        rotation=math.degrees(math.atan(rate)),  # in units of the axes, and turned as they are
+        rotation_mode="anchor",
+        transform_rotates_text=True,
+        size=SMALL,
+        color=_ROOF,
+    )
