@@ -20,7 +20,7 @@ os.environ["DNNACCEL_CACHE"] = "0"
 import dnnaccel as da
 
 NETWORKS = ("lenet5", "alexnet", "mobilenet_v1", "resnet50", "bert_base")
-CHIPS = ("eyeriss", "tpu_v1", "nvdla_large", "eyeriss_v2", "shidiannao", "simba")
+CHIPS = ("eyeriss", "tpu_v1", "nvdla_large", "eyeriss_v2", "scnn", "eie", "shidiannao", "simba")
 
 
 def main() -> None:
