@@ -245,7 +245,7 @@ class Cache:
 class Recent:
     """The last answers of this process, for any number of its threads: a `Cache` without files."""
 
-    def __init__(self, most: int = 2048) -> None:
+    def __init__(self, most: int = 1024) -> None:
         self._most = most
         self._answers: dict[str, Answer] = {}
         self._lock = threading.Lock()

@@ -136,6 +136,9 @@ def test_ranks_and_correlations_are_of_the_rows(found: Atlas) -> None:
     assert {one.networks for one in found.correlations("MNIST")} == {2}
     spread = [found["lenet5", "eyeriss"].cycles / 416520, found["mlp", "eyeriss"].cycles / 519500]  # type: ignore[operator]
     assert found.spread("latency", "eyeriss", "MNIST") == pytest.approx(max(spread) / min(spread))
+    per_mac = found.per_mac("energy", "eyeriss")
+    assert list(per_mac.values()) == sorted(per_mac.values())
+    assert per_mac["lenet5"] * 416520 == pytest.approx(found["lenet5", "eyeriss"].energy)
 
 
 def test_chips_are_held_against_each_other(found: Atlas) -> None:

@@ -126,22 +126,16 @@ def findings(found: Atlas) -> list[str]:
             f"{percent(low.swapped)} % of all pairs on {low.chip}, and in {percent(high.swapped)} % on "
             f"{high.chip}."
         )
-    for figure, words in (
-        ("energy", "spends {:.3g} times the energy"),
-        ("latency", "takes {:.3g} times as long"),
-    ):
+    for figure, words in (("energy", "{:.3g} times the energy of"), ("latency", "{:.3g} times as long as")):
         spreads = [
             (spread, chip.name)
             for chip in found.chips
-            if (spread := found.spread(figure, chip.name, dataset))
+            if (spread := found.spread(figure, chip.name, dataset)) is not None
         ]
         if spreads:
             spread, chip = max(spreads)
-            said.append(
-                f"For each MAC one network {words.format(spread)} as another on {chip}.".replace(
-                    "energy as", "energy of"
-                )
-            )
+            names = list(found.per_mac(figure, chip, dataset))
+            said.append(f"For each MAC {names[-1]} takes {words.format(spread)} {names[0]} on {chip}.")
     return [said[0], " ".join(said[1:])] if len(said) > 1 else said
 
 

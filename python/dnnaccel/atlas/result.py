@@ -217,17 +217,22 @@ class Atlas:
 
         return [[agree(one, other) for other in values] for one in values]
 
-    def spread(self, figure: str, chip: str, dataset: str | None = None) -> float | None:
-        """Return the most over the least of "energy" or "latency" for each MAC, among the networks.
+    def per_mac(self, figure: str, chip: str, dataset: str | None = None) -> dict[str, float]:
+        """Return "energy" (in the chip's unit) or "latency" (cycles) for each MAC, by network, least first.
 
-        1 would say that MACs tell the figure. None where there are none.
+        Raises `UnknownNameError` for another figure, or a chip that there is not.
         """
         values = self.figures(chip, dataset)
-        if figure not in values:
-            raise unknown_name("figure", figure, FIGURES)
+        if figure not in ("energy", "latency"):
+            raise unknown_name("figure", figure, ("energy", "latency"))
         macs = values["macs"]
-        each = [value / macs[name] for name, value in values[figure].items() if macs[name]]
-        return max(each) / min(each) if each and min(each) > 0 else None
+        each = {name: value / macs[name] for name, value in values[figure].items() if macs[name]}
+        return dict(sorted(each.items(), key=lambda item: item[1]))
+
+    def spread(self, figure: str, chip: str, dataset: str | None = None) -> float | None:
+        """Return the most over the least of `per_mac`: 1 if MACs tell the figure, None without networks."""
+        each = list(self.per_mac(figure, chip, dataset).values())
+        return each[-1] / each[0] if each and each[0] > 0 else None
 
     def _chip(self, name: str) -> AtlasChip:
         for chip in self.chips:
