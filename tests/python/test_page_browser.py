@@ -84,14 +84,15 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     eyeriss = da.arch.load("eyeriss")
     conv2 = da.zoo.load("alexnet")["conv2"]
-    stationary = [da.simulate("lenet5", eyeriss, dataflow=name) for name in ("ws", "rs")]
     atlas = da.atlas(["lenet5", "alexnet"], ["eyeriss", "tpu_v1"], store=folder / "atlas.sqlite")
+    compared = da.compare("alexnet", eyeriss, ["ws", "os", "is", "rs", "nlr"])
     made = {
         "atlas": atlas.to_html(),
-        "difference": da.diff(*stationary).to_html(),
         "report": da.simulate("resnet50", eyeriss).to_html(),
         "stalls": da.simulate("lenet5", eyeriss, fidelity="cycle").to_html(),
-        "comparison": da.compare("alexnet", eyeriss, ["ws", "os", "is", "rs", "nlr"]).to_html(),
+        "comparison": compared.to_html(),
+        "layers": compared.layers().to_html(),
+        "diff": da.diff(compared.rows[0].report, compared.rows[1].report).to_html(),
         "sweep": da.sweep("lenet5", eyeriss, {"pe_array.rows": [6, 8, 12]}).to_html(),
         "explanation": da.explain("alexnet", eyeriss).to_html(),
         "search": da.search(conv2, eyeriss, objective="pareto").to_html(),
@@ -143,14 +144,15 @@ KINDS = [
     "report",
     "stalls",
     "comparison",
-    "difference",
+    "layers",
+    "diff",
     "sweep",
     "atlas",
     "explanation",
     "search",
     "systolic",
+    "blocks",
 ]
-KINDS.append("blocks")
 
 
 @pytest.mark.parametrize("kind", KINDS)

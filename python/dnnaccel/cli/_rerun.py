@@ -17,6 +17,7 @@ Examples:
   dnnaccel rerun resnet50.html
   dnnaccel rerun resnet50.html --format json
   dnnaccel rerun resnet50.html --html again.html
+  dnnaccel rerun comparison.html --format csv
 """,
 )
 @click.argument("page", metavar="PAGE", type=click.Path())
@@ -27,7 +28,7 @@ Examples:
 def rerun(
     page: str, format: str | None, output: str | None, html: str | None, threads: int | None, quiet: bool
 ) -> None:
-    """Do again what PAGE, which 'simulate' or 'compare' wrote with --html, was made of: its inputs alone.
+    """Simulate again what PAGE, which 'simulate --html' or 'compare --html' wrote, was made of.
 
     Nothing in PAGE is run; its inputs are read as data and checked. The result equals the page's.
     """
