@@ -6,7 +6,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dnnaccel._files import read_text
@@ -47,7 +47,7 @@ _SIMULATE: dict[str, _Kinds] = _ANY_PAGE | {
 _COMPARE: dict[str, _Kinds] = _ANY_PAGE | {
     "networks": (list,),
     "chips": (list,),
-    "dataflows": (list, type(None)),
+    "dataflows": (list,),
     "objective": (str,),
     "effort": (str,),
     "density": (*_NUMBER, dict, type(None)),
@@ -100,11 +100,10 @@ def _simulate(inputs: Mapping[str, Any], threads: int | None, progress: Progress
 def _compare(inputs: Mapping[str, Any], threads: int | None, progress: Progress | None) -> Comparison:
     from dnnaccel.compare import compare
 
-    flows = inputs["dataflows"]
     return compare(
         [_network(one) for one in inputs["networks"]],
         [_chip(text) for text in inputs["chips"]],
-        None if flows is None else [_dataflow(text) for text in flows],
+        [_dataflow(text) for text in inputs["dataflows"]] or None,
         objective=inputs["objective"],
         density=inputs["density"],
         effort=inputs["effort"],
@@ -152,7 +151,7 @@ def _check(inputs: Mapping[str, Any], name: str) -> None:
         raise fault(f"they are not all there to run again{f': densities {why}' * isinstance(why, str)}")
     keys = _JOBS.get(inputs["job"]) if isinstance(inputs["job"], str) else None
     if keys is None:
-        raise fault(f"job is {_short(inputs['job'])}; pages of 'simulate' and 'compare' can be run again")
+        raise fault(f"job is {_short(inputs['job'])}; only {' and '.join(_JOBS)} can be run again")
     for key, value in inputs.items():
         if key not in keys:
             raise fault(f"unknown key {key!r}; {did_you_mean(key, keys)}")
@@ -161,27 +160,20 @@ def _check(inputs: Mapping[str, Any], name: str) -> None:
             raise fault(f"{key} is {_short(value)}, which is of the wrong kind")
     for key in keys.keys() - _OPTIONAL - inputs.keys():
         raise fault(f"{key} is missing")
-    for number, one in enumerate(inputs.get("networks", ())):
-        if not isinstance(one, dict) or not {"network"} <= one.keys() <= {"network", "layer"}:
-            raise fault(f"networks.{number} is {_short(one)}; it must have a network, and may have a layer")
-    for key, text in _descriptions(inputs):
+    for layer, text in inputs.get("mappings", {}).items():
         if not isinstance(text, str):
-            raise fault(f"{key}: {_short(text)} is no description; it must be text")
-    _check_density(inputs["density"], inputs["job"], fault)
-
-
-def _descriptions(inputs: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
-    """Give what must be text within lists and mappings, each with its key."""
+            raise fault(f"mappings.{layer} is {_short(text)}; it must be the text of a mapping")
     for key in ("chips", "dataflows"):
-        for text in inputs.get(key) or ():
-            yield key, text
+        if not all(isinstance(text, str) for text in inputs.get(key, ())):
+            raise fault(f"{key} must be the texts of files")
     for one in inputs.get("networks", ()):
-        for text in one.values():
-            yield "networks", text
-    for key in ("mappings", "equal_area"):
-        if isinstance(inputs.get(key), dict):
-            for text in inputs[key].values():
-                yield key, text
+        sound = isinstance(one, dict) and "network" in one and one.keys() <= {"network", "layer"}
+        if not sound or not all(isinstance(text, str) for text in one.values()):
+            raise fault("networks must be the texts of files, each with its layer if it is of one")
+    scaled = inputs.get("equal_area")
+    if isinstance(scaled, dict) and not all(isinstance(key, str) for key in scaled.values()):
+        raise fault("equal_area must be the keys that are scaled, by chip")
+    _check_density(inputs["density"], inputs["job"], fault)
 
 
 def _check_density(density: Any, job: str, fault: Callable[[str], DnnAccelError]) -> None:

@@ -400,7 +400,7 @@ def test_a_page_of_a_comparison_runs_again(asked: dict[str, Any], tmp_path: Path
 
 def test_a_comparison_with_densities_by_name_cannot_be_run_again(tmp_path: Path) -> None:
     da.compare("alexnet", "eyeriss", density="eyeriss_jssc17").save(tmp_path / "page.html")
-    with pytest.raises(da.DnnAccelError, match="densities of tensors, by layer or by name"):
+    with pytest.raises(da.DnnAccelError, match="densities were given by layer or by name"):
         da.rerun(tmp_path / "page.html")
 
 
@@ -444,7 +444,7 @@ GOOD = json.loads(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"job": "sweep"}, "job is 'sweep'; pages of 'simulate' and 'compare' can be run again"),
+        ({"job": "sweep"}, "job is 'sweep'; only simulate and compare"),
         ({"chip": "format: 1\nextends: /etc/passwd\n"}, "extends"),
         ({"chip": "name: [1"}, "not valid YAML"),
         ({"chip": 3}, "chip is 3, which is of the wrong kind"),
@@ -457,7 +457,7 @@ GOOD = json.loads(
         ({"density": {"inputs": 7}}, "must be numbers by tensor"),
         ({"dram": "/etc/passwd"}, "DRAM"),
         ({"mappings": {"conv1": "/etc/passwd"}}, "passwd"),
-        ({"mappings": {"conv1": 1}}, "mappings: 1 is no description; it must be text"),
+        ({"mappings": {"conv1": 1}}, "must be the text of a mapping"),
         ({"fuse": 1}, "fuse is 1"),
         ({"batch": True}, "batch is True"),
         ({"objective": "energie"}, "energy"),

@@ -84,8 +84,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     eyeriss = da.arch.load("eyeriss")
     conv2 = da.zoo.load("alexnet")["conv2"]
-    atlas = da.atlas(["lenet5", "alexnet"], ["eyeriss", "tpu_v1"], store=folder / "atlas.sqlite")
     compared = da.compare("alexnet", eyeriss, ["ws", "os", "is", "rs", "nlr"])
+    atlas = da.atlas(["lenet5", "alexnet"], ["eyeriss", "tpu_v1"], store=folder / "atlas.sqlite")
     made = {
         "atlas": atlas.to_html(),
         "report": da.simulate("resnet50", eyeriss).to_html(),

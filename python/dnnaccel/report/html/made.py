@@ -78,18 +78,18 @@ def comparison_inputs(job: ComparisonJob | None) -> dict[str, object]:
         return inputs
     density = job.density
     if density is not None and not isinstance(density, int | float) and not _by_tensor(density):
-        # By layer, or by the name of a set, they mean something else in every network.
-        return inputs | {"density": "of tensors, by layer or by name, which this page does not hold"}
+        # By layer, or by the name of a set, it means something else in every network.
+        return inputs | {"density": "were given by layer or by name, which this page does not hold"}
     return inputs | {
         "job": "compare",
         **_COMMANDS,
-        "networks": [network_value(net) for net in job.networks],
+        "networks": [network_value(net) for net in job.nets],
         "chips": [chip.to_yaml() for chip in job.chips],
-        "dataflows": None if job.dataflows is None else [dataflow_text(flow) for flow in job.dataflows],
+        "dataflows": [dataflow_text(flow) for flow in job.dataflows],
         "objective": job.objective,
         "effort": job.effort,
         "density": density,
-        "equal_area": job.equal_area if isinstance(job.equal_area, bool | str) else dict(job.equal_area),
+        "equal_area": job.equal_area,
     }
 
 
