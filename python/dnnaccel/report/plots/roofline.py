@@ -10,7 +10,8 @@ from dnnaccel.errors import DnnAccelError, unknown_name
 from dnnaccel.report.palette import colours
 from dnnaccel.report.plots.bars import title_of
 from dnnaccel.report.plots.labels import place_labels
-from dnnaccel.report.plots.style import MARKERS, SMALL, legend_above, new_figure, short
+from dnnaccel.report.plots.roof import draw_peak, draw_slope
+from dnnaccel.report.plots.style import MARKERS, legend_above, new_figure, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_roofline"]
 
-_ROOF = "#555555"
 _Point = tuple["LayerReport", Roof]
 
 
@@ -90,12 +90,9 @@ def _draw_roof(axes: Axes, report: Report, level: str, points: list[_Point]) -> 
     chip = next((layer.chip for layer, _ in points if layer.chip is not None), None)
     rate = None if chip is None else _bandwidth(chip, level)
     corner = low if rate is None else min(max(peak / rate, low), high)
-    axes.plot([corner, high], [peak, peak], color=_ROOF, linewidth=0.9, zorder=1, label="peak")
-    _say(axes, f"peak {peak:,} MACs/cycle", (high, peak), (-2, 2), "right")
+    draw_peak(axes, corner, peak, f"peak {peak:,} MACs/cycle")
     if rate is not None and corner > low:
-        start = max(low, floor / rate)
-        axes.plot([start, corner], [start * rate, corner * rate], color=_ROOF, linewidth=0.9, zorder=1)
-        _say_along(axes, f"{short(level)} {rate:g} B/cycle", (start, corner), rate)
+        draw_slope(axes, rate, (max(low, floor / rate), corner), f"{short(level)} {rate:g} B/cycle")
     for _, roof in points:
         if roof.attainable > roof.achieved * 1.02:
             assert roof.intensity is not None
@@ -116,24 +113,3 @@ def _bandwidth(chip: Chip, level: str) -> float | None:
         one = math.fsum(port for port in ports if port is not None)
     above = chip.levels[: [each.name for each in chip.levels].index(level)]
     return one * math.prod(each.instances for each in above if isinstance(each, Array))
-
-
-def _say(axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, float], side: str) -> None:
-    axes.annotate(text, at, xytext=offset, textcoords="offset points", ha=side, size=SMALL, color=_ROOF)
-
-
-def _say_along(axes: Axes, text: str, ends: tuple[float, float], rate: float) -> None:
-    """Write along the slope, above its middle: all points are below it."""
-    middle = math.sqrt(ends[0] * ends[1])
-    axes.text(
-        middle,
-        middle * rate * 1.06,
-        text,
-        ha="center",
-        va="bottom",
-        rotation=math.degrees(math.atan(rate)),  # in units of the axes, and turned as they are
-        rotation_mode="anchor",
-        transform_rotates_text=True,
-        size=SMALL,
-        color=_ROOF,
-    )
