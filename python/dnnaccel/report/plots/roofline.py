@@ -53,8 +53,10 @@ def draw_roofline(report: Report, options: Options) -> Figure:
             markeredgewidth=0.4,
             zorder=3,
         )
-    _set_limits(axes, points, report.peak_macs_per_cycle)
-    _draw_roof(axes, report, level, points)
+    chip = next((layer.chip for layer, _ in points if layer.chip is not None), None)
+    rate = None if chip is None else _bandwidth(chip, level)
+    _set_limits(axes, points, report.peak_macs_per_cycle, rate)
+    _draw_roof(axes, points, report.peak_macs_per_cycle, rate, short(level))
     axes.set_xlabel(f"intensity at {short(level)} (MACs/B)")
     axes.set_ylabel("speed (MACs/cycle)")
     axes.grid(which="major")
@@ -76,23 +78,23 @@ def _points(report: Report, level: str) -> list[_Point]:
     return found
 
 
-def _set_limits(axes: Axes, points: list[_Point], peak: int) -> None:
+def _set_limits(axes: Axes, points: list[_Point], peak: int, rate: float | None) -> None:
+    """Show all points, and the corner of the roof with enough of the slope to write on."""
     intensities = [roof.intensity or 0.0 for _, roof in points]
     speeds = [roof.achieved for _, roof in points]
-    axes.set_xlim(min(intensities) / 2, max(intensities) * 2)
+    low, high = min(intensities) / 2, max(intensities) * 2
+    if rate is not None:
+        low, high = min(low, peak / rate / 6), max(high, peak / rate * 2)
+    axes.set_xlim(low, high)
     axes.set_ylim(min(*speeds, peak) / 2, peak * 1.6)
 
 
-def _draw_roof(axes: Axes, report: Report, level: str, points: list[_Point]) -> None:
+def _draw_roof(axes: Axes, points: list[_Point], peak: int, rate: float | None, name: str) -> None:
     """Draw the peak, the slope of the bandwidth if it is one number, and how high each layer could come."""
-    (low, high), (floor, _) = axes.get_xlim(), axes.get_ylim()
-    peak = report.peak_macs_per_cycle
-    chip = next((layer.chip for layer, _ in points if layer.chip is not None), None)
-    rate = None if chip is None else _bandwidth(chip, level)
-    corner = low if rate is None else min(max(peak / rate, low), high)
-    draw_peak(axes, corner, peak, f"peak {peak:,} MACs/cycle")
-    if rate is not None and corner > low:
-        draw_slope(axes, rate, (max(low, floor / rate), corner), f"{short(level)} {rate:g} B/cycle")
+    (low, _), (floor, _) = axes.get_xlim(), axes.get_ylim()
+    draw_peak(axes, low if rate is None else peak / rate, peak, f"peak {peak:,} MACs/cycle")
+    if rate is not None:
+        draw_slope(axes, rate, (max(low, floor / rate), peak / rate), f"{name} {rate:.4g} B/cycle")
     for _, roof in points:
         if roof.attainable > roof.achieved * 1.02:
             assert roof.intensity is not None
