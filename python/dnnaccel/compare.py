@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dnnaccel._text import DEFAULT_WIDTH, layout, notes
@@ -29,14 +29,31 @@ if TYPE_CHECKING:
     from dnnaccel.network import Network
     from dnnaccel.sparsity import DensityLike
 
-__all__ = ["Comparison", "ComparisonRow", "LayerComparison", "Scaled", "compare"]
+__all__ = ["Comparison", "ComparisonJob", "ComparisonRow", "LayerComparison", "Scaled", "compare"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonJob:
+    """What a comparison is of, as `compare` was given it; no dataflows: each chip's own."""
+
+    nets: tuple[Network | Layer, ...]
+    chips: tuple[Chip, ...]
+    dataflows: tuple[Dataflow, ...]
+    objective: str
+    density: DensityLike | None
+    effort: str
+    equal_area: bool | str | Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Every combination of networks, chips and dataflows, in the order they were given."""
+    """Every combination of networks, chips and dataflows, in the order they were given.
+
+    `job` is what was compared, for pages that can be run again.
+    """
 
     rows: tuple[ComparisonRow, ...]
+    job: ComparisonJob | None = field(default=None, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -203,7 +220,16 @@ def compare(
             rows.append(row_of(result, base, **one.labels()))
         else:
             rows.append(ComparisonRow(report=None, reason=str(result), **one.labels()))
-    return Comparison(rows=tuple(rows))
+    job = ComparisonJob(
+        nets=tuple(nets),
+        chips=tuple(targets),
+        dataflows=tuple(flows or ()),
+        objective=objective,
+        density=density,
+        effort=effort,
+        equal_area=equal_area,
+    )
+    return Comparison(rows=tuple(rows), job=job)
 
 
 class _Combination(NamedTuple):

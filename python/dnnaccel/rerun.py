@@ -15,6 +15,7 @@ from dnnaccel.report.html.shell import INPUTS_ID
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip
+    from dnnaccel.compare import Comparison
     from dnnaccel.dataflow import Dataflow
     from dnnaccel.dram import Dram
     from dnnaccel.layers import Layer
@@ -26,60 +27,90 @@ __all__ = ["read_inputs", "rerun"]
 
 _MAX_BYTES = 50_000_000
 _DATA = re.compile(rf'<script type="application/json" id="{INPUTS_ID}">([^<]*)</script>')
-_KEYS: dict[str, type | tuple[type, ...]] = {
-    "version": str,
-    "job": str,
-    "command": str,
-    "python": str,
-    "network": str,
-    "layer": str,
-    "chip": str,
-    "dataflow": str,
-    "objective": str,
-    "effort": str,
-    "fidelity": str,
-    "batch": int,
-    "density": (int, float, dict, type(None)),
+_NUMBER = (int, float)
+_Kinds = tuple[type, ...]
+_ANY_PAGE: dict[str, _Kinds] = {"version": (str,), "job": (str,), "command": (str,), "python": (str,)}
+_SIMULATE: dict[str, _Kinds] = _ANY_PAGE | {
+    "network": (str,),
+    "layer": (str,),
+    "chip": (str,),
+    "dataflow": (str,),
+    "objective": (str,),
+    "effort": (str,),
+    "fidelity": (str,),
+    "batch": (int,),
+    "density": (*_NUMBER, dict, type(None)),
     "dram": (str, type(None)),
-    "fuse": bool,
-    "mappings": dict,
+    "fuse": (bool,),
+    "mappings": (dict,),
 }
-_NEEDED = ("job", "network", "chip", "dataflow", "objective", "fidelity")
+_COMPARE: dict[str, _Kinds] = _ANY_PAGE | {
+    "networks": (list,),
+    "chips": (list,),
+    "dataflows": (list,),
+    "objective": (str,),
+    "effort": (str,),
+    "density": (*_NUMBER, dict, type(None)),
+    "equal_area": (bool, str, dict),
+}
+_JOBS = {"simulate": _SIMULATE, "compare": _COMPARE}
+_OPTIONAL = {"version", "command", "python", "layer", "batch"}
 
 
 def rerun(
     path: str | os.PathLike[str], *, threads: int | None = None, progress: Progress | None = None
-) -> Report:
-    """Simulate again what the page at `path` was made of, and return a report equal to the page's own.
+) -> Report | Comparison:
+    """Do again what the page at `path` was made of: a report or a comparison, equal to the one it shows.
 
     The page's embedded inputs alone are read, as data: nothing in the page is run, and no other file is
-    opened. `threads` and `progress` are those of `simulate`.
+    opened. `threads` and `progress` are those of `simulate` and `compare`.
 
-    Raises `DnnAccelError` for a file that is no page of a simulation, or holds inputs that are not sound.
+    Raises `DnnAccelError` for a file that is no page of these, or holds inputs that are not sound.
     """
-    from dnnaccel.mapping import Mapping as LoopNest
-    from dnnaccel.simulate import simulate
-
     name = os.fspath(path)
     inputs = read_inputs(path)
     _check(inputs, name)
+    job = _simulate if inputs["job"] == "simulate" else _compare
     try:
-        return simulate(
-            _network(inputs),
-            _chip(inputs["chip"]),
-            dataflow=_dataflow(inputs["dataflow"]),
-            objective=inputs["objective"],
-            fidelity=inputs["fidelity"],
-            mapping={layer: LoopNest.parse(text) for layer, text in inputs.get("mappings", {}).items()},
-            density=inputs.get("density"),
-            effort=inputs.get("effort", "full"),
-            dram=_dram(inputs.get("dram")),
-            fuse=inputs.get("fuse", True),
-            threads=threads,
-            progress=progress,
-        )
+        return job(inputs, threads, progress)
     except DnnAccelError as error:
         raise type(error)(f"{name}: {error}") from None
+
+
+def _simulate(inputs: Mapping[str, Any], threads: int | None, progress: Progress | None) -> Report:
+    from dnnaccel.mapping import Mapping as LoopNest
+    from dnnaccel.simulate import simulate
+
+    return simulate(
+        _network(inputs),
+        _chip(inputs["chip"]),
+        dataflow=_dataflow(inputs["dataflow"]),
+        objective=inputs["objective"],
+        fidelity=inputs["fidelity"],
+        mapping={layer: LoopNest.parse(text) for layer, text in inputs["mappings"].items()},
+        density=inputs["density"],
+        effort=inputs["effort"],
+        dram=_dram(inputs["dram"]),
+        fuse=inputs["fuse"],
+        threads=threads,
+        progress=progress,
+    )
+
+
+def _compare(inputs: Mapping[str, Any], threads: int | None, progress: Progress | None) -> Comparison:
+    from dnnaccel.compare import compare
+
+    return compare(
+        [_network(one) for one in inputs["networks"]],
+        [_chip(text) for text in inputs["chips"]],
+        [_dataflow(text) for text in inputs["dataflows"]] or None,
+        objective=inputs["objective"],
+        density=inputs["density"],
+        effort=inputs["effort"],
+        equal_area=inputs["equal_area"],
+        threads=threads,
+        progress=progress,
+    )
 
 
 def read_inputs(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -94,7 +125,7 @@ def read_inputs(path: str | os.PathLike[str]) -> dict[str, Any]:
     found = _DATA.findall(text)
     if len(found) != 1:
         raise DnnAccelError(
-            f"{name}: holds no inputs to run again; give a page that 'dnnaccel simulate --html' wrote"
+            f"{name}: holds no inputs to run again; give a page that 'dnnaccel simulate' or 'compare' wrote"
         )
     try:
         inputs = json.loads(found[0], parse_constant=_refuse)
@@ -110,7 +141,7 @@ def _refuse(word: str) -> float:
 
 
 def _check(inputs: Mapping[str, Any], name: str) -> None:
-    """Refuse inputs that are not of a simulation, one sentence for the first fault."""
+    """Refuse inputs that no page of ours holds, one sentence for the first fault."""
 
     def fault(sentence: str) -> DnnAccelError:
         return DnnAccelError(f"{name}: inputs: {sentence}")
@@ -118,27 +149,39 @@ def _check(inputs: Mapping[str, Any], name: str) -> None:
     if "job" not in inputs:
         why = inputs.get("density")
         raise fault(f"they are not all there to run again{f': densities {why}' * isinstance(why, str)}")
+    keys = _JOBS.get(inputs["job"]) if isinstance(inputs["job"], str) else None
+    if keys is None:
+        raise fault(f"job is {_short(inputs['job'])}; only {' and '.join(_JOBS)} can be run again")
     for key, value in inputs.items():
-        if key not in _KEYS:
-            raise fault(f"unknown key {key!r}; {did_you_mean(key, _KEYS)}")
-        kinds = _KEYS[key]
-        if not isinstance(value, kinds) or (isinstance(value, bool) and kinds is not bool):
+        if key not in keys:
+            raise fault(f"unknown key {key!r}; {did_you_mean(key, keys)}")
+        # Python takes True for a whole number.
+        if not isinstance(value, keys[key]) or (isinstance(value, bool) and bool not in keys[key]):
             raise fault(f"{key} is {_short(value)}, which is of the wrong kind")
-    if inputs["job"] != "simulate":
-        raise fault(f"job is {inputs['job']!r}; only a page of 'simulate' can be run again")
-    for key in _NEEDED:
-        if key not in inputs:
-            raise fault(f"{key} is missing")
+    for key in keys.keys() - _OPTIONAL - inputs.keys():
+        raise fault(f"{key} is missing")
     for layer, text in inputs.get("mappings", {}).items():
         if not isinstance(text, str):
             raise fault(f"mappings.{layer} is {_short(text)}; it must be the text of a mapping")
-    _check_density(inputs.get("density"), fault)
+    for key in ("chips", "dataflows"):
+        if not all(isinstance(text, str) for text in inputs.get(key, ())):
+            raise fault(f"{key} must be the texts of files")
+    for one in inputs.get("networks", ()):
+        sound = isinstance(one, dict) and "network" in one and one.keys() <= {"network", "layer"}
+        if not sound or not all(isinstance(text, str) for text in one.values()):
+            raise fault("networks must be the texts of files, each with its layer if it is of one")
+    scaled = inputs.get("equal_area")
+    if isinstance(scaled, dict) and not all(isinstance(key, str) for key in scaled.values()):
+        raise fault("equal_area must be the keys that are scaled, by chip")
+    _check_density(inputs["density"], inputs["job"], fault)
 
 
-def _check_density(density: Any, fault: Callable[[str], DnnAccelError]) -> None:
+def _check_density(density: Any, job: str, fault: Callable[[str], DnnAccelError]) -> None:
     """Refuse all but numbers: by name, a density would be a file to open."""
-    layers = density.items() if isinstance(density, dict) else ()
-    for layer, tensors in layers:
+    if not isinstance(density, dict):
+        return
+    layers = density if job == "simulate" else {"all": density}
+    for layer, tensors in layers.items():
         if not isinstance(tensors, dict):
             raise fault(f"density.{layer} is {_short(tensors)}; it must be numbers by tensor")
         for tensor, value in tensors.items():

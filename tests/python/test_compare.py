@@ -166,3 +166,59 @@ def test_functions_are_not_hidden_by_modules_of_their_name() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_page_is_run_again_from_its_inputs(tmp_path: Path) -> None:
+    import dnnaccel as da
+
+    page = tmp_path / "c.html"
+    nets = ["lenet5", da.zoo.load("alexnet")["conv3"]]
+    made = compare(
+        nets, ["eyeriss", "gemmini"], ["ws", "rs"], objective="latency", effort="quick", equal_area=True
+    )
+    made.save(page)
+    again = da.rerun(page)
+    assert isinstance(again, Comparison)
+    assert again.to_json() == made.to_json()
+    assert again.to_html() == page.read_text()
+    compare("lenet5", "eyeriss", density={"conv1": {"inputs": 0.5}}, effort="quick").save(page)
+    with pytest.raises(DnnAccelError, match="not all there to run again: densities were given by layer"):
+        da.rerun(page)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"objective":"energy"', '"objective":7', "objective is 7, which is of the wrong kind"),
+        ('"objective":"energy"', '"objective":"enrgy"', "unknown objective 'enrgy'; did you mean 'energy'?"),
+        ('"objective":"energy",', "", "objective is missing"),
+        ('"equal_area":false', '"equal_area":{"eyeriss":1}', "the keys that are scaled, by chip"),
+        ('"networks":[{', '"networks":[{"path":"/etc",', "networks must be the texts of files"),
+        ('"dataflows":["ws"]', '"dataflows":["wss"]', "wss"),
+        ('"effort"', '"effortt"', "unknown key 'effortt'; did you mean 'effort'?"),
+    ],
+)
+def test_inputs_of_a_page_are_not_trusted(tmp_path: Path, old: str, new: str, words: str) -> None:
+    import dnnaccel as da
+
+    text = compare("lenet5", "eyeriss", "ws", effort="quick").to_html()
+    assert old in text
+    page = tmp_path / "c.html"
+    page.write_text(text.replace(old, new))
+    with pytest.raises(DnnAccelError) as caught:
+        da.rerun(page)
+    assert str(caught.value).startswith(f"{page}: ")
+    assert words in str(caught.value)
+
+
+def test_names_from_files_are_escaped() -> None:
+    evil = "<script>alert(1)</script>"
+    rows = (
+        row(network=evil, chip=evil, dataflow=evil, report=make_report(network=evil, chip=evil)),
+        row(network=evil, chip=evil, dataflow="ws", report=None, reason=f"{evil} does not fit"),
+    )
+    comparison = Comparison(rows=rows)
+    for page in (comparison.to_html(), comparison._repr_html_(), comparison.layers().to_html()):
+        assert "<script>alert" not in page
+        assert "alert(1)" in page
+    assert "cannot run, because" in comparison.to_html()

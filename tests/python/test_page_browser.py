@@ -63,7 +63,12 @@ class Browser:
         return max(int(part) for part in colour.strip("rgb()").split(","))
 
     def point_at(self, element: Any) -> None:
-        self.run("arguments[0].scrollIntoView({block: 'center'})", element)
+        # The page hears of its scrolling a frame later, and hides the tooltip then.
+        self.driver.execute_async_script(
+            "arguments[0].scrollIntoView({block: 'center'});"
+            "requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(arguments[1])));",
+            element,
+        )
         webdriver.ActionChains(self.driver).move_to_element(element).perform()
 
 
@@ -79,10 +84,15 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     eyeriss = da.arch.load("eyeriss")
     conv2 = da.zoo.load("alexnet")["conv2"]
+    compared = da.compare("alexnet", eyeriss, ["ws", "os", "is", "rs", "nlr"])
+    atlas = da.atlas(["lenet5", "alexnet"], ["eyeriss", "tpu_v1"], store=folder / "atlas.sqlite")
     made = {
+        "atlas": atlas.to_html(),
         "report": da.simulate("resnet50", eyeriss).to_html(),
         "stalls": da.simulate("lenet5", eyeriss, fidelity="cycle").to_html(),
-        "comparison": da.compare("alexnet", eyeriss, ["ws", "os", "is", "rs", "nlr"]).to_html(),
+        "comparison": compared.to_html(),
+        "layers": compared.layers().to_html(),
+        "diff": da.diff(compared.rows[0].report, compared.rows[1].report).to_html(),
         "sweep": da.sweep("lenet5", eyeriss, {"pe_array.rows": [6, 8, 12]}).to_html(),
         "explanation": da.explain("alexnet", eyeriss).to_html(),
         "search": da.search(conv2, eyeriss, objective="pareto").to_html(),
@@ -130,7 +140,19 @@ def _every_block() -> str:
     )
 
 
-KINDS = ["report", "stalls", "comparison", "sweep", "explanation", "search", "systolic", "blocks"]
+KINDS = [
+    "report",
+    "stalls",
+    "comparison",
+    "layers",
+    "diff",
+    "sweep",
+    "atlas",
+    "explanation",
+    "search",
+    "systolic",
+    "blocks",
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)

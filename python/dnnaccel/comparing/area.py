@@ -163,7 +163,10 @@ def _resizer(chip: Chip, key: str) -> Callable[[int], Chip]:
         inside = [each.name for each in chip.levels[chip.levels.index(part) :]] + ["mac"]
         areas = chip.area_by_part()
         if unknown := [each for each in inside if areas.get(each) is None]:
-            raise _Refused(f"{chip.name} states no area of its own for {', '.join(unknown)}: {key} has none")
+            names = ", ".join(unknown)
+            raise _Refused(
+                f"{chip.name} states no area of its own for {names}, so nobody knows that of {key}"
+            )
         return lambda value: chip.override({key: value})
     if chip.area_by_part().get(name) is not None:
         return lambda value: chip.override({key: value})

@@ -203,10 +203,10 @@ def compare_layers(rows: Sequence[ComparisonRow], sort: str = "order") -> LayerC
     """Return the layers of a comparison's rows side by side; raises `UnknownNameError` for another order."""
     if sort not in SORTS:
         raise unknown_name("order", sort, SORTS)
-    by_network: dict[int, list[ComparisonRow]] = {}
+    by_network: dict[tuple[int, str], list[ComparisonRow]] = {}
     for row in rows:
         if row.report is not None:
-            by_network.setdefault(row.network_number, []).append(row)
+            by_network.setdefault((row.network_number, row.network), []).append(row)
     return LayerComparison(
         networks=tuple(_network_layers(columns) for columns in by_network.values()),
         refused=tuple(row for row in rows if row.report is None),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from dnnaccel import __version__
 from dnnaccel._text import clean
 from dnnaccel._units import energy, ratio
 from dnnaccel.comparing.layers import FIGURES, TITLES, NetworkLayers
@@ -22,7 +21,7 @@ from dnnaccel.report.html import (
     stacked_bars,
     table,
 )
-from dnnaccel.report.html.made import dataflow_text, network_value
+from dnnaccel.report.html.made import comparison_inputs
 
 if TYPE_CHECKING:
     from dnnaccel.compare import Comparison
@@ -43,7 +42,7 @@ def comparison_fragment(comparison: Comparison) -> str:
 
 def comparison_page(comparison: Comparison) -> str:
     """Return a comparison as a page that needs no other file, with the inputs that made it."""
-    return page(_title(comparison.rows), _blocks(comparison), inputs=_inputs(comparison.rows))
+    return page(_title(comparison.rows), _blocks(comparison), inputs=comparison_inputs(comparison.job))
 
 
 def layers_page(found: LayerComparison) -> str:
@@ -128,6 +127,7 @@ def _layer_block(network: NetworkLayers, sort: str, *, opened: bool = False) -> 
             unit_text=ratio,
             title=f"Energy to that of {network.labels()[0]}, of the layers where it differs",
             log=True,
+            middle=1.0,
         )
         blocks.append(heat)
     tabled = [
@@ -137,17 +137,6 @@ def _layer_block(network: NetworkLayers, sort: str, *, opened: bool = False) -> 
         for figure in FIGURES
     ]
     return section(f"{clean(network.network)}, layer by layer", *blocks, *tabled)
-
-
-def _inputs(rows: Sequence[ComparisonRow]) -> dict[str, object]:
-    """Return what made a comparison, as far as combinations ran: descriptions as the text of their files."""
-    inputs: dict[str, object] = {"version": __version__, "job": "compare"}
-    jobs = [row.report.job for row in rows if row.report is not None and row.report.job is not None]
-    inputs["networks"] = {job.net.name: network_value(job.net)["network"] for job in jobs}
-    inputs["chips"] = {job.chip.name: job.chip.to_yaml() for job in jobs}
-    inputs["dataflows"] = {job.dataflow.name: dataflow_text(job.dataflow) for job in jobs}
-    inputs["objective"] = ", ".join(dict.fromkeys(job.objective for job in jobs))
-    return inputs
 
 
 def _diff_blocks(found: ReportDiff) -> list[str]:
