@@ -235,6 +235,15 @@ def test_the_job_itself_loads_no_optional_package() -> None:
     assert families_in(loaded) == set()
 
 
+def test_a_comparison_from_the_shell_loads_no_numpy_and_no_plots() -> None:
+    loaded = modules_after(
+        "from dnnaccel.cli import run\n"
+        "assert run(['compare', 'lenet5', '--arch', 'eyeriss', '--effort', 'quick', '-q']) == 0"
+    )
+    assert "dnnaccel.comparing.rows" in loaded
+    assert not {name.partition(".")[0] for name in loaded} & {"matplotlib", "numpy", "pandas"}
+
+
 def test_listing_networks_loads_no_chip_and_no_numpy() -> None:
     loaded = modules_after("from dnnaccel.cli import run\nassert run(['networks', 'vgg*']) == 0")
     assert "dnnaccel.zoo.vgg" in loaded
