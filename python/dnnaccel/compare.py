@@ -134,6 +134,7 @@ class Comparison:
         """Draw one bar for each combination and return the matplotlib figure; `path` saves it.
 
         `kind` is "energy" (of an inference) or "words" (reads + writes), both `by` "level" or "tensor";
+        energy `by` "place" too, which is the same for all chips, and the default where there are several;
         "cycles": computing, and waiting for memory; "dram": words over the outermost memory per MAC; "edp":
         energy x delay; "utilization": what the PEs do. Above each bar stands its ratio to the network's
         first. `path` and `width` are as `Report.plot` takes them, which says what is raised.

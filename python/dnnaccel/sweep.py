@@ -132,6 +132,22 @@ def sweep(
         energy_unit=base.energy_unit,
         area_unit=base.area_unit,
         figures=names,
+        inputs={
+            "job": "sweep",
+            "network": tasks.network.name,
+            "chip": base.to_yaml(),
+            "dataflow": base.dataflow if dataflow is None else str(getattr(dataflow, "name", dataflow)),
+            "objective": objective,
+            "effort": effort,
+            "density": None if density is None else str(density),
+            "parameters": grid.values,
+            "constraints": [each if isinstance(each, str) else repr(each) for each in constraints],
+            "equal_area": equal_area,
+            "on_chip_bytes": on_chip_bytes,
+            "figures": list(names),
+            "trials": most,
+            "seed": None if most is None else seed,
+        },
         seconds_per_point=crew.seconds_per_point,
     )
 

@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 
 import dnnaccel as da
 from dnnaccel.atlas import Atlas, AtlasRow
-from dnnaccel.atlas import page as atlas_page
 from dnnaccel.atlas import ranks as orders
+from dnnaccel.atlas.data import GROUPS, group_of
 from dnnaccel.atlas.result import PAIRS
 from dnnaccel.cli import run
 from dnnaccel.errors import DnnAccelError, SweepError, UnknownNameError
@@ -92,7 +92,7 @@ def test_extreme_orders() -> None:
 def test_rows_agree_with_simulate(found: Atlas) -> None:
     assert [(row.network, row.chip) for row in found] == list(itertools.product(NETS, CHIPS))
     for row in found:
-        report = da.simulate(row.network, row.chip, effort="quick")
+        report = da.simulate(row.network, row.chip, effort="quick", objective="edp")
         assert (row.energy, row.cycles, row.seconds) == (report.energy, report.cycles, report.seconds)
         assert row.figures["utilization"] == report.utilization
         assert sum(group.cycles for group in row.layers) == report.cycles
@@ -106,7 +106,7 @@ def test_rows_agree_with_simulate(found: Atlas) -> None:
 
 def test_groups_hold_equal_layers_only() -> None:
     net = da.zoo.load("squeezenet_v1_1")
-    report = da.simulate(net, "eyeriss", effort="quick")
+    report = da.simulate(net, "eyeriss", effort="quick", objective="edp")
     groups = {group.name: group for group in layer_groups(net, report)}
     layers = {layer.name: layer for layer in net.layers}
     for name, group in groups.items():
@@ -136,6 +136,17 @@ def test_ranks_and_correlations_are_of_the_rows(found: Atlas) -> None:
     assert {one.networks for one in found.correlations("MNIST")} == {2}
     spread = [found["lenet5", "eyeriss"].cycles / 416520, found["mlp", "eyeriss"].cycles / 519500]  # type: ignore[operator]
     assert found.spread("latency", "eyeriss", "MNIST") == pytest.approx(max(spread) / min(spread))
+
+
+def test_chips_are_held_against_each_other(found: Atlas) -> None:
+    for figure in ("energy", "latency", "macs"):
+        matrix = found.between_chips(figure)
+        for one, other in itertools.product(range(len(CHIPS)), repeat=2):
+            pair = [list(found.figures(CHIPS[index])[figure].values()) for index in (one, other)]
+            assert matrix[one][other] == orders.kendall(*pair) == matrix[other][one]
+            assert one != other or matrix[one][other] == 1
+    with pytest.raises(UnknownNameError, match="figure"):
+        found.between_chips("power")
 
 
 def test_what_is_kept_gives_the_same_bytes(
@@ -262,7 +273,7 @@ def test_the_page_has_the_numbers_of_the_reports(found: Atlas) -> None:
         net, chip, energy, cycles, utilization, bound, proved, groups = row
         assert place == net * len(CHIPS) + chip
         assert (NETS[net], CHIPS[chip]) == (kept.network, kept.chip)
-        report = da.simulate(kept.network, kept.chip, effort="quick")
+        report = da.simulate(kept.network, kept.chip, effort="quick", objective="edp")
         assert (energy, cycles) == (report.energy, report.cycles)
         assert utilization == pytest.approx(report.utilization, rel=1e-3)
         assert data["bounds"][bound] == kept.bound_by
@@ -304,10 +315,10 @@ def test_texts_from_files_are_escaped(tmp_path: Path) -> None:
 
 
 def test_kinds_of_networks_cover_the_zoo() -> None:
-    other = len(atlas_page._GROUPS) - 1
-    names = [name for name in da.zoo.names() if atlas_page.group_of(name) == other]
+    other = len(GROUPS) - 1
+    names = [name for name in da.zoo.names() if group_of(name) == other]
     assert names == ["lenet5", "lenet5_sparse", "lenet_caffe", "mlp"]
-    assert atlas_page.group_of("something new") == other
+    assert group_of("something new") == other
 
 
 @pytest.mark.parametrize(
@@ -333,14 +344,35 @@ def test_stored_rows_come_back_as_they_were(found: Atlas) -> None:
             assert LayerGroup.from_row(json.loads(json.dumps(group.to_row()))) == group
 
 
-@pytest.mark.parametrize("result", ['{"energy": 1.0}', '{"energy": "x", "cycles": 1, "layers": []}', "{}"])
-def test_a_damaged_store_is_told_of(result: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["broken", "layers", "figure", "energy"])
+def test_a_damaged_store_is_not_believed(damage: str, tmp_path: Path) -> None:
     store = tmp_path / "a.sqlite"
-    da.atlas("mlp", "eyeriss_isca16_ws", store=store)
+    found = da.atlas("mlp", "eyeriss_isca16_ws", store=store)
     with sqlite3.connect(store) as database:
-        database.execute("UPDATE points SET result = ?", (result,))
-    with pytest.raises(SweepError, match=r"mlp on eyeriss_isca16_ws is damaged.*remove the store"):
-        da.atlas("mlp", "eyeriss_isca16_ws", store=store)
+        (text,) = database.execute("SELECT result FROM points").fetchone()
+        result = json.loads(text)
+        if damage == "layers":
+            result["layers"][0][4] = "many"
+        elif damage == "figure":
+            result["cycles"] = True
+        elif damage == "energy":
+            result["energy"] = None
+        text = "{" if damage == "broken" else json.dumps(result)
+        database.execute("UPDATE points SET result = ?", (text,))
+    if damage == "energy":  # a chip of a sweep need not have it
+        with pytest.raises(SweepError, match=r"mlp on eyeriss_isca16_ws is damaged.*remove the store"):
+            da.atlas("mlp", "eyeriss_isca16_ws", store=store)
+    else:
+        assert da.atlas("mlp", "eyeriss_isca16_ws", store=store) == found
+
+
+@pytest.mark.parametrize("note", ["{", "[]", '{"levels": 3}', '{"extends": "/etc/passwd"}'])
+def test_a_damaged_chip_is_measured_again(note: str, tmp_path: Path) -> None:
+    store = tmp_path / "a.sqlite"
+    found = da.atlas("mlp", "host_cpu", store=store)
+    with sqlite3.connect(store) as database:
+        database.execute("UPDATE notes SET value = ?", (note,))
+    assert da.atlas("mlp", "host_cpu", store=store) == found  # this process measures once
 
 
 @pytest.mark.parametrize(

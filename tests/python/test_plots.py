@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -37,6 +39,7 @@ from dnnaccel.report.plots.style import WIDTHS, new_figure, scaled_axis, style
 from dnnaccel.report.plots.utilization import REASONS
 
 pytest.importorskip("matplotlib")
+from matplotlib.patches import Rectangle
 
 SIZES = {"glb.size_bytes": [4096, 65536], "pe_array.rows": [4, 12]}
 
@@ -69,6 +72,7 @@ def activity() -> Any:
 
 
 Draw = Callable[..., Any]
+Shell = Callable[..., tuple[int, str]]
 
 # Every kind of every table, so that a new one is tested without a word here.
 PICTURES = [
@@ -261,13 +265,15 @@ def test_latency_is_drawn_with_its_bounds(report: Report) -> None:
         for name, cycles in layer.level_cycles:
             if cycles:
                 assert marks[name][index] == pytest.approx(cycles * factor)
-    # A bar has the colour of the marks of what bounds it.
-    colours = {line.get_label(): line.get_color() for line in axes.lines}
-    import matplotlib.colors
-
+    # A bar has the colour that the legend gives to what bounds it.
+    legend = axes.figure.legends[0]
+    names = [text.get_text() for text in legend.get_texts()]
+    colours = [
+        handle.get_facecolor() for handle in legend.findobj(Rectangle) if handle is not legend.legendPatch
+    ]
+    wanted = dict(zip(names, colours, strict=True))
     for bar, each in zip(axes.patches, shown, strict=True):
-        wanted = matplotlib.colors.to_rgb(colours[each.layers[0].bound_by])
-        assert bar.get_facecolor()[:3] == pytest.approx(wanted)
+        assert bar.get_facecolor() == wanted[each.layers[0].bound_by]
 
 
 @pytest.mark.parametrize("level", ["dram", "glb"])
@@ -430,7 +436,7 @@ def test_a_comparison_has_a_bar_for_each_combination(comparison: da.Comparison, 
         "words": lambda r: float(sum(r.traffic(level) for level in r.memories)),
         "cycles": lambda r: float(r.cycles),
         "dram": lambda r: r.traffic("dram") / r.macs,
-        "edp": lambda r: r.energy * r.cycles,
+        "edp": lambda r: r.edp,
         "utilization": lambda r: 1.0,
     }
     reports = [row.report for row in comparison.rows]
@@ -439,7 +445,7 @@ def test_a_comparison_has_a_bar_for_each_combination(comparison: da.Comparison, 
     assert [height / drawn[0] for height in drawn] == pytest.approx([value / wanted[0] for value in wanted])
     if kind != "utilization":
         assert [text.get_text() for text in axes.texts] == [ratio(value / wanted[0]) for value in wanted]
-    if kind in ("energy", "cycles"):  # what the table says
+    if kind in ("energy", "cycles", "edp"):  # what the table says
         ratios = [getattr(row, f"{kind}_ratio") for row in comparison.rows]
         assert [text.get_text() for text in axes.texts] == [ratio(value) for value in ratios]
 
@@ -459,11 +465,15 @@ def test_what_cannot_run_leaves_its_place_empty(comparison: da.Comparison) -> No
 
 
 def test_networks_have_panels_of_their_own_and_units_are_not_mixed(comparison: da.Comparison) -> None:
-    other = tuple(replace(row, network="other") for row in comparison.rows)
+    other = tuple(replace(row, network="other", network_number=1) for row in comparison.rows)
     both = da.Comparison(rows=(*comparison.rows, *other))
     figure = both.plot(width="page")
     assert [axes.get_title() for axes in figure.axes] == ["lenet5", "other"]
     macs = make_report(energy_unit="MAC")
+    # With several chips energy is split by what all chips have.
+    chips = da.Comparison(rows=(*comparison.rows, replace(comparison.rows[0], chip="another")))
+    assert "buffers" in texts(chips.plot())
+    assert "glb" in texts(chips.plot(by="level"))
     mixed = (*comparison.rows, replace(comparison.rows[0], report=macs))
     with pytest.raises(DnnAccelError, match="different units"):
         da.Comparison(rows=mixed).plot()
@@ -505,9 +515,7 @@ def test_names_from_outside_are_no_mathematics(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def shell(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., tuple[int, str]]:
+def shell(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     """Run a command line in an empty directory; gives the exit code, and all that was printed."""
     monkeypatch.chdir(tmp_path)
 
@@ -529,9 +537,7 @@ def shell(
         ("search", "lenet5:conv1", "--arch", "eyeriss"),
     ],
 )
-def test_commands_draw(
-    shell: Callable[..., tuple[int, str]], arguments: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_commands_draw(shell: Shell, arguments: tuple[str, ...], tmp_path: Path) -> None:
     path = tmp_path / "picture.svg"
     code, output = shell(*arguments, "--plot", str(path))
     assert code == 0, output
@@ -550,16 +556,14 @@ def test_commands_draw(
         (("simulate", "--plot", "none/a.pdf"), "there is no directory none"),
     ],
 )
-def test_commands_refuse_before_they_work(
-    shell: Callable[..., tuple[int, str]], arguments: tuple[str, ...], says: str
-) -> None:
+def test_commands_refuse_before_they_work(shell: Shell, arguments: tuple[str, ...], says: str) -> None:
     command, *rest = arguments
     code, output = shell(command, "lenet5", "--arch", "eyeriss", *rest)
     assert code == 2
     assert says in output
 
 
-def test_the_help_names_every_kind(shell: Callable[..., tuple[int, str]]) -> None:
+def test_the_help_names_every_kind(shell: Shell) -> None:
     for command, kinds in (
         ("simulate", REPORT_KINDS),
         ("compare", COMPARISON_KINDS),
@@ -568,3 +572,39 @@ def test_the_help_names_every_kind(shell: Callable[..., tuple[int, str]]) -> Non
         said = " ".join(shell(command, "--help")[1].split())
         for kind in kinds:
             assert kind in said.partition("--plot-kind")[2]
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def committed() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((DOCS / "plots").glob("*.png"))}
+
+
+def pixels(png: bytes) -> tuple[int, int]:
+    """Width and height of a PNG, as its header says."""
+    assert png.startswith(b"\x89PNG")
+    return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
+
+
+def test_the_page_shows_every_kind() -> None:
+    page = (DOCS / "plots.md").read_text("utf-8")
+    assert set(re.findall(r"\(plots/(\w+\.png)\)", page)) == set(committed())
+    for kinds in (REPORT_KINDS, COMPARISON_KINDS, SEARCH_KINDS, COST_KINDS, MAPPING_KINDS):
+        for kind in kinds:
+            assert f"`{kind}`" in page
+    widths = {round(inches * 300) for inches in WIDTHS.values()}
+    assert {pixels(png)[0] for png in committed().values()} == widths
+
+
+@pytest.mark.slow
+def test_the_page_draws_its_pictures() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import plots; print({n: list(p[16:24]) for n, p in plots.drawn().items()})"],
+        cwd=DOCS,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    drawn = ast.literal_eval(done.stdout.splitlines()[-1])
+    assert drawn == {name: list(png[16:24]) for name, png in committed().items()}

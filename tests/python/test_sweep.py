@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import random
@@ -341,18 +342,46 @@ SCRIPT = """
     import sys
     import dnnaccel as da
 
+    def tell(done, total, what):
+        print(done, file=sys.stderr, flush=True)
+
     if __name__ == "__main__":
-        grid = {"glb.size_bytes": "32768..262144*2", "pe_array.rows": [8, 10, 12], "pe_array.columns": "7,14"}
-        found = da.sweep("lenet5", "eyeriss", grid, store=sys.argv[1])
+        grid = {"glb.size_bytes": "16384..262144*2", "pe_array.rows": "6..16+2"}
+        grid["pe_array.columns"] = "4..16+4"
+        trials = int(sys.argv[2]) or None
+        found = da.sweep("lenet5", "example", grid, store=sys.argv[1], trials=trials, progress=tell)
         print(found.to_csv(), end="")
 """
 
 
-def start(script: Path, store: Path) -> subprocess.Popen[str]:
+def start(script: Path, store: Path, trials: int = 0) -> subprocess.Popen[str]:
     # A group of its own, so that a kill takes the workers too.
     return subprocess.Popen(
-        [sys.executable, str(script), str(store)], stdout=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, str(script), str(store), str(trials)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
+
+
+def kill_at_a_random_moment(job: subprocess.Popen[str], known: int, rng: random.Random) -> bool:
+    """Kill a run some points, and a part of one, after the `known` ones; return whether it was at work."""
+    assert job.stderr is not None
+    enough = known + rng.randint(0, 2)
+    while (line := job.stderr.readline()) and int(line) < enough:
+        pass
+    time.sleep(rng.uniform(0, 0.05))
+    at_work = job.poll() is None
+    if at_work:
+        os.killpg(job.pid, signal.SIGKILL)
+    job.communicate()
+    return at_work
+
+
+def points_kept(store: Path) -> int:
+    with contextlib.closing(sqlite3.connect(store)) as database:
+        return int(database.execute("SELECT count(*) FROM points").fetchone()[0])
 
 
 @pytest.fixture
@@ -362,30 +391,46 @@ def script(tmp_path: Path) -> Path:
     return path
 
 
+# Every combination, and those that a search chooses.
+WAYS = pytest.mark.parametrize(("trials", "rows"), [(0, 120), (90, 90)])
+
+
 @pytest.mark.slow
-def test_a_run_killed_over_and_over_ends_as_an_undisturbed_one(script: Path, tmp_path: Path) -> None:
-    undisturbed, _ = start(script, tmp_path / "whole.db").communicate()
-    rng = random.Random(0)
-    killed = 0
+@WAYS
+def test_a_run_killed_twenty_times_ends_as_an_undisturbed_one(
+    script: Path, tmp_path: Path, trials: int, rows: int
+) -> None:
+    if trials:
+        pytest.importorskip("optuna")
+    undisturbed, _ = start(script, tmp_path / "whole.db", trials).communicate()
+    assert undisturbed.count("\n") == rows + 1
+    seed = int.from_bytes(os.urandom(4), "big")
+    print(f"seed {seed}")  # shown if the test fails
+    rng = random.Random(seed)
+    kept = [0]
     for _ in range(20):
-        job = start(script, tmp_path / "broken.db")
-        try:
-            job.communicate(timeout=rng.uniform(0.3, 2.0))
-        except subprocess.TimeoutExpired:
-            os.killpg(job.pid, signal.SIGKILL)
-            job.communicate()
-            killed += 1
-    assert killed > 0
-    resumed, _ = start(script, tmp_path / "broken.db").communicate()
+        at_work = kill_at_a_random_moment(start(script, tmp_path / "broken.db", trials), kept[-1], rng)
+        kept.append(points_kept(tmp_path / "broken.db"))
+        # What was done before is still there, and it was killed on the way.
+        assert kept == sorted(kept)
+        assert at_work or kept[-1] == rows
+    assert any(0 < done < rows for done in kept)
+    resumed, _ = start(script, tmp_path / "broken.db", trials).communicate()
     assert resumed == undisturbed
-    assert resumed.count("\n") == 25
+    assert points_kept(tmp_path / "broken.db") == rows
 
 
 @pytest.mark.slow
-def test_two_processes_on_one_store_end_with_the_same_table(script: Path, tmp_path: Path) -> None:
-    undisturbed, _ = start(script, tmp_path / "whole.db").communicate()
-    pair = [start(script, tmp_path / "shared.db") for _ in range(2)]
+@WAYS
+def test_two_processes_on_one_store_end_with_the_same_table(
+    script: Path, tmp_path: Path, trials: int, rows: int
+) -> None:
+    if trials:
+        pytest.importorskip("optuna")
+    undisturbed, _ = start(script, tmp_path / "whole.db", trials).communicate()
+    pair = [start(script, tmp_path / "shared.db", trials) for _ in range(2)]
     assert [job.communicate()[0] for job in pair] == [undisturbed, undisturbed]
+    assert points_kept(tmp_path / "shared.db") == rows
 
 
 def test_a_sweep_can_be_kept_and_drawn(chip: da.arch.Chip, tmp_path: Path) -> None:

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
 from html import escape
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from dnnaccel import __version__
 from dnnaccel._text import Column, clean
 from dnnaccel._units import NONE, count, energy, percent, quantity
+from dnnaccel.atlas.data import GROUPS, network_data, page_data, scopes
 from dnnaccel.atlas.result import PAIRS, Atlas
 from dnnaccel.report.html import details, heat_map, page, paragraph, section, table
 from dnnaccel.report.html.marks import legend
 from dnnaccel.report.html.shell import embedded_json
 
 if TYPE_CHECKING:
-    from dnnaccel.zoo import NetworkRow
+    pass
 
 __all__ = ["atlas_page"]
 
 _CHIP = "eyeriss"
 """The chip that is shown first, if it is there."""
 
-# Kinds of networks, by how their names begin; each has a colour and a shape.
-_GROUPS = {
-    "AlexNet, VGG": ("alexnet", "zfnet", "overfeat", "vgg"),
-    "Inception": ("googlenet", "inception", "xception", "polynet"),
-    "ResNet": ("resnet", "wide_resnet", "wrn", "resnext", "dpn"),
-    "DenseNet": ("densenet",),
-    "small by design": ("squeezenet", "mobilenet", "shufflenet"),
-    "NASNet": ("nasnet",),
-    "attention, recurrent": ("vit", "transformer", "bert", "gpt", "gnmt", "rnn", "lstm", "gru"),
-    "other": ("",),
-}
 _WORDS = {"macs": "MACs", "weights": "weights", "energy": "energy", "latency": "latency"}
 
 
@@ -43,7 +34,7 @@ def atlas_page(found: Atlas) -> str:
     blocks = [
         *map(paragraph, findings(found)),
         _controls(found, dataset),
-        f'<div id="atlas-groups">{legend(list(_GROUPS), shapes=True)}</div>',
+        f'<div id="atlas-groups">{legend(list(GROUPS), shapes=True)}</div>',
         section(
             "Accuracy against what is counted, and against what is paid",
             paragraph(
@@ -85,6 +76,7 @@ def atlas_page(found: Atlas) -> str:
                 "over the least energy, or cycles, for each MAC among the networks."
             ),
         ),
+        *_between(found, dataset),
         section(
             "Every network on every chip",
             paragraph("Click a name for its layers; click a header to sort."),
@@ -100,6 +92,9 @@ def atlas_page(found: Atlas) -> str:
         f"Atlas: {found.size}",
         blocks,
         inputs={
+            "version": __version__,
+            "job": "atlas",
+            "command": _command(found),
             "objective": found.objective,
             "effort": found.effort,
             "networks": ", ".join(row.name for row in found.networks),
@@ -145,103 +140,6 @@ def findings(found: Atlas) -> list[str]:
     return [said[0], " ".join(said[1:])] if len(said) > 1 else said
 
 
-def page_data(found: Atlas) -> dict[str, Any]:
-    """Return what the page's script draws from, as plain JSON values; see atlas.js for the rows."""
-    bounds: dict[str, int] = {}
-    rows: list[list[Any]] = []
-    layers: dict[str, dict[tuple[str, str, int, int], int]] = {row.name: {} for row in found.networks}
-    chip_at = {chip.name: index for index, chip in enumerate(found.chips)}
-    for index, network in enumerate(found.networks):
-        known = layers[network.name]
-        for row in found.rows[index * len(found.chips) : (index + 1) * len(found.chips)]:
-            place = [index, chip_at[row.chip]]
-            if row.reason is not None:
-                rows.append([*place, row.reason])
-                continue
-            groups = [
-                [
-                    known.setdefault((one.name, one.kind, one.layers, one.macs), len(known)),
-                    one.cycles,
-                    _digits(one.energy),
-                    _digits(one.utilization),
-                    bounds.setdefault(one.bound_by, len(bounds)),
-                    one.optimal,
-                ]
-                for one in row.layers
-            ]
-            bound = bounds.setdefault(row.bound_by or NONE, len(bounds))
-            rows.append(
-                [
-                    *place,
-                    row.energy,
-                    row.cycles,
-                    _digits(row.figures["utilization"]),
-                    bound,
-                    None if row.proved is None else _digits(row.proved),
-                    groups,
-                ]
-            )
-    return {
-        "networks": [_network(row, list(layers[row.name])) for row in found.networks],
-        "chips": [
-            {
-                "name": chip.name,
-                "dataflow": chip.dataflow,
-                "unit": chip.energy_unit,
-                "clock": chip.clock_mhz,
-                "peak": chip.peak_macs_per_cycle,
-            }
-            for chip in found.chips
-        ],
-        "bounds": list(bounds),
-        "scopes": [{"dataset": scope, "orders": _orders(found, scope)} for scope in _scopes(found)],
-        "rows": rows,
-    }
-
-
-def _scopes(found: Atlas) -> list[str | None]:
-    return list(dict.fromkeys((found.main_dataset(), None)))
-
-
-def _orders(found: Atlas, scope: str | None) -> list[list[list[Any]]]:
-    by_chip: dict[str, list[list[Any]]] = {chip.name: [] for chip in found.chips}
-    for one in found.correlations(scope):
-        by_chip[one.chip].append(
-            [
-                one.first,
-                one.second,
-                *(
-                    None if value is None else _digits(value)
-                    for value in (one.kendall, one.spearman, one.swapped)
-                ),
-            ]
-        )
-    return list(by_chip.values())
-
-
-def _network(row: NetworkRow, layers: Sequence[tuple[str, str, int, int]]) -> dict[str, Any]:
-    return {
-        "name": row.name,
-        "title": row.title,
-        "dataset": row.dataset,
-        "top5": row.top5 if row.top5 is not None else row.quoted_top5,
-        "macs": row.macs,
-        "weights": row.weights,
-        "group": group_of(row.name),
-        "layers": layers,
-    }
-
-
-def group_of(name: str) -> int:
-    """Return the number of the kind of network that `name` begins like."""
-    return next(index for index, begins in enumerate(_GROUPS.values()) if name.startswith(begins))
-
-
-def _digits(value: float) -> float:
-    """Return `value` with the four digits that are shown."""
-    return float(f"{value:.4g}")
-
-
 def _number(found: Atlas, dataset: str | None) -> int:
     return sum(dataset in (None, row.dataset) for row in found.networks)
 
@@ -253,14 +151,14 @@ def _controls(found: Atlas, dataset: str | None) -> str:
         f'<option value="{index}"{" selected" if index == first else ""}>{escape(name)}</option>'
         for index, name in enumerate(names)
     )
-    scopes = "".join(
+    kinds = "".join(
         f'<option value="{index}">{escape("all" if scope is None else f"for {scope}")}</option>'
-        for index, scope in enumerate(_scopes(found))
+        for index, scope in enumerate(scopes(found))
     )
     return (
         '<div class="atlas-controls" id="atlas-controls">'
         f'<label>Chip <select id="atlas-chip">{chips}</select></label>'
-        f'<label>Networks <select id="atlas-scope">{scopes}</select></label></div>'
+        f'<label>Networks <select id="atlas-scope">{kinds}</select></label></div>'
         '<p id="atlas-said" aria-live="polite"></p>'
         "<noscript><p>The charts need JavaScript; the tables below do not.</p></noscript>"
     )
@@ -276,6 +174,43 @@ def _taus(found: Atlas, dataset: str | None) -> str:
         list(by_chip.values()),
         unit_text=lambda value: f"{value:.2f}",
     )
+
+
+def _between(found: Atlas, dataset: str | None) -> list[str]:
+    """Show whether the order on one chip tells that on another; nothing of a single chip."""
+    if len(found.chips) < 2:
+        return []
+    names = [f"{number} {chip.name}" for number, chip in enumerate(found.chips, 1)]
+    return [
+        section(
+            "From one chip to another",
+            paragraph(
+                f"Kendall's tau of the orders of the {_number(found, dataset)} networks by latency on two "
+                "chips: a network that is fast on one need not be on the other."
+            ),
+            heat_map(
+                names,
+                [str(number) for number in range(1, len(names) + 1)],
+                found.between_chips("latency", dataset),
+                unit_text=lambda value: f"{value:.2f}",
+            ),
+        )
+    ]
+
+
+def _command(found: Atlas) -> str:
+    """Return the command that gives the page, of networks and chips that have names."""
+    from dnnaccel import arch, zoo
+
+    words = ["dnnaccel", "atlas"]
+    for option, known, names in (
+        ("--networks", zoo.names(), [row.name for row in found.networks]),
+        ("--arch", arch.names(), [chip.name for chip in found.chips]),
+    ):
+        words += [option, ",".join(names)] if names != known else []
+    words += ["--objective", found.objective] if found.objective != "edp" else []
+    words += ["--effort", found.effort] if found.effort != "quick" else []
+    return shlex.join([*words, "-o", "atlas.html"])
 
 
 def _rows(found: Atlas) -> str:
@@ -309,7 +244,7 @@ def _rows(found: Atlas) -> str:
 
 
 def _apart(found: Atlas) -> str:
-    rows = [row for row in found.networks if _network(row, ())["top5"] is None]
+    rows = [row for row in found.networks if network_data(row, ())["top5"] is None]
     if not rows:
         return ""
     return section(

@@ -201,6 +201,22 @@ class Atlas:
                 )
         return tuple(found)
 
+    def between_chips(self, figure: str, dataset: str | None = None) -> list[list[float | None]]:
+        """Return Kendall's tau of the orders of the networks by a figure on two chips: a row for each chip.
+
+        1 says that the one chip tells what is better on the other. Of the networks that run on both, and with
+        `dataset` of those for it. Raises `UnknownNameError` for a figure that there is not.
+        """
+        if figure not in FIGURES:
+            raise unknown_name("figure", figure, FIGURES)
+        values = [self.figures(chip.name, dataset)[figure] for chip in self.chips]
+
+        def agree(one: dict[str, float], other: dict[str, float]) -> float | None:
+            both = [name for name in one if name in other]
+            return orders.kendall([one[name] for name in both], [other[name] for name in both])
+
+        return [[agree(one, other) for other in values] for one in values]
+
     def spread(self, figure: str, chip: str, dataset: str | None = None) -> float | None:
         """Return the most over the least of "energy" or "latency" for each MAC, among the networks.
 
@@ -254,9 +270,12 @@ class Atlas:
         """Return a line for each chip, how far the orders agree on it, for lines of `width` characters."""
         dataset = self.main_dataset()
         number = sum(row.dataset == dataset for row in self.networks)
-        title = f"{self.size}, mapped for {self.objective}; orders of the {number} for {clean(str(dataset))}"
+        title = (
+            f"{self.size}, mapped for {self.objective}; "
+            f"how far the orders of the {number} for {clean(str(dataset))} agree:"
+        )
         said = [
-            "tau: Kendall's, of the orders of the networks by the two figures; 1 is the same order, 0 none. "
+            "MACs/energy and the like: Kendall's tau of the orders by the two; 1 is the same order, 0 none. "
             "swapped: pairs of networks of which the one with fewer MACs takes longer. "
             "spread: the most over the least for each MAC."
         ]
@@ -280,7 +299,7 @@ class Atlas:
             Column("dataflow", [clean(chip.dataflow) for chip in self.chips], left=True),
             Column("ran", [str(number) for number in ran]),
             *(
-                Column(f"tau {_SHORT[first]}-{second}", [_tau(one.kendall) for one in by_pair[first, second]])
+                Column(f"{_SHORT[first]}/ {second}", [_tau(one.kendall) for one in by_pair[first, second]])
                 for first, second in (PAIRS if taus else ())
             ),
             Column("swapped %", [percent(one.swapped) for one in by_pair["macs", "latency"]]),

@@ -39,7 +39,7 @@ Examples:
 @click.option(
     "--objective",
     type=click.Choice(["energy", "latency", "edp"]),
-    default="energy",
+    default="edp",
     show_default=True,
     help="What mappings are chosen for; edp is energy x delay.",
 )

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from dnnaccel.network import Network
     from dnnaccel.report import Report
 
-__all__ = ["LayerGroup", "layer_groups"]
+__all__ = ["LayerGroup", "are_groups", "layer_groups"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,14 @@ _KINDS: tuple[tuple[type, ...], ...] = (
     (bool, type(None)),
 )
 """Types of the fields of `LayerGroup`."""
+
+
+def are_groups(rows: object) -> bool:
+    """Say whether stored rows have the form of what `LayerGroup.to_row` returns."""
+    try:
+        return isinstance(rows, list) and all(map(LayerGroup.from_row, rows))
+    except ValueError:
+        return False
 
 
 def layer_groups(net: Network, report: Report) -> tuple[LayerGroup, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 __all__ = ["Sweep", "SweepPoint"]
 
 _GOALS = {"energy": "energy", "latency": "cycles", "edp": "edp"}
+_USUAL = ("energy", "cycles", "seconds", "utilization", "dram_words", "on_chip_bytes", "area")
+_HEADERS = {
+    "utilization": "util %",
+    "dram_words": "DRAM words",
+    "dram_bytes": "DRAM bytes",
+    "on_chip_bytes": "on chip",
+    "edp": "energy x delay",
+}
+_UNITS = {"seconds": "s", "average_power_watts": "W", "dram_bytes": "B", "on_chip_bytes": "B"}
 _SHOWN = 40
 """Most rows of a text table."""
 
@@ -54,7 +63,9 @@ class SweepPoint:
 class Sweep:
     """Every point of a sweep, or those that a search chose, in the order of its parameters' values.
 
-    `figures` are those that its front is of, unless others are named.
+    `figures` are those that its front is of, unless others are named; `inputs` is what made the sweep, as
+    plain values.
+
     `seconds_per_point` is what new points took on average; it is in no output, so that a sweep that was
     broken off and resumed prints what an undisturbed one prints.
     """
@@ -67,6 +78,7 @@ class Sweep:
     energy_unit: str
     area_unit: str
     figures: tuple[str, ...] = ("energy", "cycles")
+    inputs: Mapping[str, Any] = field(default_factory=dict, compare=False)
     seconds_per_point: float = field(default=0.0, compare=False)
 
     def __len__(self) -> int:
@@ -83,13 +95,14 @@ class Sweep:
         """The points that could run."""
         return tuple(point for point in self.points if point.reason is None)
 
-    def best(self, figure: str | None = None) -> SweepPoint:
+    def best(self, figure: str | None = None, points: Sequence[SweepPoint] | None = None) -> SweepPoint:
         """Return the best point by a figure, by default what was the objective; the first of equals.
 
-        Raises `SweepError` if no point has that figure, `UnknownNameError` for one that there is not.
+        Of all points, or of some. Raises `SweepError` if none has that figure, `UnknownNameError` for one
+        that there is not.
         """
         name = _GOALS[self.objective] if figure is None else figure
-        found = self._costs((name,))
+        found = self._costs((name,), points)
         if not found:
             raise SweepError(f"no point of the sweep has a figure {name!r}")
         return min(found, key=lambda pair: pair[1])[0]
@@ -103,9 +116,11 @@ class Sweep:
         found = self._costs(figures or self.figures)
         return [found[index][0] for index in front([cost for _, cost in found])]
 
-    def _costs(self, names: Sequence[str]) -> list[tuple[SweepPoint, tuple[float, ...]]]:
+    def _costs(
+        self, names: Sequence[str], points: Sequence[SweepPoint] | None = None
+    ) -> list[tuple[SweepPoint, tuple[float, ...]]]:
         check_figures(names)
-        found = ((point, costs(point.figures, names)) for point in self.ran)
+        found = ((point, costs(point.figures, names)) for point in (self.ran if points is None else points))
         return [(point, cost) for point, cost in found if cost is not None]
 
     def to_rows(self) -> list[Row]:
@@ -122,39 +137,62 @@ class Sweep:
             title += f", {failed} of which cannot run"
         parts = []
         if len(self.points) <= _SHOWN:
-            parts += [notes([title], width=width), layout(self._columns(self.points, chosen), width=width)]
+            table = layout(self.columns(self.points, chosen), width=width, keys=len(self.parameters))
+            parts += [notes([title], width=width), table]
         else:
             parts.append(
                 notes([f"{title}; those that no other beats in {' and '.join(names)}:"], width=width)
             )
-            parts.append(layout(self._columns(chosen[:_SHOWN], []), width=width))
+            columns = self.columns(chosen[:_SHOWN], [])
+            parts.append(layout(columns, width=width, keys=len(self.parameters)))
             if len(chosen) > _SHOWN:
                 parts.append(f"... and {len(chosen) - _SHOWN} more; to_csv() has all")
-        if reasons := _reasons(self.points):
+        if self.ran and not chosen:
+            parts.append(notes([f"no point has all of {', '.join(names)}"], width=width))
+        if self.reasons:
+            reasons = [f"{number} cannot run: {reason}" for reason, number in self.reasons.items()]
             parts.append(notes(reasons, width=width))
         return "\n\n".join(parts)
 
-    def _columns(self, points: Sequence[SweepPoint], marked: Sequence[SweepPoint]) -> list[Column]:
+    def text_of(self, name: str, value: float | None) -> str:
+        """Return a figure as a person reads it, with its unit; "-" for None."""
+        if value is None:
+            return NONE
+        if name in ("energy", "edp"):
+            time = "" if name == "energy" else " s" if self._timed else " cycles"
+            return energy(value, self.energy_unit + time)
+        if name == "utilization":
+            return f"{percent(value)} %"
+        if name == "area":
+            return f"{value:.4g} {self.area_unit}"
+        return quantity(value, _UNITS[name]) if name in _UNITS else count(value)
+
+    @property
+    def _timed(self) -> bool:
+        return any(point.figures.get("seconds") is not None for point in self.points)
+
+    def _shown(self) -> list[str]:
+        """Return the figures that tables have: the usual ones and those asked for, if a point has them."""
+        return [
+            name
+            for name in dict.fromkeys((*_USUAL, *self.figures))
+            if any(point.figures.get(name) is not None for point in self.points)
+        ]
+
+    def columns(self, points: Sequence[SweepPoint], marked: Sequence[SweepPoint]) -> list[Column]:
+        """Return parameters and figures of some points as text, those of `marked` named as the front."""
         columns = [
             Column(name, [clean(str(point.parameters[name])) for point in points]) for name in self.parameters
         ]
         if marked:
             best = {id(point) for point in marked}
-            columns.append(Column("", ["front" if id(point) in best else "" for point in points], left=True))
-        shown: dict[str, Callable[[Any], str]] = {
-            "energy": lambda value: energy(value, self.energy_unit),
-            "cycles": count,
-            "seconds": lambda value: quantity(value, "s"),
-            "utilization": percent,
-            "dram_words": count,
-            "on_chip_bytes": lambda value: quantity(value, "B"),
-            "area": lambda value: NONE if value is None else f"{value:.4g} {self.area_unit}",
-        }
-        headers = {"utilization": "util %", "dram_words": "DRAM words", "on_chip_bytes": "on chip"}
-        for name, text in shown.items():
-            cells = [text(point.figures.get(name)) for point in points]
-            if any(cell != NONE for cell in cells):
-                columns.append(Column(headers.get(name, name), cells))
+            columns.append(
+                Column("front", ["yes" if id(point) in best else "" for point in points], left=True)
+            )
+        for name in self._shown():
+            values = [point.figures.get(name) for point in points]
+            cells = [percent(x) if name == "utilization" else self.text_of(name, x) for x in values]
+            columns.append(Column(_HEADERS.get(name, name), cells))
         return columns
 
     def to_dict(self) -> dict[str, Any]:
@@ -182,10 +220,10 @@ class Sweep:
         return dataframe(self.to_rows())
 
     def to_html(self) -> str:
-        """Return a page that needs no other file."""
-        from dnnaccel.report.html import page
+        """Return a page that needs no other file: points and front, what each parameter does, all points."""
+        from dnnaccel.report.html.sweep import sweep_page
 
-        return page(f"dnnaccel sweep of {clean(self.network)}", self._blocks())
+        return sweep_page(self)
 
     def save(self, path: str | os.PathLike[str], *, format: str | None = None) -> None:
         """Write the sweep to `path`, whole or not at all; see `Report.save`."""
@@ -223,20 +261,15 @@ class Sweep:
         return f"<Sweep of {self.network} on {self.chip}: {len(self.points)} points, {len(self.ran)} ran>"
 
     def _repr_html_(self) -> str:
-        from dnnaccel.report.html import fragment
+        from dnnaccel.report.html.sweep import sweep_fragment
 
-        return fragment(*self._blocks())
+        return sweep_fragment(self)
 
-    def _blocks(self) -> list[str]:
-        from dnnaccel.report.html import paragraph, table
-
-        return [table(self._columns(self.points, self.pareto())), *map(paragraph, _reasons(self.points))]
-
-
-def _reasons(points: Sequence[SweepPoint]) -> list[str]:
-    """Return each reason once, with how many points it keeps from running."""
-    found: dict[str, int] = {}
-    for point in points:
-        if point.reason is not None:
-            found[point.reason] = found.get(point.reason, 0) + 1
-    return [f"{number} cannot run: {reason}" for reason, number in found.items()]
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Why points cannot run, each reason with how many points it keeps from it."""
+        found: dict[str, int] = {}
+        for point in self.points:
+            if point.reason is not None:
+                found[point.reason] = found.get(point.reason, 0) + 1
+        return found

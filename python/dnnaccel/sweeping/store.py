@@ -33,6 +33,7 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS points (key TEXT PRIMARY KEY, result TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS claims (key TEXT PRIMARY KEY, host TEXT, pid INTEGER, began REAL, seen REAL)
     WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS notes (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -119,6 +120,18 @@ class Store:
             )
             self._file.execute("DELETE FROM claims WHERE key = ?", (key,))
 
+    def note(self, key: str) -> dict[str, Any] | None:
+        """Return what was noted under `key` beside the points, None if nothing sound was."""
+        with self._errors():
+            row = self._file.execute("SELECT value FROM notes WHERE key = ?", (key,)).fetchone()
+        return None if row is None else _parsed(row[0])
+
+    def keep_note(self, key: str, value: dict[str, Any]) -> None:
+        """Note `value` under `key`; what does not fit the points, but must be the same in the next run."""
+        with self._errors():
+            text = json.dumps(value, allow_nan=False)
+            self._file.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (key, text))
+
     def _prepare(self) -> None:
         (application,) = self._file.execute("PRAGMA application_id").fetchone()
         (version,) = self._file.execute("PRAGMA user_version").fetchone()
@@ -190,10 +203,16 @@ def _chunks(keys: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
 
 def _read(text: object) -> dict[str, Any] | None:
     """Return a stored result; None, so that it is worked out again, for what is none."""
+    result = _parsed(text)
+    return result if is_result(result) else None
+
+
+def _parsed(text: object) -> dict[str, Any] | None:
+    """Return the object that stored JSON text is, None if it is none."""
     if not isinstance(text, str) or len(text) > _MAX_TEXT:
         return None
     try:
-        result = json.loads(text)
-    except ValueError:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
         return None
-    return result if is_result(result) else None
+    return value if isinstance(value, dict) else None

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from dnnaccel.errors import DataflowError, MappingError, unknown_name
-from dnnaccel.sweeping.layers import layer_groups
+from dnnaccel.sweeping.layers import are_groups, layer_groups
 
 if TYPE_CHECKING:
     from dnnaccel.arch import Chip
@@ -130,6 +130,8 @@ def is_result(value: object) -> bool:
         return False
     if "reason" in value:
         return isinstance(value["reason"], str) and len(value) == 1
+    if not are_groups(value.get("layers", [])):
+        return False
     units = (value.get("energy_unit"), value.get("area_unit"))
     return all(isinstance(unit, str) for unit in units) and all(
         name in value and _is_figure(value[name]) for name in FIGURES

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_cycles", "draw_dram", "draw_edp", "draw_energy", "draw_utilization", "draw_words"]
 
-Split = Callable[["Report"], dict[str, float]]
+Split = Callable[["ComparisonRow", "Report"], dict[str, float]]
 
 _PANEL = 1.65
 _TOGETHER = ("mac", "vector", "leakage")
@@ -33,29 +33,36 @@ _TOGETHER = ("mac", "vector", "leakage")
 
 
 def draw_energy(comparison: Comparison, options: Options) -> Figure:
-    """Draw the energy of an inference by level or by tensor."""
-    unit = _energy_unit(comparison)
+    """Draw the energy of an inference by level, by tensor, or by place, which is the same for all chips."""
+    several = len({row.chip for row in comparison.rows}) > 1
+    by = options.by or ("place" if several else "level")
 
-    def split(report: Report) -> dict[str, float]:
-        return {name: spent / report.batch for name, spent in energy_split(report.layers, options.by).items()}
+    def split(row: ComparisonRow, report: Report) -> dict[str, float]:
+        parts = row.energy_by_place() if by == "place" else energy_split(report.layers, by)
+        return {name: spent / report.batch for name, spent in parts.items()}
 
+    unit = _common_unit(comparison, "energies", lambda report: report.energy_unit)
     return _draw(comparison, options, split, "energy per inference", unit)
 
 
 def draw_words(comparison: Comparison, options: Options) -> Figure:
     """Draw the reads + writes of a run by memory or by tensor."""
-    return _draw(comparison, options, lambda r: words_split(r.layers, options.by), "reads + writes", "words")
+
+    def split(row: ComparisonRow, report: Report) -> dict[str, float]:
+        return words_split(report.layers, options.by)
+
+    return _draw(comparison, options, split, "reads + writes", "words")
 
 
 def draw_cycles(comparison: Comparison, options: Options) -> Figure:
     """Draw the cycles of a run in which the array computes, and in which it waits."""
-    return _draw(comparison, options, lambda r: cycles_split(r.layers), "time", "cycles")
+    return _draw(comparison, options, lambda row, report: cycles_split(report.layers), "time", "cycles")
 
 
 def draw_dram(comparison: Comparison, options: Options) -> Figure:
     """Draw the words over the outermost memory for each MAC, by tensor."""
 
-    def split(report: Report) -> dict[str, float]:
+    def split(row: ComparisonRow, report: Report) -> dict[str, float]:
         top = report.memories[0]
         return {role: report.traffic(top, role) / report.macs if report.macs else 0.0 for role in ROLES}
 
@@ -63,27 +70,27 @@ def draw_dram(comparison: Comparison, options: Options) -> Figure:
 
 
 def draw_edp(comparison: Comparison, options: Options) -> Figure:
-    """Draw energy x delay of a run in cycles."""
-    unit = _energy_unit(comparison)
-    return _draw(comparison, options, lambda r: {"": r.energy * r.cycles}, "energy x delay", f"{unit} cycles")
+    """Draw energy x delay of a run."""
+    unit = _common_unit(comparison, "products with delays", lambda report: report.edp_unit)
+    return _draw(comparison, options, lambda row, report: {"": report.edp}, "energy x delay", unit)
 
 
 def draw_utilization(comparison: Comparison, options: Options) -> Figure:
     """Draw what all PEs do with the cycles of a run, as parts of them."""
 
-    def split(report: Report) -> dict[str, float]:
+    def split(row: ComparisonRow, report: Report) -> dict[str, float]:
         parts = idle(report.layers, report.peak_macs_per_cycle)
         return {WORDS[reason]: getattr(parts, reason) for reason in REASONS}
 
     return _draw(comparison, options, split, "part of all PE-cycles", "%")
 
 
-def _energy_unit(comparison: Comparison) -> str:
-    """Return the unit of all energies; raises `DnnAccelError` if there are several."""
-    units = {row.report.energy_unit for row in comparison.rows if row.report is not None}
+def _common_unit(comparison: Comparison, what: str, unit_of: Callable[[Report], str]) -> str:
+    """Return the unit of all reports; raises `DnnAccelError` if there are several."""
+    units = {unit_of(row.report) for row in comparison.rows if row.report is not None}
     if len(units) > 1:
         raise DnnAccelError(
-            f"energies in different units ({', '.join(sorted(units))}) have no common axis; plot another kind"
+            f"{what} in different units ({', '.join(sorted(units))}) have no common axis; plot another kind"
         )
     return next(iter(units), "pJ")
 
@@ -95,25 +102,22 @@ def _draw(comparison: Comparison, options: Options, split: Split, what: str, uni
     if all(row.report is None for row in comparison.rows):
         raise DnnAccelError("no combination of the comparison could run: there is nothing to draw")
     groups = _groups(comparison.rows)
-    splits = {
-        title: [{} if row.report is None else split(row.report) for row in rows]
-        for title, rows in groups.items()
-    }
-    order = _order([part for of in splits.values() for part in of])
+    splits = [[{} if row.report is None else split(row, row.report) for row in rows] for rows in groups]
+    order = _order(comparison, [parts for of in splits for parts in of])
     looks = fills(order)
     across = 1 if options.width < 5 else min(3, len(groups))
     down = math.ceil(len(groups) / across)
-    labels = {title: _labels(rows, comparison.rows) for title, rows in groups.items()}
+    labels = [_labels(rows, comparison.rows) for rows in groups]
     upright = _upright(labels, options.width / across)
-    letters = max(len(name) for names in labels.values() for name in names) if upright else 1
+    letters = max(len(name) for names in labels for name in names) if upright else 1
     figure = new_figure((options.width, 0.6 + down * (_PANEL + 0.3 + 0.05 * letters)))
     grid = figure.subplots(down, across, squeeze=False)
     for axes in grid.flat[len(groups) :]:
         axes.set_visible(False)
-    for axes, (title, rows) in zip(grid.flat, groups.items(), strict=False):
-        largest = max((sum(of.values()) for of in splits[title]), default=0.0)
+    for axes, rows, of, names in zip(grid.flat, groups, splits, labels, strict=False):
+        largest = max((sum(parts.values()) for parts in of), default=0.0)
         factor, label = scaled_axis(what, unit, largest)
-        _draw_panel(axes, by_part(splits[title], order), factor, looks, ratios=unit != "%")
+        _draw_panel(axes, by_part(of, order), factor, looks, ratios=unit != "%")
         if unit == "%":
             axes.set_ylim(0, 100)
         for x, row in enumerate(rows):
@@ -121,11 +125,11 @@ def _draw(comparison: Comparison, options: Options, split: Split, what: str, uni
                 axes.text(
                     x, 0.0, " cannot run", rotation=90, ha="center", va="bottom", size=SMALL, color="#666666"
                 )
-        axes.set_xticks(range(len(rows)), labels[title], rotation=90 if upright else 0, size=SMALL)
+        axes.set_xticks(range(len(rows)), names, rotation=90 if upright else 0, size=SMALL)
         axes.set_xlabel(_varying(rows, comparison.rows))
         axes.set_ylabel(label)
         if len(groups) > 1:
-            axes.set_title(short(title))
+            axes.set_title(short(rows[0].network))
     figure.align_ylabels(grid)
     entries = {} if order == [""] else {part: Patch(**looks[part]) for part in order}
     said = (
@@ -135,18 +139,22 @@ def _draw(comparison: Comparison, options: Options, split: Split, what: str, uni
     return figure
 
 
-def _groups(rows: Sequence[ComparisonRow]) -> dict[str, list[ComparisonRow]]:
+def _groups(rows: Sequence[ComparisonRow]) -> list[list[ComparisonRow]]:
     """Return the rows by network, each of which has its own axis; all together if each network has one."""
-    groups: dict[str, list[ComparisonRow]] = {}
+    groups: dict[int, list[ComparisonRow]] = {}
     for row in rows:
-        groups.setdefault(row.network, []).append(row)
-    return groups if any(len(of) > 1 for of in groups.values()) else {"": list(rows)}
+        groups.setdefault(row.network_number, []).append(row)
+    return list(groups.values()) if any(len(of) > 1 for of in groups.values()) else [list(rows)]
 
 
-def _order(splits: Sequence[Mapping[str, float]]) -> list[str]:
-    """Return the parts that are not nothing everywhere, as they come first, with what has no level last."""
-    found = list(dict.fromkeys(part for of in splits for part, size in of.items() if size))
-    return [part for part in found if part not in _TOGETHER] + [part for part in _TOGETHER if part in found]
+def _order(comparison: Comparison, splits: Sequence[Mapping[str, float]]) -> list[str]:
+    """Return the parts that are not nothing everywhere, in the order of the levels of their chips."""
+    found = dict.fromkeys(part for of in splits for part, size in of.items() if size)
+    reports = [row.report for row in comparison.rows if row.report is not None]
+    levels = dict.fromkeys(name for report in reports for name in (*report.memories, *report.arrays))
+    first = [name for name in levels if name in found]
+    middle = [name for name in found if name not in levels and name not in _TOGETHER]
+    return [*first, *middle, *(name for name in _TOGETHER if name in found)]
 
 
 def _varies(rows: Sequence[ComparisonRow]) -> list[str]:
@@ -167,11 +175,9 @@ def _labels(rows: Sequence[ComparisonRow], whole: Sequence[ComparisonRow]) -> li
     return [", ".join(short(getattr(row, what)) for what in names) for row in rows]
 
 
-def _upright(labels: Mapping[str, Sequence[str]], inches: float) -> bool:
+def _upright(labels: Sequence[Sequence[str]], inches: float) -> bool:
     """Whether names have to stand upright to fit below their bars."""
-    return any(
-        max(map(len, names)) * 3.6 + 4 > (inches - 0.7) * 72 / max(len(names), 1) for names in labels.values()
-    )
+    return any(max(map(len, names)) * 3.6 + 4 > (inches - 0.7) * 72 / max(len(names), 1) for names in labels)
 
 
 def _title(rows: Sequence[ComparisonRow]) -> str:

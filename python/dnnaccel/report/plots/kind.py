@@ -18,7 +18,7 @@ __all__ = ["Kind", "Options", "check_kind", "draw"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a person chose: how parts are split, at which memory, and the width in inches."""
+    """What a person chose: how parts are split ("": as the kind likes), at which level, and inches."""
 
     by: str = ""
     level: str | None = None
@@ -27,7 +27,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of picture: what draws it, the ways to split it (the first unless one is given), its width."""
+    """A kind of picture: what draws it, the ways to split it, and what it is like if nobody says."""
 
     draw: Callable[[Any, Options], Figure]
     by: tuple[str, ...] = ()
@@ -71,4 +71,4 @@ def check_kind(
         raise unknown_name("way to split a plot", by, chosen.by)
     if level is not None and not chosen.at_level:
         raise DnnAccelError(f"a plot of {kind} is of no single level: leave out level={level!r}")
-    return Options(by=by or next(iter(chosen.by), ""), level=level, width=width_in(width or chosen.width))
+    return Options(by=by or "", level=level, width=width_in(width or chosen.width))

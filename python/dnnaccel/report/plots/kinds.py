@@ -35,7 +35,7 @@ SEARCH_KINDS: dict[str, Kind] = {
 """What `SearchResult.plot` draws."""
 
 COMPARISON_KINDS: dict[str, Kind] = {
-    "energy": Kind(draw=comparison.draw_energy, by=("level", "tensor"), width="column"),
+    "energy": Kind(draw=comparison.draw_energy, by=("level", "tensor", "place"), width="column"),
     "words": Kind(draw=comparison.draw_words, by=("level", "tensor"), width="column"),
     "cycles": Kind(draw=comparison.draw_cycles, width="column"),
     "dram": Kind(draw=comparison.draw_dram, width="column"),

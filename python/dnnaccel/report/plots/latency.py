@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from dnnaccel.report.palette import colours
 from dnnaccel.report.plots.bars import Panel, Shown, panels, shown_layers, title_of
-from dnnaccel.report.plots.style import MARKERS, legend_above, scaled_axis
+from dnnaccel.report.plots.style import MARKERS, fills, legend_above, scaled_axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,7 +17,15 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_latency"]
 
-_NOTE = "bar: latency, by what bounds it; mark: what that takes alone"
+# Marks tell parts apart by shape alone: on a bar in colour they must be seen.
+_MARK: dict[str, Any] = {
+    "linestyle": "",
+    "color": "white",
+    "markersize": 3.2,
+    "markeredgecolor": "#222222",
+    "markeredgewidth": 0.5,
+}
+_NOTE = "bars by what bounds them; marks: each part alone"
 
 
 def draw_latency(report: Report, options: Options) -> Figure:
@@ -29,8 +36,8 @@ def draw_latency(report: Report, options: Options) -> Figure:
     bars = [shown for shown in shown_layers(report) if shown.cycles]
     bounds = [_bounds(shown.layers[0]) for shown in bars]
     parts = _parts(report, bars, bounds)
-    looks = colours(parts)
-    shapes = {part: MARKERS[index % len(MARKERS)] for index, part in enumerate(parts)}
+    looks = fills(parts)
+    marks = {part: _MARK | {"marker": MARKERS[index % len(MARKERS)]} for index, part in enumerate(parts)}
     factor, label = scaled_axis("latency", "cycles", max((shown.cycles for shown in bars), default=0))
     figure, rows = panels([shown.name for shown in bars], options.width, x_label="layer")
     top = max((max(shown.cycles, *of.values()) for shown, of in zip(bars, bounds, strict=True)), default=0)
@@ -41,11 +48,7 @@ def draw_latency(report: Report, options: Options) -> Figure:
             panel.axes.plot(
                 [x for x, _ in places],
                 [cycles * factor for _, cycles in places],
-                shapes[part],
-                color=looks[part],
-                markersize=3.2,
-                markeredgecolor="white",
-                markeredgewidth=0.4,
+                **marks[part],
                 label=part,
                 clip_on=False,
                 zorder=3,
@@ -53,37 +56,21 @@ def draw_latency(report: Report, options: Options) -> Figure:
         panel.axes.set_ylabel(label)
         panel.axes.set_ylim(0, 1.05 * factor * top or 1.0)
         panel.axes.grid(axis="y")
-    entries = {
-        part: (
-            Patch(facecolor=looks[part], alpha=_SHADE, linewidth=0),
-            Line2D([], [], linestyle="", marker=shapes[part], color=looks[part], markersize=3.6,
-                   markeredgecolor="white", markeredgewidth=0.4),
-        )
-        for part in parts
-    }  # fmt: skip
+    entries = {part: (Patch(**looks[part]), Line2D([], [], **marks[part])) for part in parts}
     legend_above(figure, entries, f"{title_of(report)}\n{_NOTE}")
     return figure
 
 
-_SHADE = 0.55
-
-
-def _draw_bars(panel: Panel, bars: Sequence[Shown], looks: dict[str, str], factor: float) -> None:
+def _draw_bars(
+    panel: Panel, bars: Sequence[Shown], looks: Mapping[str, Mapping[str, Any]], factor: float
+) -> None:
     """Draw the layer itself, and on it what layers fused into it take longer."""
     for x, shown in zip(panel.at, panel.cut(bars), strict=True):
         bottom = 0.0
         for layer in shown.layers:
             if layer.cycles:
                 height = layer.cycles * factor
-                panel.axes.bar(
-                    x,
-                    height,
-                    bottom=bottom,
-                    width=0.8,
-                    color=looks[layer.bound_by],
-                    alpha=_SHADE,
-                    linewidth=0,
-                )
+                panel.axes.bar(x, height, bottom=bottom, width=0.8, **looks[layer.bound_by])
                 bottom += height
 
 

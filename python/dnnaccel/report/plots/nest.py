@@ -30,9 +30,11 @@ _MARGIN = 3.0
 _LINE = 9.0
 _TITLE = 15.0
 _GAP = 5.0
-_INDENT = 5.0
-_HEADER = 21.0
+_INDENT = 4.0
+_HEADER = 24.0
 _CELL = 11.0
+# Points that a letter takes: bold of 7 points, and plain and code of `SMALL` ones.
+_BOLD, _PLAIN, _CODE = 4.5, 3.15, 3.62
 _MEMORY, _ARRAY, _EDGE, _GREY = "#F4F4F4", "#E3EEF7", "#555555", "#666666"
 
 
@@ -56,6 +58,15 @@ class _Held:
     part: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A line in a box: code, and a remark after it."""
+
+    code: str
+    remark: str
+    indent: float
+
+
 class _Picture:
     """Draws one nest, from top to bottom."""
 
@@ -72,18 +83,15 @@ class _Picture:
         self.lane = min(44.0, 0.14 * self.width)
         self.lanes_from = self.width - _MARGIN - 4 - len(ROLES) * self.lane
         self.shades = colours(list(ROLES))
-        title, _, sizes = (
-            "loop nest" if report is None or self.chip is None else headline(report)
-        ).partition(": ")
+        whole = "loop nest" if report is None else report.name if self.chip is None else headline(report)
+        title, _, sizes = whole.partition(": ")
         self.title = title.replace("$", r"\$")
         self.sizes = textwrap.wrap(sizes, int(self.width / 3.6))
 
     def draw(self) -> Figure:
         """Return the figure."""
-        height = (
-            11 + len(self.sizes) * _LINE + _HEADER + sum(self._height(part) + _GAP for part in self.parts)
-        )
-        height += _TITLE + 2 * _MARGIN
+        boxes = sum(self._height(part) + _GAP for part in self.parts) + _TITLE
+        height = 11 + len(self.sizes) * _LINE + _HEADER + boxes + 2 * _MARGIN
         figure = new_figure((self.width / 72, height / 72))
         figure.set_layout_engine("none")
         axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
@@ -96,7 +104,7 @@ class _Picture:
         for line in self.sizes:
             axes.text(_MARGIN, y, line, va="top", color=_GREY)
             y += _LINE
-        self._header(axes, y)
+        self._header(axes, y + 3)
         y += _HEADER
         first = y
         for part in self.parts:
@@ -111,7 +119,28 @@ class _Picture:
         return figure
 
     def _height(self, part: NestPart) -> float:
-        return _TITLE + len(part.loops) * _LINE + (2.0 if part.loops else 0.0)
+        rows = len(self._rows(part))
+        return _TITLE + rows * _LINE + (2.0 if rows else 0.0)
+
+    def _fits(self, letters: float) -> bool:
+        """Whether text of so many points stays left of the tensors."""
+        return _MARGIN + 5 + letters <= self.lanes_from - 4
+
+    def _size_beside(self, part: NestPart) -> bool:
+        """Whether the size of a level fits beside its name."""
+        return self._fits(_BOLD * len(short(part.name)) + _PLAIN * len(self._size(part)) + 6)
+
+    def _rows(self, part: NestPart) -> list[_Row]:
+        """Return the lines below the name of a level: what does not fit beside another has one of its own."""
+        rows = [] if self._size_beside(part) else [_Row("", self._size(part), 0.0)]
+        for depth, line in enumerate(part.loops):
+            indent = 4 + _INDENT * depth
+            needed = indent + _CODE * len(line.code) + 5 + _PLAIN * len(line.remark)
+            if self._fits(needed) or not line.remark:
+                rows.append(_Row(line.code, line.remark, indent))
+            else:
+                rows += [_Row(line.code, "", indent), _Row("", line.remark, indent + _INDENT)]
+        return rows
 
     def _centre(self, role: str) -> float:
         return self.lanes_from + (ROLES.index(role) + 0.5) * self.lane
@@ -139,29 +168,16 @@ class _Picture:
         self._box(axes, y, self._height(part), _ARRAY if part.keeps is None else _MEMORY)
         middle = y + _TITLE / 2
         axes.text(_MARGIN + 5, middle, short(part.name), va="center", weight="bold")
-        axes.text(
-            self.lanes_from - 4, middle, self._size(part), va="center", ha="right", size=SMALL, color=_GREY
-        )
-        for row, line in enumerate(part.loops):
-            code = axes.text(
-                _MARGIN + 9 + _INDENT * row,
-                y + _TITLE + (row + 0.5) * _LINE - 1,
-                line.code,
-                va="center",
-                family="DejaVu Sans Mono",
-                size=SMALL,
-            )
-            if line.remark:
-                axes.annotate(
-                    line.remark,
-                    (1, 0.5),
-                    xycoords=code,
-                    xytext=(5, 0),
-                    textcoords="offset points",
-                    va="center",
-                    size=SMALL - 0.5,
-                    color=_GREY,
-                )
+        if self._size_beside(part):
+            right = {"va": "center", "ha": "right", "size": SMALL, "color": _GREY}
+            axes.text(self.lanes_from - 4, middle, self._size(part), right)
+        for index, row in enumerate(self._rows(part)):
+            x, middle = _MARGIN + 5 + row.indent, y + _TITLE + (index + 0.5) * _LINE - 1
+            if row.code:
+                axes.text(x, middle, row.code, va="center", family="DejaVu Sans Mono", size=SMALL)
+                x += _CODE * len(row.code) + 5
+            if row.remark:
+                axes.text(x, middle, row.remark, va="center", size=SMALL, color=_GREY)
         if part.keeps is not None:
             for role in ROLES:
                 self._cell(axes, role, y + (_TITLE - _CELL) / 2, self._held(part, role))
@@ -184,10 +200,8 @@ class _Picture:
         """Return how many places of an axis the loops over it take."""
         assert self.report is not None
         assert self.report.mapping is not None
-        levels = [level for level in self.report.mapping.levels if level.level == axis]
-        return math.prod(
-            math.ceil((loop.extent or 1) / loop.tile) for level in levels for loop in level.loops
-        )
+        loops = [loop for each in self.report.mapping.levels if each.level == axis for loop in each.loops]
+        return math.prod(math.ceil((loop.extent or 1) / loop.tile) for loop in loops)
 
     def _held(self, part: NestPart, role: str) -> _Held | None:
         """Return what a memory holds of a tensor; None for one that passes it by."""

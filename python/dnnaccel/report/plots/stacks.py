@@ -22,14 +22,14 @@ COMPUTING, WAITING = "computing", "waiting for memory"
 def draw_energy(report: Report, options: Options) -> Figure:
     """Draw where the energy of each layer was spent, or on which tensor."""
     splits = [energy_split(shown.layers, options.by) for shown in shown_layers(report)]
-    order = report.energy_by_level() if options.by == "level" else report.energy_by_tensor()
+    order = report.energy_by_tensor() if options.by == "tensor" else report.energy_by_level()
     return _draw(report, splits, list(order), options, "energy", report.energy_unit)
 
 
 def draw_words(report: Report, options: Options) -> Figure:
     """Draw the reads + writes of each layer by memory, or by tensor."""
     splits = [words_split(shown.layers, options.by) for shown in shown_layers(report)]
-    order = report.memories if options.by == "level" else ROLES
+    order = ROLES if options.by == "tensor" else report.memories
     return _draw(report, splits, list(order), options, "reads + writes", "words")
 
 
@@ -48,14 +48,14 @@ def _draw(
 
 
 def energy_split(layers: tuple[LayerReport, ...], by: str) -> dict[str, float]:
-    """Return the energy of layers by "level" or "tensor"."""
-    return added(layer.energy_by_level() if by == "level" else layer.energy_by_tensor() for layer in layers)
+    """Return the energy of layers by "tensor", or else by level."""
+    return added(layer.energy_by_tensor() if by == "tensor" else layer.energy_by_level() for layer in layers)
 
 
 def words_split(layers: tuple[LayerReport, ...], by: str) -> dict[str, float]:
-    """Return the reads + writes of layers by "level" or "tensor"."""
+    """Return the reads + writes of layers by "tensor", or else by level."""
     return added(
-        {c.level if by == "level" else c.tensor: float(c.reads + c.writes)}
+        {c.tensor if by == "tensor" else c.level: float(c.reads + c.writes)}
         for layer in layers
         for c in layer.levels
     )
