@@ -195,7 +195,7 @@ def test_a_page_is_run_again_from_its_inputs(tmp_path: Path) -> None:
         ('"equal_area":false', '"equal_area":{"eyeriss":1}', "1 is no description; it must be text"),
         ('"networks":[{', '"networks":[{"path":"/etc",', "it must have a network, and may have a layer"),
         ('"dataflows":["ws"]', '"dataflows":["wss"]', "wss"),
-        ('"effort"', '"efort"', "unknown key 'efort'; did you mean 'effort'?"),
+        ('"effort"', '"effortt"', "unknown key 'effortt'; did you mean 'effort'?"),
     ],
 )
 def test_inputs_of_a_page_are_not_trusted(tmp_path: Path, old: str, new: str, words: str) -> None:

@@ -53,7 +53,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("runtime",),
     ("_zeros", "provenance", "_nest"),
     ("cost", "conventions", "_search_cache"),
-    ("_search_run", "bounds"),
+    ("_search_run", "_vector_unit", "bounds"),
     ("report",),  # a search prints itself by it
     ("activity",),
     ("mapper", "sim"),
