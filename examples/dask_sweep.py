@@ -1,13 +1,16 @@
-"""A sweep on a Dask cluster: here two worker processes on this machine, elsewhere many machines.
+"""How is a sweep spread over many machines? On a Dask cluster: here two worker processes on this machine.
 
-python examples/dask_sweep.py
+Anything with the interface of `concurrent.futures.Executor` will do as `executor=`. Needs
+`pip install 'dnnaccel[dask]'`. From a shell: `dnnaccel sweep ... --executor dask://HOST:PORT`.
+
+    python examples/dask_sweep.py
 """
 
 from __future__ import annotations
 
 import dnnaccel as da
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # worker processes import this file, and must not begin anew
     try:
         from distributed import Client, LocalCluster
     except ImportError:
