@@ -7,8 +7,6 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from dnnaccel.report.plots.style import SMALL
 
 if TYPE_CHECKING:
@@ -90,6 +88,8 @@ def _written_on(text: Text, dot: float) -> list[Bbox]:
 
 def _spots(axes: Axes, dot: float) -> list[tuple[float, float]]:
     """Return spots along all that `Axes.plot` drew."""
+    import numpy as np
+
     found = []
     for line in axes.lines:
         places = axes.transData.transform(np.column_stack(line.get_data(orig=False)))
