@@ -34,11 +34,11 @@ __all__ = ["Comparison", "ComparisonJob", "ComparisonRow", "LayerComparison", "S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonJob:
-    """What a comparison is of, as `compare` was given it; `dataflows` None is each chip's own."""
+    """What a comparison is of, as `compare` was given it; no dataflows: each chip's own."""
 
-    networks: tuple[Network | Layer, ...]
+    nets: tuple[Network | Layer, ...]
     chips: tuple[Chip, ...]
-    dataflows: tuple[Dataflow, ...] | None
+    dataflows: tuple[Dataflow, ...]
     objective: str
     density: DensityLike | None
     effort: str
@@ -49,7 +49,7 @@ class ComparisonJob:
 class Comparison:
     """Every combination of networks, chips and dataflows, in the order they were given.
 
-    `job` is what was compared, for the page that `to_html` writes; None for rows that were put together.
+    `job` is what was compared, for pages that can be run again.
     """
 
     rows: tuple[ComparisonRow, ...]
@@ -221,9 +221,9 @@ def compare(
         else:
             rows.append(ComparisonRow(report=None, reason=str(result), **one.labels()))
     job = ComparisonJob(
-        networks=tuple(nets),
+        nets=tuple(nets),
         chips=tuple(targets),
-        dataflows=None if flows is None else tuple(flows),
+        dataflows=tuple(flows or ()),
         objective=objective,
         density=density,
         effort=effort,

@@ -242,9 +242,12 @@ class Explanation:
     def to_html(self) -> str:
         """Return a page that needs no other file: what bounds it, rooflines, energy, and what changes buy."""
         from dnnaccel.report.html import page
+        from dnnaccel.report.html.made import named_inputs
 
         what = self.network if self.name == self.network else f"{self.network}:{self.name}"
-        return page(f"{clean(what)} on {clean(self.chip)}, explained", self._blocks())
+        chip = next((layer.chip for layer in self.layers if layer.chip is not None), None)
+        inputs = named_inputs(chip, network=what, dataflow=self.dataflow, objective=self.objective)
+        return page(f"{clean(what)} on {clean(self.chip)}, explained", self._blocks(), inputs=inputs)
 
     def _repr_html_(self) -> str:
         from dnnaccel.report.html import fragment

@@ -27,7 +27,7 @@ from dnnaccel._lower import (
 )
 from dnnaccel._search_cache import Answer
 from dnnaccel._search_run import Job, Setting, StoppedError, run_all
-from dnnaccel._text import DEFAULT_WIDTH, clean
+from dnnaccel._text import DEFAULT_WIDTH
 from dnnaccel._zeros import describe_density, lower_density
 from dnnaccel.cost import LayerReport, describe_misfit, evaluate
 from dnnaccel.dataflow import Dataflow, get
@@ -168,11 +168,9 @@ class SearchResult:
 
     def to_html(self) -> str:
         """Return a page that needs no other file: the loop nest, its cost, what is proved, and the front."""
-        from dnnaccel.report.html import page
-        from dnnaccel.report.html.search import search_blocks
+        from dnnaccel.report.html.search import search_page
 
-        chip = "" if self.cost.chip is None else f" on {clean(self.cost.chip.name)}"
-        return page(f"{clean(self.cost.name)}{chip}: search for {self.objective}", search_blocks(self))
+        return search_page(self)
 
     def _repr_html_(self) -> str:
         from dnnaccel.report.html import fragment

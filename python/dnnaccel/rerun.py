@@ -6,7 +6,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dnnaccel._files import read_text
@@ -27,56 +27,52 @@ __all__ = ["read_inputs", "rerun"]
 
 _MAX_BYTES = 50_000_000
 _DATA = re.compile(rf'<script type="application/json" id="{INPUTS_ID}">([^<]*)</script>')
-_KEYS: dict[str, type | tuple[type, ...]] = {
-    "version": str,
-    "job": str,
-    "command": str,
-    "python": str,
-    "network": str,
-    "layer": str,
-    "chip": str,
-    "dataflow": str,
-    "objective": str,
-    "effort": str,
-    "fidelity": str,
-    "batch": int,
-    "density": (int, float, dict, type(None)),
+_NUMBER = (int, float)
+_Kinds = tuple[type, ...]
+_ANY_PAGE: dict[str, _Kinds] = {"version": (str,), "job": (str,), "command": (str,), "python": (str,)}
+_SIMULATE: dict[str, _Kinds] = _ANY_PAGE | {
+    "network": (str,),
+    "layer": (str,),
+    "chip": (str,),
+    "dataflow": (str,),
+    "objective": (str,),
+    "effort": (str,),
+    "fidelity": (str,),
+    "batch": (int,),
+    "density": (*_NUMBER, dict, type(None)),
     "dram": (str, type(None)),
-    "fuse": bool,
-    "mappings": dict,
+    "fuse": (bool,),
+    "mappings": (dict,),
 }
-_NEEDED = ("job", "network", "chip", "dataflow", "objective", "fidelity")
-_KEYS_OF_A_COMPARISON: dict[str, type | tuple[type, ...]] = {
-    "version": str,
-    "job": str,
-    "command": str,
-    "networks": list,
-    "chips": list,
-    "dataflows": (list, type(None)),
-    "objective": str,
-    "effort": str,
-    "density": (int, float, type(None)),
+_COMPARE: dict[str, _Kinds] = _ANY_PAGE | {
+    "networks": (list,),
+    "chips": (list,),
+    "dataflows": (list,),
+    "objective": (str,),
+    "effort": (str,),
+    "density": (*_NUMBER, dict, type(None)),
     "equal_area": (bool, str, dict),
 }
-_NEEDED_OF_A_COMPARISON = ("job", "networks", "chips", "dataflows", "objective")
+_JOBS = {"simulate": _SIMULATE, "compare": _COMPARE}
+_OPTIONAL = {"version", "command", "python", "layer", "batch"}
 
 
 def rerun(
     path: str | os.PathLike[str], *, threads: int | None = None, progress: Progress | None = None
 ) -> Report | Comparison:
-    """Simulate again what the page at `path` was made of, and return a result equal to the page's own.
+    """Do again what the page at `path` was made of: a report or a comparison, equal to the one it shows.
 
-    That is a report, or a comparison. The page's embedded inputs alone are read, as data: nothing in the page
-    is run, and no other file is opened. `threads` and `progress` are those of `simulate`.
+    The page's embedded inputs alone are read, as data: nothing in the page is run, and no other file is
+    opened. `threads` and `progress` are those of `simulate` and `compare`.
 
-    Raises `DnnAccelError` for a file that is no such page, or holds inputs that are not sound.
+    Raises `DnnAccelError` for a file that is no page of these, or holds inputs that are not sound.
     """
     name = os.fspath(path)
     inputs = read_inputs(path)
-    compared = inputs.get("job") == "compare"
-    (_check_comparison if compared else _check)(inputs, name)
+    _check(inputs, name)
+    job = _simulate if inputs["job"] == "simulate" else _compare
     try:
-        return (_compare if compared else _simulate)(inputs, threads, progress)
+        return job(inputs, threads, progress)
     except DnnAccelError as error:
         raise type(error)(f"{name}: {error}") from None
 
@@ -91,11 +87,11 @@ def _simulate(inputs: Mapping[str, Any], threads: int | None, progress: Progress
         dataflow=_dataflow(inputs["dataflow"]),
         objective=inputs["objective"],
         fidelity=inputs["fidelity"],
-        mapping={layer: LoopNest.parse(text) for layer, text in inputs.get("mappings", {}).items()},
-        density=inputs.get("density"),
-        effort=inputs.get("effort", "full"),
-        dram=_dram(inputs.get("dram")),
-        fuse=inputs.get("fuse", True),
+        mapping={layer: LoopNest.parse(text) for layer, text in inputs["mappings"].items()},
+        density=inputs["density"],
+        effort=inputs["effort"],
+        dram=_dram(inputs["dram"]),
+        fuse=inputs["fuse"],
         threads=threads,
         progress=progress,
     )
@@ -104,15 +100,14 @@ def _simulate(inputs: Mapping[str, Any], threads: int | None, progress: Progress
 def _compare(inputs: Mapping[str, Any], threads: int | None, progress: Progress | None) -> Comparison:
     from dnnaccel.compare import compare
 
-    flows = inputs["dataflows"]
     return compare(
-        [_network(net) for net in inputs["networks"]],
+        [_network(one) for one in inputs["networks"]],
         [_chip(text) for text in inputs["chips"]],
-        None if flows is None else [_dataflow(text) for text in flows],
+        [_dataflow(text) for text in inputs["dataflows"]] or None,
         objective=inputs["objective"],
-        density=inputs.get("density"),
-        effort=inputs.get("effort", "full"),
-        equal_area=inputs.get("equal_area", False),
+        density=inputs["density"],
+        effort=inputs["effort"],
+        equal_area=inputs["equal_area"],
         threads=threads,
         progress=progress,
     )
@@ -130,8 +125,7 @@ def read_inputs(path: str | os.PathLike[str]) -> dict[str, Any]:
     found = _DATA.findall(text)
     if len(found) != 1:
         raise DnnAccelError(
-            f"{name}: holds no inputs to run again; give a page that 'dnnaccel simulate --html' or "
-            "'dnnaccel compare --html' wrote"
+            f"{name}: holds no inputs to run again; give a page that 'dnnaccel simulate' or 'compare' wrote"
         )
     try:
         inputs = json.loads(found[0], parse_constant=_refuse)
@@ -147,66 +141,47 @@ def _refuse(word: str) -> float:
 
 
 def _check(inputs: Mapping[str, Any], name: str) -> None:
-    """Refuse inputs that are not of a simulation, one sentence for the first fault."""
-    fault = _faults(name)
+    """Refuse inputs that no page of ours holds, one sentence for the first fault."""
+
+    def fault(sentence: str) -> DnnAccelError:
+        return DnnAccelError(f"{name}: inputs: {sentence}")
+
     if "job" not in inputs:
         why = inputs.get("density")
         raise fault(f"they are not all there to run again{f': densities {why}' * isinstance(why, str)}")
-    if inputs["job"] != "simulate":
-        raise fault(f"job is {_short(inputs['job'])}; pages of 'simulate' and 'compare' can be run again")
-    _check_keys(inputs, _KEYS, _NEEDED, fault)
-    for layer, text in inputs.get("mappings", {}).items():
-        if not isinstance(text, str):
-            raise fault(f"mappings.{layer} is {_short(text)}; it must be the text of a mapping")
-    _check_density(inputs.get("density"), fault)
-
-
-def _check_comparison(inputs: Mapping[str, Any], name: str) -> None:
-    """Refuse inputs that are not of a comparison, one sentence for the first fault."""
-    fault = _faults(name)
-    if isinstance(why := inputs.get("density"), str):
-        raise fault(f"they are not all there to run again: {why}")
-    _check_keys(inputs, _KEYS_OF_A_COMPARISON, _NEEDED_OF_A_COMPARISON, fault)
-    for index, net in enumerate(inputs["networks"]):
-        if not isinstance(net, dict) or not {"network"} <= net.keys() <= {"network", "layer"}:
-            raise fault(f"networks.{index} is {_short(net)}; it must have a network, and may have a layer")
-    texts = [text for net in inputs["networks"] for text in net.values()]
-    texts += [*inputs["chips"], *(inputs["dataflows"] or ())]
-    keys = inputs.get("equal_area")
-    texts += keys.values() if isinstance(keys, dict) else ()
-    for text in texts:
-        if not isinstance(text, str):
-            raise fault(f"{_short(text)} is no description; it must be text")
-
-
-def _faults(name: str) -> Callable[[str], DnnAccelError]:
-    return lambda sentence: DnnAccelError(f"{name}: inputs: {sentence}")
-
-
-def _check_keys(
-    inputs: Mapping[str, Any],
-    keys: Mapping[str, type | tuple[type, ...]],
-    needed: Sequence[str],
-    fault: Callable[[str], DnnAccelError],
-) -> None:
-    """Refuse keys that are not known, of the wrong kind, or missing."""
+    keys = _JOBS.get(inputs["job"]) if isinstance(inputs["job"], str) else None
+    if keys is None:
+        raise fault(f"job is {_short(inputs['job'])}; only {' and '.join(_JOBS)} can be run again")
     for key, value in inputs.items():
         if key not in keys:
             raise fault(f"unknown key {key!r}; {did_you_mean(key, keys)}")
-        listed = keys[key]
-        kinds = listed if isinstance(listed, tuple) else (listed,)
-        # A bool is an int for Python, and no number for us; NaN and infinities did not pass the reader.
-        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        # Python takes True for a whole number.
+        if not isinstance(value, keys[key]) or (isinstance(value, bool) and bool not in keys[key]):
             raise fault(f"{key} is {_short(value)}, which is of the wrong kind")
-    for key in needed:
-        if key not in inputs:
-            raise fault(f"{key} is missing")
+    for key in keys.keys() - _OPTIONAL - inputs.keys():
+        raise fault(f"{key} is missing")
+    for layer, text in inputs.get("mappings", {}).items():
+        if not isinstance(text, str):
+            raise fault(f"mappings.{layer} is {_short(text)}; it must be the text of a mapping")
+    for key in ("chips", "dataflows"):
+        if not all(isinstance(text, str) for text in inputs.get(key, ())):
+            raise fault(f"{key} must be the texts of files")
+    for one in inputs.get("networks", ()):
+        sound = isinstance(one, dict) and "network" in one and one.keys() <= {"network", "layer"}
+        if not sound or not all(isinstance(text, str) for text in one.values()):
+            raise fault("networks must be the texts of files, each with its layer if it is of one")
+    scaled = inputs.get("equal_area")
+    if isinstance(scaled, dict) and not all(isinstance(key, str) for key in scaled.values()):
+        raise fault("equal_area must be the keys that are scaled, by chip")
+    _check_density(inputs["density"], inputs["job"], fault)
 
 
-def _check_density(density: Any, fault: Callable[[str], DnnAccelError]) -> None:
+def _check_density(density: Any, job: str, fault: Callable[[str], DnnAccelError]) -> None:
     """Refuse all but numbers: by name, a density would be a file to open."""
-    layers = density.items() if isinstance(density, dict) else ()
-    for layer, tensors in layers:
+    if not isinstance(density, dict):
+        return
+    layers = density if job == "simulate" else {"all": density}
+    for layer, tensors in layers.items():
         if not isinstance(tensors, dict):
             raise fault(f"density.{layer} is {_short(tensors)}; it must be numbers by tensor")
         for tensor, value in tensors.items():

@@ -182,7 +182,7 @@ def test_a_page_is_run_again_from_its_inputs(tmp_path: Path) -> None:
     assert again.to_json() == made.to_json()
     assert again.to_html() == page.read_text()
     compare("lenet5", "eyeriss", density={"conv1": {"inputs": 0.5}}, effort="quick").save(page)
-    with pytest.raises(DnnAccelError, match="not all there to run again: densities of tensors"):
+    with pytest.raises(DnnAccelError, match="not all there to run again: densities were given by layer"):
         da.rerun(page)
 
 
@@ -192,10 +192,10 @@ def test_a_page_is_run_again_from_its_inputs(tmp_path: Path) -> None:
         ('"objective":"energy"', '"objective":7', "objective is 7, which is of the wrong kind"),
         ('"objective":"energy"', '"objective":"enrgy"', "unknown objective 'enrgy'; did you mean 'energy'?"),
         ('"objective":"energy",', "", "objective is missing"),
-        ('"equal_area":false', '"equal_area":{"eyeriss":1}', "1 is no description; it must be text"),
-        ('"networks":[{', '"networks":[{"path":"/etc",', "it must have a network, and may have a layer"),
+        ('"equal_area":false', '"equal_area":{"eyeriss":1}', "the keys that are scaled, by chip"),
+        ('"networks":[{', '"networks":[{"path":"/etc",', "networks must be the texts of files"),
         ('"dataflows":["ws"]', '"dataflows":["wss"]', "wss"),
-        ('"effort"', '"efort"', "unknown key 'efort'; did you mean 'effort'?"),
+        ('"effort"', '"effortt"', "unknown key 'effortt'; did you mean 'effort'?"),
     ],
 )
 def test_inputs_of_a_page_are_not_trusted(tmp_path: Path, old: str, new: str, words: str) -> None:

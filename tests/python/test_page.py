@@ -107,12 +107,15 @@ def every_block(name: str) -> list[str]:
     ]
 
 
-PLAIN = Reader(html.page("n", every_block("n"), inputs={"n": "n", "list": ["n"] * 40})).shape
+PLAIN = Reader(
+    html.page("n", every_block("n"), inputs={"n": "n", "list": ["n" * 9] * 40, "long": {"n": "n\n" * 40}})
+).shape
 
 
 @given(texts.map(lambda text: "n" + text))
 def test_no_text_changes_the_elements_of_a_page(name: str) -> None:
-    inputs = {name: name[:90].replace("\n", " "), "list": [name] * 40}
+    line = name[:90].replace("\n", " ")
+    inputs = {name: line, "list": [line] * 40, "long": {name: f"{name}\n" * 40}}
     page = html.page(name, every_block(name), inputs=inputs)
     page.encode("utf-8")
     read = Reader(page)
@@ -316,13 +319,28 @@ def test_fragments_share_a_notebook() -> None:
         )
 
 
+@given(st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=8), st.booleans(), st.sampled_from([None, 1.0]))
+def test_heat_is_stronger_for_more(values: list[float], log: bool, middle: float | None) -> None:
+    page = html.heat_map(
+        ["a"], list("abcdefgh")[: len(values)], [values], unit_text=str, log=log, middle=middle
+    )
+    cells = re.findall(r'<td class="h(\d)( above)?">(.*?)</td>', page)
+    assert [float(text) for _, _, text in cells] == values
+    for (step, above, _), value in zip(cells, values, strict=True):
+        assert (above != "") is (middle is not None and value > middle)
+        for (other, other_above, _), farther in zip(cells, values, strict=True):
+            if above == other_above and (value < farther) is (middle is None or above != ""):
+                assert value == farther or int(step) <= int(other)
+
+
 EYERISS = da.arch.load("eyeriss")
+SMALLER = EYERISS.override({"pe_array.rows": 8})
 ALEXNET = da.zoo.load("alexnet")
 JOBS: dict[str, dict[str, Any]] = {
     "a network": {"net": "alexnet", "chip": "eyeriss"},
     "a batch": {"net": da.zoo.load("lenet5", batch=3), "chip": "tpu_v1"},
     "a layer": {"net": ALEXNET["conv2"], "chip": "eyeriss", "dataflow": "ws", "objective": "latency"},
-    "a chip of one's own": {"net": "lenet5", "chip": EYERISS.override({"pe_array.rows": 8})},
+    "a chip of one's own": {"net": "lenet5", "chip": SMALLER},
     "densities by name": {"net": "alexnet", "chip": "eyeriss", "density": "eyeriss_jssc17"},
     "one density": {"net": "lenet5", "chip": "eyeriss", "density": 0.5},
     "densities by tensor": {
@@ -356,6 +374,34 @@ def test_a_page_runs_again_to_an_equal_report(name: str, tmp_path: Path) -> None
     assert again == report
     assert again.to_json() == report.to_json()
     assert again.to_html() == report.to_html()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"networks": ["lenet5", ALEXNET["conv2"]], "chips": EYERISS, "dataflows": ["rs", "os", "ws"]},
+        {"networks": "lenet5", "chips": [EYERISS, SMALLER], "density": 0.5},
+        {"networks": "lenet5", "chips": ["eyeriss", "tpu_v1"], "density": {"inputs": 0.4}, "effort": "quick"},
+        {
+            "networks": "lenet5",
+            "chips": [EYERISS, EYERISS.override({"pe_array.rows": 8})],
+            "equal_area": True,
+        },
+    ],
+)
+def test_a_page_of_a_comparison_runs_again(asked: dict[str, Any], tmp_path: Path) -> None:
+    found = da.compare(**asked)
+    found.save(tmp_path / "page.html")
+    again = da.rerun(tmp_path / "page.html")
+    assert again == found
+    assert again.to_json() == found.to_json()
+    assert again.to_html() == found.to_html()
+
+
+def test_a_comparison_with_densities_by_name_cannot_be_run_again(tmp_path: Path) -> None:
+    da.compare("alexnet", "eyeriss", density="eyeriss_jssc17").save(tmp_path / "page.html")
+    with pytest.raises(da.DnnAccelError, match="densities were given by layer or by name"):
+        da.rerun(tmp_path / "page.html")
 
 
 def test_the_command_in_a_page_gives_its_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -398,7 +444,7 @@ GOOD = json.loads(
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"job": "sweep"}, "job is 'sweep'; pages of 'simulate' and 'compare' can be run again"),
+        ({"job": "sweep"}, "job is 'sweep'; only simulate and compare"),
         ({"chip": "format: 1\nextends: /etc/passwd\n"}, "extends"),
         ({"chip": "name: [1"}, "not valid YAML"),
         ({"chip": 3}, "chip is 3, which is of the wrong kind"),
@@ -415,6 +461,7 @@ GOOD = json.loads(
         ({"fuse": 1}, "fuse is 1"),
         ({"batch": True}, "batch is True"),
         ({"objective": "energie"}, "energy"),
+        ({"job": "compare"}, "unknown key 'network'"),
         ({"exec": "x"}, "unknown key 'exec'"),
     ],
 )

@@ -63,7 +63,12 @@ class Browser:
         return max(int(part) for part in colour.strip("rgb()").split(","))
 
     def point_at(self, element: Any) -> None:
-        self.run("arguments[0].scrollIntoView({block: 'center'})", element)
+        # The page hears of its scrolling a frame later, and hides the tooltip then.
+        self.driver.execute_async_script(
+            "arguments[0].scrollIntoView({block: 'center'});"
+            "requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(arguments[1])));",
+            element,
+        )
         webdriver.ActionChains(self.driver).move_to_element(element).perform()
 
 
@@ -80,7 +85,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     eyeriss = da.arch.load("eyeriss")
     conv2 = da.zoo.load("alexnet")["conv2"]
     compared = da.compare("alexnet", eyeriss, ["ws", "os", "is", "rs", "nlr"])
+    atlas = da.atlas(["lenet5", "alexnet"], ["eyeriss", "tpu_v1"], store=folder / "atlas.sqlite")
     made = {
+        "atlas": atlas.to_html(),
         "report": da.simulate("resnet50", eyeriss).to_html(),
         "stalls": da.simulate("lenet5", eyeriss, fidelity="cycle").to_html(),
         "comparison": compared.to_html(),
@@ -140,6 +147,7 @@ KINDS = [
     "layers",
     "diff",
     "sweep",
+    "atlas",
     "explanation",
     "search",
     "systolic",

@@ -28,7 +28,7 @@ Examples:
 def rerun(
     page: str, format: str | None, output: str | None, html: str | None, threads: int | None, quiet: bool
 ) -> None:
-    """Simulate again what PAGE, which 'simulate --html' or 'compare --html' wrote, was made of.
+    """Do again what PAGE, which 'simulate' or 'compare' wrote with --html, was made of: its inputs alone.
 
     Nothing in PAGE is run; its inputs are read as data and checked. The result equals the page's.
     """
@@ -36,5 +36,5 @@ def rerun(
 
     check_output(output, format, html)
     with progress_bar(quiet) as progress:
-        report = job(page, threads=threads, progress=progress)
-    deliver(report, format=format, output=output, html=html, quiet=quiet)
+        found = job(page, threads=threads, progress=progress)
+    deliver(found, format=format, output=output, html=html, quiet=quiet)

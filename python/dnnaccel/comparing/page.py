@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from dnnaccel import __version__
 from dnnaccel._text import clean
 from dnnaccel._units import energy, ratio
 from dnnaccel.comparing.layers import FIGURES, TITLES, NetworkLayers
@@ -22,10 +21,10 @@ from dnnaccel.report.html import (
     stacked_bars,
     table,
 )
-from dnnaccel.report.html.made import dataflow_text, network_value
+from dnnaccel.report.html.made import comparison_inputs
 
 if TYPE_CHECKING:
-    from dnnaccel.compare import Comparison, ComparisonJob
+    from dnnaccel.compare import Comparison
     from dnnaccel.comparing.layers import LayerComparison
     from dnnaccel.diff import ReportDiff
     from dnnaccel.report import Report
@@ -43,7 +42,7 @@ def comparison_fragment(comparison: Comparison) -> str:
 
 def comparison_page(comparison: Comparison) -> str:
     """Return a comparison as a page that needs no other file, with the inputs that made it."""
-    return page(_title(comparison.rows), _blocks(comparison), inputs=_inputs(comparison.job))
+    return page(_title(comparison.rows), _blocks(comparison), inputs=comparison_inputs(comparison.job))
 
 
 def layers_page(found: LayerComparison) -> str:
@@ -128,6 +127,7 @@ def _layer_block(network: NetworkLayers, sort: str, *, opened: bool = False) -> 
             unit_text=ratio,
             title=f"Energy to that of {network.labels()[0]}, of the layers where it differs",
             log=True,
+            middle=1.0,
         )
         blocks.append(heat)
     tabled = [
@@ -137,26 +137,6 @@ def _layer_block(network: NetworkLayers, sort: str, *, opened: bool = False) -> 
         for figure in FIGURES
     ]
     return section(f"{clean(network.network)}, layer by layer", *blocks, *tabled)
-
-
-def _inputs(job: ComparisonJob | None) -> dict[str, object] | None:
-    """Return what made a comparison, for `dnnaccel rerun`: descriptions as the text of their files."""
-    if job is None:
-        return None
-    density, again = job.density, job.density is None or isinstance(job.density, int | float)
-    return {
-        "version": __version__,
-        "job": "compare",
-        "command": "dnnaccel rerun PAGE.html",
-        "networks": [network_value(net) for net in job.networks],
-        "chips": [chip.to_yaml() for chip in job.chips],
-        "dataflows": None if job.dataflows is None else [dataflow_text(flow) for flow in job.dataflows],
-        "objective": job.objective,
-        "effort": job.effort,
-        # Densities by layer or in files are of one network, and not all are in a page.
-        "density": density if again else "densities of tensors; this page does not hold them",
-        "equal_area": job.equal_area if isinstance(job.equal_area, bool | str) else dict(job.equal_area),
-    }
 
 
 def _diff_blocks(found: ReportDiff) -> list[str]:

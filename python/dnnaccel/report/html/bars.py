@@ -50,8 +50,8 @@ def stacked_bars(
         for (name, split), note in zip(rows, said, strict=True)
     )
     ticks = "".join(
-        f'<line x1="{at}" x2="{at}" y1="-{_ROW * len(rows)}" y2="0"/>'
-        f'<text x="{at}" y="14">{escape(short(unit_text(tick)))}</text>'
+        f'<g><line x1="{at}" x2="{at}" y1="-{_ROW * len(rows)}" y2="0"/>'
+        f'<text x="{at}" y="14">{escape(short(unit_text(tick)))}</text></g>'
         for tick in scale.ticks
         for at in (percentage(scale.place(tick)),)
     )

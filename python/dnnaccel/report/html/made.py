@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dnnaccel import __version__
 from dnnaccel._text import clean
 from dnnaccel.errors import DnnAccelError
+from dnnaccel.problem import ROLES
 
 if TYPE_CHECKING:
+    from dnnaccel.arch import Chip
+    from dnnaccel.compare import ComparisonJob
     from dnnaccel.dataflow import Dataflow
     from dnnaccel.dram import Dram
     from dnnaccel.layers import Layer
@@ -19,7 +23,17 @@ if TYPE_CHECKING:
     from dnnaccel.report.result import Report, ReportJob
     from dnnaccel.sparsity import DensityLike
 
-__all__ = ["dataflow_text", "density_value", "network_value", "report_inputs"]
+__all__ = [
+    "comparison_inputs",
+    "dataflow_text",
+    "density_value",
+    "named_inputs",
+    "network_value",
+    "report_inputs",
+]
+
+# What runs a page again, under the name that its reader gave it.
+_COMMANDS = {"command": "dnnaccel rerun PAGE.html", "python": 'dnnaccel.rerun("PAGE.html")'}
 
 Densities = float | dict[str, dict[str, float]] | None
 
@@ -41,8 +55,8 @@ def report_inputs(report: Report) -> dict[str, object]:
         return inputs | {"network": report.network, "chip": job.chip.to_yaml(), "density": str(error)}
     return inputs | {
         "job": "simulate",
-        "command": _command(report, job) or "dnnaccel rerun PAGE.html",
-        "python": 'dnnaccel.rerun("PAGE.html")',
+        **_COMMANDS,
+        **({"command": command} if (command := _command(report, job)) else {}),
         **network_value(job.net),
         "chip": job.chip.to_yaml(),
         "dataflow": dataflow_text(job.dataflow),
@@ -55,6 +69,40 @@ def report_inputs(report: Report) -> dict[str, object]:
         "fuse": job.fuse,
         "mappings": {name: str(mapping) for name, mapping in job.mappings.items()},
     }
+
+
+def comparison_inputs(job: ComparisonJob | None) -> dict[str, object]:
+    """Return the inputs of a comparison as plain values, each in the order in which it was given."""
+    inputs: dict[str, object] = {"version": __version__}
+    if job is None:
+        return inputs
+    density = job.density
+    if density is not None and not isinstance(density, int | float) and not _by_tensor(density):
+        # By layer, or by the name of a set, it means something else in every network.
+        return inputs | {"density": "were given by layer or by name, which this page does not hold"}
+    return inputs | {
+        "job": "compare",
+        **_COMMANDS,
+        "networks": [network_value(net) for net in job.nets],
+        "chips": [chip.to_yaml() for chip in job.chips],
+        "dataflows": [dataflow_text(flow) for flow in job.dataflows],
+        "objective": job.objective,
+        "effort": job.effort,
+        "density": density,
+        "equal_area": job.equal_area,
+    }
+
+
+def _by_tensor(density: DensityLike) -> bool:
+    return isinstance(density, Mapping) and all(
+        key in ROLES and isinstance(value, int | float) for key, value in density.items()
+    )
+
+
+def named_inputs(chip: Chip | None, **said: str) -> dict[str, object]:
+    """Return what a page says of its inputs that cannot be run again from it: names, and the chip's file."""
+    described = {} if chip is None else {"chip": chip.to_yaml()}
+    return {"version": __version__, **said, **described}
 
 
 def network_value(net: Network | Layer) -> dict[str, str]:
@@ -80,7 +128,6 @@ def dataflow_text(flow: Dataflow) -> str:
 def density_value(density: DensityLike | None, net: Network | Layer) -> Densities:
     """Return densities as numbers: one, or by layer and tensor; raises `DnnAccelError` for measured ones."""
     from dnnaccel.layers import Layer
-    from dnnaccel.problem import ROLES
     from dnnaccel.sparsity import resolve
 
     if density is None:

@@ -129,7 +129,13 @@ root.addEventListener("keydown", (event) => {
 
 // A link to something inside closed <details> opens them, also when it is followed twice.
 function reveal(link) {
-  const target = document.getElementById(decodeURIComponent(link.slice(1)));
+  let name = link.slice(1);
+  try {
+    name = decodeURIComponent(name);
+  } catch {
+    // A percent sign that stands for itself.
+  }
+  const target = document.getElementById(name);
   if (target === null) return;
   for (let part = target; part !== null; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
   target.scrollIntoView();

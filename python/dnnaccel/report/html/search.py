@@ -8,17 +8,33 @@ from dnnaccel._nest import cost_pairs, nest_text
 from dnnaccel._text import clean
 from dnnaccel._units import count, energy
 from dnnaccel.report.html.bars import stacked_bars
+from dnnaccel.report.html.made import named_inputs
 from dnnaccel.report.html.plots import ScatterPoint, scatter
-from dnnaccel.report.html.shell import facts, panels, paragraph, preformatted
+from dnnaccel.report.html.shell import facts, page, panels, paragraph, preformatted
 from dnnaccel.report.search import search_facts
 
 if TYPE_CHECKING:
     from dnnaccel.cost import LayerReport
     from dnnaccel.mapper import SearchResult
 
-__all__ = ["layer_blocks", "search_blocks"]
+__all__ = ["layer_blocks", "search_blocks", "search_page"]
 
 _NEST_WIDTH = 110
+
+
+def search_page(found: SearchResult) -> str:
+    """Return the page of a search."""
+    chip = found.cost.chip
+    where = "" if chip is None else f" on {clean(chip.name)}"
+    inputs = named_inputs(
+        chip,
+        layer=found.cost.name,
+        dataflow=found.dataflow,
+        objective=found.objective,
+        mapping=str(found.mapping),
+    )
+    title = f"{clean(found.cost.name)}{where}: search for {found.objective}"
+    return page(title, search_blocks(found), inputs=inputs)
 
 
 def layer_blocks(report: LayerReport) -> list[str]:

@@ -153,20 +153,27 @@ def embedded_json(value: object) -> str:
 
 
 def _inputs(inputs: Mapping[str, object]) -> str:
-    """Show short values in a table and long ones behind a title, and embed all of them."""
+    """Show the inputs behind a title, and embed all of them."""
+    shown = details("How this page was made", *_values(inputs), anchor="inputs")
+    data = f'<script type="application/json" id="{INPUTS_ID}">{embedded_json(dict(inputs))}</script>'
+    return f"<footer>\n{shown}\n{data}\n</footer>"
+
+
+def _values(inputs: Mapping[str, object]) -> list[str]:
+    """Show short values in a table, and each long one behind its name."""
     short: list[tuple[str, str]] = []
     long: list[str] = []
     for name, value in inputs.items():
-        text = value if isinstance(value, str) else json.dumps(value, indent=1, allow_nan=False)
+        text = value if isinstance(value, str) else json.dumps(value, allow_nan=False)
         if len(text) <= _SHOWN_INLINE and "\n" not in text:
             short.append((name, text))
-        elif isinstance(value, str):
-            long.append(details(name, preformatted(text)))
+        elif isinstance(value, Mapping):
+            long.append(details(name, *_values(value)))
+        elif isinstance(value, list | tuple):
+            long.append(details(name, *_values({f"{number}": one for number, one in enumerate(value, 1)})))
         else:
-            short.append((name, f"{len(text):,} characters of JSON, embedded in this page"))
-    data = f'<script type="application/json" id="{INPUTS_ID}">{embedded_json(dict(inputs))}</script>'
-    shown = details("How this page was made", facts(short), *long, anchor="inputs")
-    return f"<footer>\n{shown}\n{data}\n</footer>"
+            long.append(details(name, preformatted(text)))
+    return [*([facts(short)] if short else []), *long]
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
 from itertools import zip_longest
 
@@ -129,18 +130,19 @@ def heat_map(
     unit_text: Callable[[float], str],
     title: str = "",
     log: bool = False,
+    middle: float | None = None,
 ) -> str:
     """Return `values` (a row for each of `rows`, None where there is none) as a table of coloured cells.
 
-    A darker cell is a larger value, from the least to the largest of all, by their logarithms with `log`.
+    A stronger colour is a larger value, from the least to the largest of all, by their logarithms with `log`.
+    With `middle` (1 for ratios) it is a value farther from that, in blue below it and in orange above.
     """
-    known = [value for row in values for value in row if value is not None and (value > 0 or not log)]
-    low, high = min(known, default=0.0), max(known, default=1.0)
+    scale = _Scale.over([value for row in values for value in row if value is not None], log, middle)
 
     def cell(value: float | None) -> str:
         if value is None:
             return f'<td class="none">{NONE}</td>'
-        return f'<td class="h{_step(value, low, high, log)}">{escape(unit_text(value))}</td>'
+        return f'<td class="{scale.style(value)}">{escape(unit_text(value))}</td>'
 
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
     body = "\n".join(
@@ -150,12 +152,33 @@ def heat_map(
     caption = f"<figcaption>{escape(title)}</figcaption>" if title else ""
     return (
         f'<figure class="chart">{caption}<div class="scroll"><table class="heat">\n'
-        f"<thead><tr><td></td>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div></figure>"
+        f"<thead><tr><th></th>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div></figure>"
     )
 
 
-def _step(value: float, low: float, high: float, log: bool) -> int:
-    if log:
-        value, low, high = (math.log(max(x, low)) for x in (value, low, high))
-    part = (value - low) / (high - low) if high > low else 0.0
-    return min(int(part * _STEPS), _STEPS - 1)
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """How strongly a value is coloured: from `start` (not at all) on, fully after `length` either way."""
+
+    start: float
+    length: float
+    log: bool
+    both_ways: bool
+
+    @classmethod
+    def over(cls, values: Sequence[float], log: bool, middle: float | None) -> _Scale:
+        measured = [math.log(value) if log else value for value in values if value > 0 or not log]
+        start = min(measured, default=0.0)
+        if middle is not None:
+            start = math.log(middle) if log else middle
+        length = max((abs(value - start) for value in measured), default=0.0)
+        return cls(start, length, log, middle is not None)
+
+    def style(self, value: float) -> str:
+        """Return the classes of a value's cell: h0 (faint) to h9, with `above` on the other side."""
+        if self.log and value <= 0:
+            return "h0"
+        away = (math.log(value) if self.log else value) - self.start
+        part = abs(away) / self.length if self.length else 0.0
+        step = f"h{min(int(part * _STEPS), _STEPS - 1)}"
+        return f"{step} above" if self.both_ways and away > 0 else step
