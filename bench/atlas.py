@@ -11,6 +11,7 @@ import math
 import os
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 # Before the package looks: nothing is read from a cache, nothing is left in one.
@@ -19,13 +20,14 @@ os.environ["DNNACCEL_CACHE"] = "0"
 import dnnaccel as da
 
 NETWORKS = ("lenet5", "alexnet", "mobilenet_v1", "resnet50", "bert_base")
-CHIPS = ("eyeriss", "tpu_v1", "nvdla_large", "eyeriss_v2", "shidiannao", "simba")
+CHIPS = ("eyeriss", "tpu_v1", "nvdla_large", "eyeriss_v2", "scnn", "eie", "shidiannao", "simba")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--networks", help="names of the zoo, with commas between")
     parser.add_argument("--arch", help="chips, with commas between")
+    parser.add_argument("--objective", default="edp", help="energy, latency or edp")
     parser.add_argument("--page", help="write the page here")
     parser.add_argument(
         "--efforts", action="store_true", help="compare quick searches with full ones instead"
@@ -34,14 +36,14 @@ def main() -> None:
     networks = None if asked.networks is None else asked.networks.split(",")
     chips = None if asked.arch is None else asked.arch.split(",")
     if asked.efforts:
-        compare_efforts(networks or NETWORKS, chips or CHIPS)
+        compare_efforts(networks or NETWORKS, chips or CHIPS, asked.objective)
         return
     with tempfile.TemporaryDirectory() as place:
         store = Path(place) / "atlas.sqlite"
         print(f"{len(os.sched_getaffinity(0))} cores; wall and processor seconds, of this process")
         for state in ("from nothing", "from its store"):
             wall, busy = time.perf_counter(), time.process_time()
-            found = da.atlas(networks, chips, store=store)
+            found = da.atlas(networks, chips, objective=asked.objective, store=store)
             wall, busy = time.perf_counter() - wall, time.process_time() - busy
             print(f"{state:16} {wall:8.1f} s {busy:8.1f} s   {found!r}", flush=True)
         print(f"store  {store.stat().st_size / 1e6:.1f} MB")
@@ -58,9 +60,17 @@ def main() -> None:
             found.save(asked.page)
 
 
-def compare_efforts(networks: list[str] | tuple[str, ...], chips: list[str] | tuple[str, ...]) -> None:
-    """Print how much more energy quick searches find than full ones, and how much sooner."""
-    heads = ("quick", "full", "energy", "at most", "of a layer", "at most", "proved", "in full")
+FIGURES: dict[str, Callable[[da.Report | da.LayerReport], float]] = {
+    "energy": lambda report: report.energy,
+    "latency": lambda report: report.cycles,
+    "edp": lambda report: report.energy * report.cycles,
+}
+
+
+def compare_efforts(networks: Sequence[str], chips: Sequence[str], objective: str) -> None:
+    """Print how much more of the objective quick searches find than full ones, and how much sooner."""
+    of = FIGURES[objective]
+    heads = ("quick", "full", objective, "at most", "of a layer", "at most", "proved", "in full")
     print(f"{'chip':12}" + "".join(f"{head:>11}" for head in heads))
     every: list[float] = []
     for chip in chips:
@@ -73,22 +83,22 @@ def compare_efforts(networks: list[str] | tuple[str, ...], chips: list[str] | tu
             reports = {}
             for effort in spent:
                 began = time.process_time()
-                reports[effort] = da.simulate(network, chip, effort=effort, threads=1)
+                reports[effort] = da.simulate(network, chip, objective=objective, effort=effort, threads=1)
                 spent[effort] += time.process_time() - began
                 proved[effort] += sum(bool(layer.optimal) for layer in reports[effort])
             mapped += sum(layer.optimal is not None for layer in reports["full"])
-            wholes.append(reports["quick"].energy / reports["full"].energy)
+            wholes.append(of(reports["quick"]) / of(reports["full"]))
             parts += [
-                quick.energy / full.energy
+                of(quick) / of(full)
                 for quick, full in zip(reports["quick"], reports["full"], strict=True)
                 if full.macs
             ]
         every += wholes
         seconds = [f"{spent[effort]:.1f} s" for effort in spent]
-        energies = [over(of(ratios)) for ratios in (wholes, parts) for of in (mean, max)]
+        energies = [over(far(ratios)) for ratios in (wholes, parts) for far in (mean, max)]
         proofs = [f"{100 * proved[effort] / mapped:.0f} %" for effort in spent]
         print(f"{chip:12}" + "".join(f"{cell:>11}" for cell in (*seconds, *energies, *proofs)), flush=True)
-    print(f"all networks on all chips: {over(mean(every))} more energy, at most {over(max(every))}")
+    print(f"all networks on all chips: {over(mean(every))} more {objective}, at most {over(max(every))}")
 
 
 def mean(ratios: list[float]) -> float:

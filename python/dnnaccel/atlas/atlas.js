@@ -162,7 +162,7 @@
       energy: { label: "energy per inference", text: (v) => energyText(v, chip), of: (one) => one.row[ENERGY] },
       latency: { label: "latency", text: (v) => latencyText(v, chip), of: (one) => secondsOf(one.row[CYCLES], chip) },
     };
-    const top5 = { label: "top-5 accuracy (%)", text: (value) => String(Number(value.toFixed(2))), log: false };
+    const top5 = { label: "top-5 accuracy", text: (value) => `${Number(value.toFixed(2))} %`, log: false };
     const accuracy = document.getElementById("atlas-accuracy");
     accuracy.replaceChildren(
       ...Object.values(figures).map((figure) =>

@@ -24,6 +24,7 @@ __all__ = ["atlas_page"]
 _CHIP = "eyeriss"
 """The chip that is shown first, if it is there."""
 
+_GOALS = {"energy": "energy", "latency": "latency", "edp": "energy x delay"}
 _WORDS = {"macs": "MACs", "weights": "weights", "energy": "energy", "latency": "latency"}
 
 
@@ -33,6 +34,10 @@ def atlas_page(found: Atlas) -> str:
     files = resources.files(__package__)
     blocks = [
         *map(paragraph, findings(found)),
+        paragraph(
+            f"Each chip runs under its own dataflow, one inference at a time, with mappings chosen for "
+            f"{_GOALS.get(found.objective, found.objective)} by {found.effort} searches."
+        ),
         _controls(found, dataset),
         f'<div id="atlas-groups">{legend(list(GROUPS), shapes=True)}</div>',
         section(

@@ -271,7 +271,7 @@ class Atlas:
         dataset = self.main_dataset()
         number = sum(row.dataset == dataset for row in self.networks)
         title = (
-            f"{self.size}, mapped for {self.objective}; "
+            f"{self.size}, mapped for {self.objective} by {self.effort} searches; "
             f"how far the orders of the {number} for {clean(str(dataset))} agree:"
         )
         said = [
