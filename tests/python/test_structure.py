@@ -55,7 +55,7 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("cost", "conventions", "_search_cache"),
     ("_search_run", "_vector_unit", "bounds"),
     ("report",),  # a search prints itself by it
-    ("activity",),
+    ("activity", "search_result"),
     ("mapper", "sim"),
     ("adder_tree",),
     ("trace",),
