@@ -70,63 +70,36 @@ def main() -> None:
         whole = run(None, TASKS[0], 0)
         print(f"{asked.network}, {len(whole):,} points, {time.perf_counter() - began:.0f} s (0 from a store)")
         for figures in TASKS:
-            best = len(whole.pareto(*figures))
-            print(f"\nsearched for {', '.join(figures)}; the whole front has {best} points")
+            front = whole.pareto(*figures)
+            print(f"\nsearched for {', '.join(figures)}; the whole front has {len(front)} points")
             print("  points   search: median, worst    random: median, worst    Optuna's time")
-            scale = Scale(whole, figures)
             for trials in TRIALS:
                 began = time.perf_counter()
-                found = [scale.share(run(trials, figures, seed).ran) for seed in range(asked.seeds)]
+                found = [
+                    distance(front, run(trials, figures, seed).ran, figures) for seed in range(asked.seeds)
+                ]
                 spent = (time.perf_counter() - began) / asked.seeds
                 drawn = [
-                    scale.share(random.Random(seed).sample(whole.ran, trials)) for seed in range(asked.seeds)
+                    distance(front, random.Random(seed).sample(whole.ran, trials), figures)
+                    for seed in range(asked.seeds)
                 ]
                 print(
-                    f"  {trials:6}   {statistics.median(found):9.2%}, {min(found):9.2%}"
-                    f"    {statistics.median(drawn):9.2%}, {min(drawn):9.2%}    {spent:6.1f} s"
+                    f"  {trials:6}   {statistics.median(found):13.2%}, {max(found):6.2%}"
+                    f"    {statistics.median(drawn):13.2%}, {max(drawn):6.2%}    {spent:11.1f} s"
                 )
 
 
-class Scale:
-    """How good points are, as a share of what the whole grid has.
+def distance(front: Sequence[SweepPoint], points: Sequence[SweepPoint], figures: Sequence[str]) -> float:
+    """Return how far `points` are from a front: 0.01 if for each point of it one is at most 1 % worse in all.
 
-    For one figure that is the least of all over the least of these; for several the volume that the front
-    dominates, each figure from 0 to its largest on the whole front.
+    The multiplicative epsilon indicator of Zitzler et al. (2003), less 1; every figure is a cost.
     """
-
-    def __init__(self, whole: da.Sweep, figures: tuple[str, ...]) -> None:
-        self._figures = figures
-        front = whole.pareto(*figures)
-        self._largest = [max(point[figure] for point in front) for figure in figures]
-        self._whole = self._volume(front)
-
-    def share(self, points: Sequence[SweepPoint]) -> float:
-        return self._volume(points) / self._whole
-
-    def _volume(self, points: Sequence[SweepPoint]) -> float:
-        places = [
-            tuple(point[figure] / most for figure, most in zip(self._figures, self._largest, strict=True))
-            for point in points
-        ]
-        if len(self._figures) == 1:
-            return 1 / min(place[0] for place in places)
-        return volume([place for place in places if max(place) <= 1])
-
-
-def volume(places: Sequence[tuple[float, ...]]) -> float:
-    """Return the volume between the places' front and the corner (1, 1, ...), slice by slice."""
-    if not places:
-        return 0.0
-    if len(places[0]) == 1:
-        return 1 - min(place[0] for place in places)
-    total, last = 0.0, 1.0
-    ordered = sorted(places, key=lambda place: place[-1])
-    for count in range(len(ordered), 0, -1):
-        low = ordered[count - 1][-1]
-        if low < last:
-            total += (last - low) * volume([place[:-1] for place in ordered[:count]])
-            last = low
-    return total
+    return (
+        max(
+            min(max(point[figure] / best[figure] for figure in figures) for point in points) for best in front
+        )
+        - 1
+    )
 
 
 if __name__ == "__main__":

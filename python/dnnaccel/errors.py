@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dnnaccel.mapper import SearchResult
+    from dnnaccel.search_result import SearchResult
 
 __all__ = [
     "ArchitectureError",

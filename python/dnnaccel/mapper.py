@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 import os
 import time
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dnnaccel import _core
@@ -27,9 +26,8 @@ from dnnaccel._lower import (
 )
 from dnnaccel._search_cache import Answer
 from dnnaccel._search_run import Job, Setting, StoppedError, run_all
-from dnnaccel._text import DEFAULT_WIDTH
 from dnnaccel._zeros import describe_density, lower_density
-from dnnaccel.cost import LayerReport, describe_misfit, evaluate
+from dnnaccel.cost import describe_misfit, evaluate
 from dnnaccel.dataflow import Dataflow, get
 from dnnaccel.errors import (
     DataflowError,
@@ -42,10 +40,9 @@ from dnnaccel.errors import (
 from dnnaccel.mapping import Mapping
 from dnnaccel.mapspace import constrain, mac_units, required_units
 from dnnaccel.problem import Problem
+from dnnaccel.search_result import ParetoPoint, SearchResult, rank
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from dnnaccel.arch import Chip
     from dnnaccel.layers import Layer
     from dnnaccel.sparsity import Density
@@ -76,137 +73,6 @@ _EFFORT = FULL
 # Sums of the same energies in another order differ in the last digits: a mapping may take what it is reported
 # to take.
 _ROUNDING = 1e-12
-
-
-@dataclass(frozen=True, slots=True)
-class ParetoPoint:
-    """A mapping that no other one seen beats in both energy (chip's unit) and cycles."""
-
-    energy: float
-    cycles: int
-    mapping: Mapping
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchResult:
-    """What a search found for one layer.
-
-    `optimal` is True only if every mapping of the mapspace was costed or shown not to be better. `evaluated`
-    mappings were costed, `pruned` ones dropped before that. `pareto` is the front of energy against cycles
-    among those costed, by energy. A proof of one figure may leave mappings out that are on the true front:
-    `pareto` is known to be that one only for `objective` "pareto", where `optimal` says that the whole
-    mapspace was enumerated. `bound`, in the objective's unit, is proved: no mapping of the mapspace, which
-    has `mapspace` points, has less.
-
-    Where a dataflow has variants, `dataflow` is the one that won; the counts and `mapspace` are sums over all
-    of them, `bound` is the least of theirs, and `optimal` and `pareto` are about all.
-
-    `objective` "pareto" asks for the front; `mapping` is then the one of least energy. `seconds` is how long
-    the search took, and no part of what makes two results equal.
-    """
-
-    mapping: Mapping
-    cost: LayerReport
-    optimal: bool
-    evaluated: int
-    pruned: int
-    pareto: tuple[ParetoPoint, ...]
-    objective: str
-    dataflow: str
-    bound: float = 0.0
-    mapspace: float = 0.0
-    seconds: float = field(default=0.0, compare=False)
-
-    @property
-    def figure(self) -> float:
-        """What was minimised, of the mapping found: energy (for "pareto" too), cycles, or their product."""
-        return _figure(self.objective, self.cost.energy, self.cost.cycles)[0]
-
-    @property
-    def gap(self) -> float:
-        """How far the mapping may be from the optimum, at most, as a part of its figure: 0 if optimal."""
-        return 0.0 if self.optimal or self.figure == 0 else max(0.0, 1 - self.bound / self.figure)
-
-    def to_text(self, *, width: int = DEFAULT_WIDTH) -> str:
-        """Return the loop nest with its counts, its cost, and what is proved; for "pareto" the front.
-
-        For lines of `width` characters; `str()` takes 120.
-        """
-        from dnnaccel.report.search import search_text
-
-        return search_text(self, width=width)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain numbers, strings, lists and dicts, ready for JSON.
-
-        Without `seconds`, so that equal searches give equal text. What is infinite is None.
-        """
-        return {
-            "layer": self.cost.name,
-            "chip": None if self.cost.chip is None else self.cost.chip.name,
-            "dataflow": self.dataflow,
-            "objective": self.objective,
-            "optimal": self.optimal,
-            "figure": self.figure,
-            "bound": self.bound,
-            "gap": self.gap,
-            "mapspace": self.mapspace if math.isfinite(self.mapspace) else None,
-            "evaluated": self.evaluated,
-            "pruned": self.pruned,
-            "energy_unit": self.cost.energy_unit,
-            "mapping": str(self.mapping),
-            "cost": self.cost.to_dict(),
-            "pareto": [
-                {"energy": point.energy, "cycles": point.cycles, "mapping": str(point.mapping)}
-                for point in self.pareto
-            ],
-        }
-
-    def to_json(self) -> str:
-        """Return `to_dict()` as JSON text, indented by two blanks."""
-        return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
-
-    def to_html(self) -> str:
-        """Return a page that needs no other file: the loop nest, its cost, what is proved, and the front."""
-        from dnnaccel.report.html.search import search_page
-
-        return search_page(self)
-
-    def _repr_html_(self) -> str:
-        from dnnaccel.report.html import fragment
-        from dnnaccel.report.html.search import search_blocks
-
-        return fragment(*search_blocks(self))
-
-    def plot(
-        self,
-        kind: str | None = None,
-        path: str | os.PathLike[str] | None = None,
-        *,
-        width: str | None = None,
-    ) -> Figure:
-        """Draw what was found and return the matplotlib figure; with `path` it is saved, as its suffix says.
-
-        `kind` is "nest": the loop nest of `mapping` over the chip's levels; or "pareto": the front of energy
-        against cycles, of which a search for another objective than "pareto" has only the part that it came
-        upon. None takes "pareto" for that objective, else "nest". `path` and `width` are as `Report.plot`
-        takes them, which says what is raised.
-        """
-        from dnnaccel.report.plots.kind import draw
-        from dnnaccel.report.plots.kinds import SEARCH_KINDS
-
-        usual = "pareto" if self.objective == "pareto" else "nest"
-        return draw(self, SEARCH_KINDS, usual if kind is None else kind, path, width=width)
-
-    def __str__(self) -> str:
-        return self.to_text()
-
-    def __repr__(self) -> str:
-        proof = "optimal" if self.optimal else "best found"
-        return (
-            f"<SearchResult {self.cost.name}: {proof} of {self.evaluated} costed under {self.dataflow}, "
-            f"{self.cost.energy:.4g} {self.cost.energy_unit}, {self.cost.cycles} cycles>"
-        )
 
 
 _Task = tuple[Problem, "Density | None"]
@@ -375,7 +241,7 @@ def _beyond(
         raise KeyboardInterrupt from None
     points = [point for point in least.pareto if limits.allow(point.energy, point.cycles)]
     if points:
-        best = min(points, key=lambda point: _figure(objective, point.energy, point.cycles))
+        best = min(points, key=lambda point: rank(objective, point.energy, point.cycles))
         return Found(
             best.mapping,
             least.dataflow,
@@ -424,10 +290,10 @@ def _with_vector_work(
             points.append(ParetoPoint(cost.energy, cost.cycles, point.mapping))
     if not points:
         return None
-    best = min(points, key=lambda point: _figure(objective, point.energy, point.cycles))
+    best = min(points, key=lambda point: rank(objective, point.energy, point.cycles))
     floored = any(cost.cycles > point.cycles for point, cost in costs)
     proved = found.optimal and not (floored and leakage_per_cycle(chip))
-    figure = _figure(objective, best.energy, best.cycles)[0]
+    figure = rank(objective, best.energy, best.cycles)[0]
     bound = figure if proved else min(figure, _bound_with_vector_work(layer, chip, objective, found.bound))
     return replace(found, mapping=best.mapping, pareto=tuple(points), optimal=proved, bound=bound)
 
@@ -714,14 +580,7 @@ def _jobs(
 
 def _score(objective: str, answer: Answer) -> tuple[float, float]:
     """Score of an answer's best point, the other figure breaking ties."""
-    return min(_figure(objective, point.energy, point.cycles) for point in answer.pareto)
-
-
-def _figure(objective: str, energy: float, cycles: int) -> tuple[float, float]:
-    """What is minimised, and the other figure, which breaks ties."""
-    if objective in ("energy", "pareto"):
-        return (energy, float(cycles))
-    return (float(cycles), energy) if objective == "latency" else (energy * cycles, energy)
+    return min(rank(objective, point.energy, point.cycles) for point in answer.pareto)
 
 
 def _why_nothing(answer: Answer, chip: Chip, units: int) -> str:

@@ -25,7 +25,12 @@ PREFIXES = {
     "P": 15,
     "E": 18,
 }
-NUMBER = re.compile(r"(?P<digits>\d+(?:\.\d+)?(?:e[+-]\d+)?)(?: ?(?P<prefix>[fpnµmkMGTPE]))?(?P<unit>.*)")
+# "97.67M", "18.20M MAC" and "933.3 MAC" have the prefix at the digits, "17.39 mJ" and "1.085 s" at the unit.
+NUMBER = re.compile(
+    r"(?P<digits>\d+(?:\.\d+)?(?:e[+-]\d+)?)"
+    r"(?:(?P<joined>[fpnµmkMGTPE]?)(?: (?P<counted>MAC.*))?"
+    r"| (?P<apart>[fpnµmkMGTPE]?)(?P<base>(?:J|s|W|B)(?: .*)?))"
+)
 
 
 @st.composite
@@ -64,7 +69,8 @@ def read_number(text: str) -> tuple[float, str]:
     """Return what a cell says: "17.39 mJ" is 0.01739 and "J", "97.67M" is 97.67e6 and ""."""
     match = NUMBER.fullmatch(text)
     assert match is not None, text
-    prefix, unit = match["prefix"] or "", match["unit"].strip()
+    prefix = match["joined"] or match["apart"] or ""
+    unit = match["counted"] or match["base"] or ""
     return float(match["digits"]) * 10.0 ** PREFIXES[prefix], unit
 
 

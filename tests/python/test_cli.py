@@ -243,6 +243,11 @@ def test_version(shell) -> None:
     assert shell("--version") == (0, f"dnnaccel {__version__}\n", "")
 
 
+def test_the_package_is_a_command_too() -> None:
+    done = subprocess.run([sys.executable, "-m", "dnnaccel", "--version"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"dnnaccel {__version__}\n"), done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [

@@ -221,4 +221,4 @@ def test_names_from_files_are_escaped() -> None:
     for page in (comparison.to_html(), comparison._repr_html_(), comparison.layers().to_html()):
         assert "<script>alert" not in page
         assert "alert(1)" in page
-    assert "cannot run, because" in comparison.to_html()
+    assert "What cannot run" in comparison.to_html()

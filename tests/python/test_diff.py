@@ -304,4 +304,6 @@ def test_no_single_edit_is_a_crash(path: tuple[str | int, ...], value: Any) -> N
     except ReportError:
         return
     assert isinstance(da.diff(make_report(), read), ReportDiff)
-    assert str(da.diff(read, make_report()))
+    for found in (da.diff(read, make_report()), da.diff(make_report(), read)):
+        for format in ("table", "json", "csv", "html"):
+            assert isinstance(found.render(format), str)

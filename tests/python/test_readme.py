@@ -71,7 +71,7 @@ def test_readme_has_the_two_commands(name: str) -> None:
     assert all(part.startswith(start) for part, start in zip(parts, wanted, strict=True))
 
 
-@pytest.mark.parametrize("page", [*PAGES, "bench/README.md"])
+@pytest.mark.parametrize("page", [*PAGES, "bench/README.md", "examples/README.md"])
 def test_links_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):

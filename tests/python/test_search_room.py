@@ -23,7 +23,7 @@ def searched(layer: Layer, chip: da.arch.Chip, objective: str) -> tuple[str, Ans
         EFFORT,
     )
     jobs, _, _ = mapper._jobs(da.dataflow.get(chip.dataflow).expand()[:1], chip, [(layer.problem, None)])
-    (key,) = _search_run._keys(setting, jobs)
+    (key,) = _search_run._keys([(setting, job) for job in jobs])
     (answer,) = _search_run.run(setting, jobs, threads=1)
     return key, answer
 

@@ -53,9 +53,9 @@ PYTHON_ORDER: tuple[tuple[str, ...], ...] = (
     ("runtime",),
     ("_zeros", "provenance", "_nest"),
     ("cost", "conventions", "_search_cache"),
-    ("_search_run", "bounds"),
+    ("_search_run", "_vector_unit", "bounds"),
     ("report",),  # a search prints itself by it
-    ("activity",),
+    ("activity", "search_result"),
     ("mapper", "sim"),
     ("adder_tree",),
     ("trace",),
@@ -233,6 +233,15 @@ def test_the_job_itself_loads_no_optional_package() -> None:
     assert "dnnaccel.mapper" in loaded
     assert {name.partition(".")[0] for name in loaded} & {*NOT_AT_IMPORT, "numpy"} == set()
     assert families_in(loaded) == set()
+
+
+def test_a_comparison_from_the_shell_loads_no_numpy_and_no_plots() -> None:
+    loaded = modules_after(
+        "from dnnaccel.cli import run\n"
+        "assert run(['compare', 'lenet5', '--arch', 'eyeriss', '--effort', 'quick', '-q']) == 0"
+    )
+    assert "dnnaccel.comparing.rows" in loaded
+    assert not {name.partition(".")[0] for name in loaded} & {"matplotlib", "numpy", "pandas"}
 
 
 def test_listing_networks_loads_no_chip_and_no_numpy() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dnnaccel.report.palette import colours
-from dnnaccel.report.plots.style import MARKERS, SMALL, legend_above, new_figure, short
+from dnnaccel.report.plots.roof import draw_peak, draw_slope
+from dnnaccel.report.plots.style import MARKERS, legend_above, new_figure, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from dnnaccel.report.plots.kind import Options
 
 __all__ = ["draw_roofline"]
-
-_ROOF = "#555555"
 
 
 def draw_roofline(benchmark: Benchmark, options: Options) -> Figure:
@@ -64,25 +63,10 @@ def draw_roofline(benchmark: Benchmark, options: Options) -> Figure:
 
 def _draw_roofs(axes: Axes, limits: Limits, low: float, high: float) -> None:
     """Draw the peak, and the slope of each memory's bandwidth."""
+    corners = []
     for memory in limits.memories:
-        corner = limits.peak / memory.read
-        ends = [low, min(max(corner, low), high), high]
-        heights = [min(end * memory.read, limits.peak) * 1e-9 for end in ends]
-        axes.plot(ends, heights, color=_ROOF, linewidth=0.8, zorder=1)
-        axes.annotate(
-            f"{memory.name} {memory.read * 1e-9:.0f} GB/s",
-            (low, heights[0]),
-            xytext=(3, 2),
-            textcoords="offset points",
-            size=SMALL,
-            color=_ROOF,
-        )
-    axes.annotate(
-        f"peak {limits.peak * 1e-9:.0f} GFLOP/s",
-        (high, limits.peak * 1e-9),
-        xytext=(-3, 3),
-        textcoords="offset points",
-        ha="right",
-        size=SMALL,
-        color=_ROOF,
-    )
+        corners.append(min(max(limits.peak / memory.read, low), high))
+        if corners[-1] > low:
+            text = f"{memory.name} {memory.read * 1e-9:.0f} GB/s"
+            draw_slope(axes, memory.read * 1e-9, (low, corners[-1]), text)
+    draw_peak(axes, min(corners, default=low), limits.peak * 1e-9, f"peak {limits.peak * 1e-9:.0f} GFLOP/s")

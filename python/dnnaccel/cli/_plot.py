@@ -15,9 +15,9 @@ from dnnaccel.errors import DnnAccelError
 if TYPE_CHECKING:
     from dnnaccel.compare import Comparison
     from dnnaccel.cost import LayerReport
-    from dnnaccel.mapper import SearchResult
     from dnnaccel.report import Report
     from dnnaccel.report.plots.kind import Kind
+    from dnnaccel.search_result import SearchResult
 
 __all__ = ["Picture", "plot_options"]
 

@@ -23,7 +23,7 @@ from dnnaccel.cli._plot import Picture, plot_options
 from dnnaccel.errors import SearchInterrupted
 
 if TYPE_CHECKING:
-    from dnnaccel.mapper import SearchResult
+    from dnnaccel.search_result import SearchResult
 
 __all__ = ["evaluate", "search"]
 

@@ -30,7 +30,7 @@ Examples:
   dnnaccel sweep mobilenet_v1 --arch eyeriss --set dataflow=rs,ws,os --set batch=1,4,16 -o out.csv
   dnnaccel sweep resnet50 --arch eyeriss --set glb.size_bytes=16384..4194304*2 \\
     --set pe_array.rows=4..32+2 --set pe_array.columns=4..32+2 \\
-    --trials 200 --pareto energy,cycles,on_chip_bytes --store sweep.db
+    --trials 200 --pareto energy,cycles,on_chip_bytes --store sweep.db --html sweep.html
   dnnaccel sweep resnet50 --arch eyeriss --set pe_array.rows=8,12,16 --executor dask://host:8786
 """,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -33,8 +34,9 @@ UNITS = ("mac", "vector", "leakage")
 
 
 def ratio_of(value: float | None, base: float | None) -> float | None:
-    """Return `value` / `base`, or None if one of them is not there or there is nothing to divide by."""
-    return None if value is None or not base else value / base
+    """Return `value` / `base`; None if one is not there, or if it is too large to be a number."""
+    ratio = None if value is None or not base else value / base
+    return None if ratio is None or math.isinf(ratio) else ratio
 
 
 def places_of(chip: Chip) -> dict[str, str]:

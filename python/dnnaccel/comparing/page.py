@@ -9,7 +9,7 @@ from dnnaccel._text import clean
 from dnnaccel._units import energy, ratio
 from dnnaccel.comparing.layers import FIGURES, TITLES, NetworkLayers
 from dnnaccel.comparing.rows import ComparisonRow
-from dnnaccel.comparing.tables import labels, level_splits, refused, remarks, tables
+from dnnaccel.comparing.tables import cannot_run, labels, level_splits, remarks, tables
 from dnnaccel.report.html import (
     details,
     fragment,
@@ -75,8 +75,8 @@ def _blocks(comparison: Comparison) -> list[str]:
     blocks = [_stacks(rows)]
     for title, columns in tables(rows):
         blocks.append(section(title or "Energy, time and energy x delay", table(columns)))
-    if columns := refused(rows):
-        blocks.append(section("What cannot run", table(columns)))
+    if said := cannot_run(rows):
+        blocks.append(section("What cannot run", *map(paragraph, said)))
     blocks += [_layer_block(network, "order") for network in comparison.layers()]
     return [*blocks, *map(paragraph, remarks(rows, reasons=False))]
 

@@ -11,7 +11,7 @@ from dnnaccel.comparing.rows import ComparisonRow
 from dnnaccel.problem import ROLES
 from dnnaccel.report import Report
 
-__all__ = ["KEYS", "cannot_run", "labels", "level_splits", "refused", "remarks", "tables"]
+__all__ = ["KEYS", "cannot_run", "labels", "level_splits", "remarks", "tables"]
 
 KEYS = 3
 """Columns of each table that say which combination a row is."""
@@ -64,13 +64,6 @@ def cannot_run(rows: Sequence[ComparisonRow]) -> list[str]:
         for row in rows
         if row.report is None
     ]
-
-
-def refused(rows: Sequence[ComparisonRow]) -> list[Column]:
-    """Return a table of the combinations that cannot run, with their reasons; no columns if all can."""
-    without = [row for row in rows if row.report is None]
-    reasons = Column("cannot run, because", [row.reason or "" for row in without], left=True)
-    return [*_keys(without), reasons] if without else []
 
 
 def labels(rows: Sequence[ComparisonRow]) -> list[str]:

@@ -8,7 +8,7 @@ from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout, notes
 from dnnaccel._units import count, energy, quantity
 
 if TYPE_CHECKING:
-    from dnnaccel.mapper import ParetoPoint, SearchResult
+    from dnnaccel.search_result import ParetoPoint, SearchResult
 
 __all__ = ["front_text", "marks"]
 

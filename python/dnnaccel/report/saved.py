@@ -38,8 +38,9 @@ _ROUNDING = 1e-9
 _UNITS = ("mac", "vector", "leakage")
 
 Count = Annotated[int, Field(ge=0, le=2**63)]
-Amount = Annotated[float, Field(ge=0, le=1e300, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, le=1e300, allow_inf_nan=False)]
+# Bounds that keep every sum and product of a report a finite number.
+Amount = Annotated[float, Field(ge=0, le=1e100, allow_inf_nan=False)]
+Megahertz = Annotated[float, Field(ge=1e-9, le=1e12, allow_inf_nan=False)]
 Long = Annotated[str, Field(max_length=100_000)]
 Fidelity = Literal["analytical", "tile", "cycle"]
 Role = Literal["inputs", "weights", "outputs"]
@@ -129,7 +130,7 @@ class _ReportSchema(Schema):
     objective: Text
     fidelity: Fidelity
     batch: Annotated[int, Field(ge=1, le=2**53)]
-    clock_mhz: Positive | None
+    clock_mhz: Megahertz | None
     peak_macs_per_cycle: Annotated[int, Field(ge=1, le=2**53)]
     macs: Count
     ops: Count

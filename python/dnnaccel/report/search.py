@@ -10,7 +10,7 @@ from dnnaccel._units import count, percent, quantity
 from dnnaccel.report.front import front_text
 
 if TYPE_CHECKING:
-    from dnnaccel.mapper import SearchResult
+    from dnnaccel.search_result import SearchResult
 
 __all__ = ["search_facts", "search_text"]
 

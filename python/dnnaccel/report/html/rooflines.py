@@ -59,7 +59,8 @@ def rooflines(layers: Sequence[LayerReport], chip: Chip) -> list[str]:
             )
     said = (
         "Each point is a layer: MACs per byte that moves at a memory, and MACs per cycle that it gets. The "
-        "slanting line is what all ports of the memory could move, the level one is every MAC at work."
+        "level line is every MAC at work; the slanting one is what all ports of the memory could move, where "
+        "anything limits that."
     )
     return [paragraph(said), panels(*drawn)]
 

@@ -15,7 +15,7 @@ from dnnaccel.report.search import search_facts
 
 if TYPE_CHECKING:
     from dnnaccel.cost import LayerReport
-    from dnnaccel.mapper import SearchResult
+    from dnnaccel.search_result import SearchResult
 
 __all__ = ["layer_blocks", "search_blocks", "search_page"]
 

@@ -90,7 +90,7 @@ def _figures(report: Report) -> list[tuple[str, str, str]]:
     else:
         cycles = f"{count(report.cycles)} cycles at {report.clock_mhz:g} MHz{batch}"
         found.append(("time", quantity(report.seconds, "s"), cycles))
-        found.append(("throughput", f"{count(report.frames_per_second)} /s", "inferences"))
+        found.append(("throughput", f"{count(report.frames_per_second)} frames/s", "inferences per second"))
     if report.average_power_watts is not None:
         found.append(("average power", quantity(report.average_power_watts, "W"), "energy over time"))
     peak = f"of {count(report.peak_macs_per_cycle)} MACs per cycle"

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from dnnaccel.mapper import SearchResult
     from dnnaccel.report.plots.kind import Options
+    from dnnaccel.search_result import SearchResult
     from dnnaccel.sweeping.result import Sweep
 
 __all__ = ["draw_search", "draw_sweep"]

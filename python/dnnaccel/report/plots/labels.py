@@ -7,12 +7,11 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from dnnaccel.report.plots.style import SMALL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.text import Text
     from matplotlib.transforms import Bbox
 
 __all__ = ["place_labels"]
@@ -40,7 +39,7 @@ def place_labels(axes: Axes, points: Sequence[tuple[float, float, str]]) -> list
     groups = _grouped([(*axes.transData.transform((x, y)), label) for x, y, label in points], _POINT * dot)
     taken = [_around(x, y, _POINT * dot) for x, y in _spots(axes, dot)]
     taken += [_around(x, y, _POINT * dot) for x, y, _ in groups]
-    taken += [text.get_window_extent() for text in axes.texts]
+    taken += [box for text in axes.texts for box in _written_on(text, dot)]
     written = []
     for x, y, label in groups:
         text = axes.annotate(
@@ -76,8 +75,21 @@ def _grouped(points: list[tuple[float, float, str]], near: float) -> list[tuple[
     ]
 
 
+def _written_on(text: Text, dot: float) -> list[Bbox]:
+    """Return what a text covers; one that rises to the right covers the diagonal of its box alone."""
+    whole = text.get_window_extent()
+    if not 0 < text.get_rotation() < 90:
+        return [whole]
+    steps = max(1, int(whole.width / (_STEP * dot)))
+    reach = 0.6 * float(text.get_fontsize()) * dot
+    places = [step / steps for step in range(steps + 1)]
+    return [_around(whole.x0 + at * whole.width, whole.y0 + at * whole.height, reach) for at in places]
+
+
 def _spots(axes: Axes, dot: float) -> list[tuple[float, float]]:
     """Return spots along all that `Axes.plot` drew."""
+    import numpy as np
+
     found = []
     for line in axes.lines:
         places = axes.transData.transform(np.column_stack(line.get_data(orig=False)))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from dnnaccel.errors import DnnAccelError, unknown_name
 from dnnaccel.report.palette import colours
 from dnnaccel.report.plots.bars import title_of
 from dnnaccel.report.plots.style import SMALL, new_figure, short
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -33,6 +32,7 @@ _LINED = 32
 
 def draw_pes(report: Report, options: Options) -> Figure:
     """Draw the array, all layers with MACs in reading order, with the PEs that ever work in colour."""
+    import numpy as np
     from matplotlib.colors import ListedColormap
 
     layers = [layer for layer in report.layers if layer.mapping is not None and layer.chip is not None]
@@ -101,6 +101,8 @@ def active_pes(mapping: Mapping, array: Array) -> NDArray[np.bool_]:
     The loops of an axis number its places, the outermost loop the slowest. A place works if the chunk of
     every dim that is left for it is not empty.
     """
+    import numpy as np
+
     places = np.indices((array.rows, array.columns))
     works = np.ones((array.rows, array.columns), dtype=bool)
     left: dict[str, NDArray[np.int64]] = {}

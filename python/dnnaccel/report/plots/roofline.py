@@ -10,7 +10,8 @@ from dnnaccel.errors import DnnAccelError, unknown_name
 from dnnaccel.report.palette import colours
 from dnnaccel.report.plots.bars import title_of
 from dnnaccel.report.plots.labels import place_labels
-from dnnaccel.report.plots.style import MARKERS, SMALL, legend_above, new_figure, short
+from dnnaccel.report.plots.roof import draw_peak, draw_slope
+from dnnaccel.report.plots.style import MARKERS, legend_above, new_figure, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_roofline"]
 
-_ROOF = "#555555"
 _Point = tuple["LayerReport", Roof]
 
 
@@ -53,8 +53,10 @@ def draw_roofline(report: Report, options: Options) -> Figure:
             markeredgewidth=0.4,
             zorder=3,
         )
-    _set_limits(axes, points, report.peak_macs_per_cycle)
-    _draw_roof(axes, report, level, points)
+    chip = next((layer.chip for layer, _ in points if layer.chip is not None), None)
+    rate = None if chip is None else _bandwidth(chip, level)
+    _set_limits(axes, points, report.peak_macs_per_cycle, rate)
+    _draw_roof(axes, points, report.peak_macs_per_cycle, rate, short(level))
     axes.set_xlabel(f"intensity at {short(level)} (MACs/B)")
     axes.set_ylabel("speed (MACs/cycle)")
     axes.grid(which="major")
@@ -76,26 +78,23 @@ def _points(report: Report, level: str) -> list[_Point]:
     return found
 
 
-def _set_limits(axes: Axes, points: list[_Point], peak: int) -> None:
+def _set_limits(axes: Axes, points: list[_Point], peak: int, rate: float | None) -> None:
+    """Show all points, and the corner of the roof with enough of the slope to write on."""
     intensities = [roof.intensity or 0.0 for _, roof in points]
     speeds = [roof.achieved for _, roof in points]
-    axes.set_xlim(min(intensities) / 2, max(intensities) * 2)
+    low, high = min(intensities) / 2, max(intensities) * 2
+    if rate is not None:
+        low, high = min(low, peak / rate / 6), max(high, peak / rate * 2)
+    axes.set_xlim(low, high)
     axes.set_ylim(min(*speeds, peak) / 2, peak * 1.6)
 
 
-def _draw_roof(axes: Axes, report: Report, level: str, points: list[_Point]) -> None:
+def _draw_roof(axes: Axes, points: list[_Point], peak: int, rate: float | None, name: str) -> None:
     """Draw the peak, the slope of the bandwidth if it is one number, and how high each layer could come."""
-    (low, high), (floor, _) = axes.get_xlim(), axes.get_ylim()
-    peak = report.peak_macs_per_cycle
-    chip = next((layer.chip for layer, _ in points if layer.chip is not None), None)
-    rate = None if chip is None else _bandwidth(chip, level)
-    corner = low if rate is None else min(max(peak / rate, low), high)
-    axes.plot([corner, high], [peak, peak], color=_ROOF, linewidth=0.9, zorder=1, label="peak")
-    _say(axes, f"peak {peak:,} MACs/cycle", (high, peak), (-2, 2), "right")
-    if rate is not None and corner > low:
-        start = max(low, floor / rate)
-        axes.plot([start, corner], [start * rate, corner * rate], color=_ROOF, linewidth=0.9, zorder=1)
-        _say_along(axes, f"{short(level)} {rate:g} B/cycle", (start, corner), rate)
+    (low, _), (floor, _) = axes.get_xlim(), axes.get_ylim()
+    draw_peak(axes, low if rate is None else peak / rate, peak, f"peak {peak:,} MACs/cycle")
+    if rate is not None:
+        draw_slope(axes, rate, (max(low, floor / rate), peak / rate), f"{name} {rate:.4g} B/cycle")
     for _, roof in points:
         if roof.attainable > roof.achieved * 1.02:
             assert roof.intensity is not None
@@ -116,24 +115,3 @@ def _bandwidth(chip: Chip, level: str) -> float | None:
         one = math.fsum(port for port in ports if port is not None)
     above = chip.levels[: [each.name for each in chip.levels].index(level)]
     return one * math.prod(each.instances for each in above if isinstance(each, Array))
-
-
-def _say(axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, float], side: str) -> None:
-    axes.annotate(text, at, xytext=offset, textcoords="offset points", ha=side, size=SMALL, color=_ROOF)
-
-
-def _say_along(axes: Axes, text: str, ends: tuple[float, float], rate: float) -> None:
-    """Write along the slope, above its middle: all points are below it."""
-    middle = math.sqrt(ends[0] * ends[1])
-    axes.text(
-        middle,
-        middle * rate * 1.06,
-        text,
-        ha="center",
-        va="bottom",
-        rotation=math.degrees(math.atan(rate)),  # in units of the axes, and turned as they are
-        rotation_mode="anchor",
-        transform_rotates_text=True,
-        size=SMALL,
-        color=_ROOF,
-    )
