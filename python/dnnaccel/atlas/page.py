@@ -180,6 +180,12 @@ def _between(found: Atlas, dataset: str | None) -> list[str]:
     if len(found.chips) < 2:
         return []
     names = [f"{number} {chip.name}" for number, chip in enumerate(found.chips, 1)]
+    between = heat_map(
+        names,
+        [str(number) for number in range(1, len(names) + 1)],
+        found.between_chips("latency", dataset),
+        unit_text=lambda value: f"{value:.2f}",
+    )
     return [
         section(
             "From one chip to another",
@@ -187,12 +193,7 @@ def _between(found: Atlas, dataset: str | None) -> list[str]:
                 f"Kendall's tau of the orders of the {_number(found, dataset)} networks by latency on two "
                 "chips: a network that is fast on one need not be on the other."
             ),
-            heat_map(
-                names,
-                [str(number) for number in range(1, len(names) + 1)],
-                found.between_chips("latency", dataset),
-                unit_text=lambda value: f"{value:.2f}",
-            ),
+            f'<div class="atlas-between">{between}</div>',
         )
     ]
 
