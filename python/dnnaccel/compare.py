@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,11 +17,12 @@ from dnnaccel.comparing.tables import KEYS, remarks, tables
 from dnnaccel.errors import DnnAccelError
 from dnnaccel.mapper import Progress
 from dnnaccel.report import Report
+from dnnaccel.report.outputs import Outputs
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
+    from dnnaccel._rows import Row
     from dnnaccel.arch import Chip
     from dnnaccel.dataflow import Dataflow
     from dnnaccel.layers import Layer
@@ -46,7 +46,7 @@ class ComparisonJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparison(Outputs):
     """Every combination of networks, chips and dataflows, in the order they were given.
 
     `job` is what was compared, for pages that can be run again.
@@ -89,39 +89,15 @@ class Comparison:
             "layers": self.layers().to_rows(),
         }
 
-    def to_json(self) -> str:
-        """Return `to_dict()` as JSON text, indented by two blanks."""
-        return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
-
-    def to_csv(self) -> str:
-        """Return one row per combination as CSV text, with a header."""
-        from dnnaccel._rows import csv_text
-
-        return csv_text([row.to_row() for row in self.rows])
-
-    def to_dataframe(self) -> pd.DataFrame:
-        """Return one row per combination as a DataFrame; raises `MissingExtraError` without pandas."""
-        from dnnaccel._rows import dataframe
-
-        return dataframe([row.to_row() for row in self.rows])
+    def to_rows(self) -> list[Row]:
+        """Return one flat row per combination."""
+        return [row.to_row() for row in self.rows]
 
     def to_html(self) -> str:
         """Return a page that needs no other file."""
         from dnnaccel.comparing.page import comparison_page
 
         return comparison_page(self)
-
-    def render(self, format: str) -> str:
-        """Return the comparison as "table", "json", "csv" or "html" text."""
-        from dnnaccel.report.files import render
-
-        return render(self, format)
-
-    def save(self, path: str | os.PathLike[str], *, format: str | None = None) -> None:
-        """Write the comparison to `path`, whole or not at all; see `Report.save`."""
-        from dnnaccel.report.files import save
-
-        save(self, path, format)
 
     def plot(
         self,
@@ -143,9 +119,6 @@ class Comparison:
         from dnnaccel.report.plots.kinds import COMPARISON_KINDS
 
         return draw(self, COMPARISON_KINDS, kind, path, by=by, width=width)
-
-    def __str__(self) -> str:
-        return self.to_text()
 
     def __repr__(self) -> str:
         ran = sum(row.report is not None for row in self.rows)

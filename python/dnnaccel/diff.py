@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import json
 import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dnnaccel._rows import Row, csv_text
+from dnnaccel._rows import Row
 from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout, notes
 from dnnaccel._units import NONE, count, energy, percent, quantity, ratio
 from dnnaccel.comparing.changes import (
@@ -22,12 +21,13 @@ from dnnaccel.comparing.changes import (
 )
 from dnnaccel.errors import DnnAccelError
 from dnnaccel.report import Report
+from dnnaccel.report.outputs import Outputs
 
 __all__ = ["Change", "LayerChange", "ReportDiff", "diff"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class ReportDiff:
+class ReportDiff(Outputs):
     """What changed from report `a` to report `b`: settings, totals, and layers, the largest change first.
 
     It is true if anything changed: ``if da.diff(a, b): ...``. `a` and `b` are what the reports are called.
@@ -83,10 +83,6 @@ class ReportDiff:
             "layers": [layer.to_dict() for layer in self.layers],
         }
 
-    def to_json(self) -> str:
-        """Return `to_dict()` as JSON text, indented by two blanks."""
-        return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
-
     def to_rows(self) -> list[Row]:
         """Return one flat row for each change."""
         return list(self._rows())
@@ -99,30 +95,11 @@ class ReportDiff:
             for change in layer.figures:
                 yield {"scope": "layer", "layer": layer.name, "status": layer.status} | change.to_dict()
 
-    def to_csv(self) -> str:
-        """Return one row for each change as CSV text, with a header."""
-        return csv_text(self.to_rows())
-
     def to_html(self) -> str:
         """Return a page that needs no other file."""
         from dnnaccel.comparing.page import diff_page
 
         return diff_page(self)
-
-    def render(self, format: str) -> str:
-        """Return the differences as "table", "json", "csv" or "html" text."""
-        from dnnaccel.report.files import render
-
-        return render(self, format)
-
-    def save(self, path: str | os.PathLike[str], *, format: str | None = None) -> None:
-        """Write the differences to `path`, whole or not at all; see `Report.save`."""
-        from dnnaccel.report.files import save
-
-        save(self, path, format)
-
-    def __str__(self) -> str:
-        return self.to_text()
 
     def __repr__(self) -> str:
         return (

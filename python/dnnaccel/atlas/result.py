@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dnnaccel._rows import Row, csv_text, dataframe
+from dnnaccel._rows import Row
 from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout, notes
 from dnnaccel._units import NONE, percent
 from dnnaccel.atlas import ranks as orders
 from dnnaccel.errors import unknown_name
+from dnnaccel.report.outputs import Outputs
 from dnnaccel.sweeping.layers import LayerGroup
 from dnnaccel.zoo import NetworkRow
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from dnnaccel.arch import Chip
 
 __all__ = ["FIGURES", "PAIRS", "Atlas", "AtlasChip", "AtlasRow", "Correlation"]
@@ -117,7 +115,7 @@ class Correlation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Atlas:
+class Atlas(Outputs):
     """Every network on every chip, in the order that they were given, network by network."""
 
     networks: tuple[NetworkRow, ...]
@@ -335,28 +333,11 @@ class Atlas:
         """Return `to_dict()` as JSON text."""
         return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
 
-    def to_csv(self) -> str:
-        """Return one row for each network on each chip as CSV text."""
-        return csv_text(self.to_rows())
-
-    def to_dataframe(self) -> pd.DataFrame:
-        """Return one row for each network on each chip as a pandas frame."""
-        return dataframe(self.to_rows())
-
     def to_html(self) -> str:
         """Return a page that needs no other file: charts, orders, a table, and the layers of each row."""
         from dnnaccel.atlas.page import atlas_page
 
         return atlas_page(self)
-
-    def save(self, path: str | os.PathLike[str], *, format: str | None = None) -> None:
-        """Write the atlas to `path`, whole or not at all; see `Report.save`."""
-        from dnnaccel.report.files import save
-
-        save(self, path, format)
-
-    def __str__(self) -> str:
-        return self.to_text()
 
     def __repr__(self) -> str:
         return f"<Atlas: {self.size}, {len(self.ran)} of {len(self.rows)} combinations ran>"

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dnnaccel._rows import Row, csv_text, dataframe
+from dnnaccel._rows import Row
 from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout, notes
 from dnnaccel._units import NONE, count, energy, ratio
 from dnnaccel.comparing.figures import aligned_layers, dram_words, ratio_of
 from dnnaccel.comparing.rows import ComparisonRow
 from dnnaccel.comparing.tables import cannot_run, labels
 from dnnaccel.errors import unknown_name
+from dnnaccel.report.outputs import Outputs
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 __all__ = ["FIGURES", "SORTS", "TITLES", "LayerComparison", "LayerRow", "NetworkLayers", "compare_layers"]
 
@@ -100,7 +99,7 @@ class NetworkLayers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class LayerComparison:
+class LayerComparison(Outputs):
     """Every layer of every network under every combination that ran, in one of `SORTS`."""
 
     networks: tuple[NetworkLayers, ...]
@@ -162,38 +161,11 @@ class LayerComparison:
             ],
         }
 
-    def to_json(self) -> str:
-        """Return `to_dict()` as JSON text, indented by two blanks."""
-        return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
-
-    def to_csv(self) -> str:
-        """Return one row for each layer and combination as CSV text, with a header."""
-        return csv_text(self.to_rows())
-
-    def to_dataframe(self) -> pd.DataFrame:
-        """Return the rows of `to_csv` as a DataFrame; raises `MissingExtraError` without pandas."""
-        return dataframe(self.to_rows())
-
     def to_html(self) -> str:
         """Return a page that needs no other file."""
         from dnnaccel.comparing.page import layers_page
 
         return layers_page(self)
-
-    def render(self, format: str) -> str:
-        """Return it as "table", "json", "csv" or "html" text; raises `DnnAccelError` for another format."""
-        from dnnaccel.report.files import render
-
-        return render(self, format)
-
-    def save(self, path: str | os.PathLike[str], *, format: str | None = None) -> None:
-        """Write it to `path`, whole or not at all; see `Report.save`."""
-        from dnnaccel.report.files import save
-
-        save(self, path, format)
-
-    def __str__(self) -> str:
-        return self.to_text()
 
     def __repr__(self) -> str:
         return f"<LayerComparison: {len(self)} layers of {len(self.networks)} networks>"

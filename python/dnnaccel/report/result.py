@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -15,11 +14,12 @@ from dnnaccel.cost import LayerReport, in_picojoules
 from dnnaccel.errors import DnnAccelError, unknown_name
 from dnnaccel.problem import ROLES
 from dnnaccel.provenance import Provenance
+from dnnaccel.report.outputs import Outputs
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
+    from dnnaccel._rows import Row
     from dnnaccel.arch import Chip
     from dnnaccel.dataflow import Dataflow
     from dnnaccel.dram import Dram
@@ -48,7 +48,7 @@ class ReportJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Outputs):
     """What a network costs on a chip: its layers in the order they run, one after another, and their totals.
 
     `memories` and `arrays` are the chip's level names, outermost first; `peak_macs_per_cycle` is what the
@@ -248,9 +248,15 @@ class Report:
             "layers": [layer.to_dict() for layer in self.layers],
         }
 
-    def to_json(self) -> str:
-        """Return `to_dict()` as JSON text, indented by two blanks."""
-        return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+    def to_rows(self) -> list[Row]:
+        """Return one flat row per layer.
+
+        Columns "<memory>.words" and "<memory>.bytes" are reads + writes, "<memory>.<tensor>.reads" and
+        ".writes" are words, "energy.<level>" is in `energy_unit`.
+        """
+        from dnnaccel.report.rows import layer_rows
+
+        return layer_rows(self)
 
     @classmethod
     def from_json(cls, text: str) -> Report:
@@ -269,45 +275,11 @@ class Report:
 
         return load_report(path)
 
-    def to_csv(self) -> str:
-        """Return one row per layer as CSV text, with a header; the columns are those of `to_dataframe`."""
-        from dnnaccel._rows import csv_text
-        from dnnaccel.report.rows import layer_rows
-
-        return csv_text(layer_rows(self))
-
-    def to_dataframe(self) -> pd.DataFrame:
-        """Return one row per layer as a pandas DataFrame; raises `MissingExtraError` without pandas.
-
-        Columns "<memory>.words" and "<memory>.bytes" are reads + writes, "<memory>.<tensor>.reads" and
-        ".writes" are words, "energy.<level>" is in `energy_unit`.
-        """
-        from dnnaccel._rows import dataframe
-        from dnnaccel.report.rows import layer_rows
-
-        return dataframe(layer_rows(self))
-
     def to_html(self) -> str:
         """Return a page that needs no other file: totals, tables, and where the energy goes as bars."""
         from dnnaccel.report.html.simulation import report_page
 
         return report_page(self)
-
-    def render(self, format: str) -> str:
-        """Return the report as "table", "json", "csv" or "html" text; raises `DnnAccelError` for another."""
-        from dnnaccel.report.files import render
-
-        return render(self, format)
-
-    def save(self, path: str | os.PathLike[str], *, format: str | None = None) -> None:
-        """Write the report to `path`, whole or not at all.
-
-        `format` is "table", "json", "csv" or "html"; None takes it from the suffix (.txt .json .csv .html).
-        Raises `DnnAccelError` for another suffix or format, or if the file cannot be written.
-        """
-        from dnnaccel.report.files import save
-
-        save(self, path, format)
 
     def explain(self, layer: str | None = None, *, changes: bool = True) -> Explanation:
         """Say what bounds a layer (None: the network), and what twice each part of the chip would buy.
@@ -365,9 +337,6 @@ class Report:
         from dnnaccel.report.plots.kinds import REPORT_KINDS
 
         return draw(self, REPORT_KINDS, kind, path, by=by, level=level, width=width)
-
-    def __str__(self) -> str:
-        return self.to_text()
 
     def __repr__(self) -> str:
         return (

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dnnaccel._rows import Row, csv_text, dataframe
+from dnnaccel._rows import Row
 from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout, notes
 from dnnaccel._units import NONE, count, energy, percent, quantity
 from dnnaccel.errors import SweepError, unknown_name
+from dnnaccel.report.outputs import Outputs
 from dnnaccel.sweeping.pareto import front
 from dnnaccel.sweeping.work import FIGURES, MORE_IS_BETTER, check_figures, costs
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
 __all__ = ["Sweep", "SweepPoint"]
@@ -60,7 +59,7 @@ class SweepPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Sweep:
+class Sweep(Outputs):
     """Every point of a sweep, or those that a search chose, in the order of its parameters' values.
 
     `figures` are those that its front is of, unless others are named; `inputs` is what made the sweep, as
@@ -207,29 +206,11 @@ class Sweep:
             "points": self.to_rows(),
         }
 
-    def to_json(self) -> str:
-        """Return `to_dict()` as JSON text."""
-        return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
-
-    def to_csv(self) -> str:
-        """Return one row for each point as CSV text."""
-        return csv_text(self.to_rows())
-
-    def to_dataframe(self) -> pd.DataFrame:
-        """Return one row for each point as a pandas frame."""
-        return dataframe(self.to_rows())
-
     def to_html(self) -> str:
         """Return a page that needs no other file: points and front, what each parameter does, all points."""
         from dnnaccel.report.html.sweep import sweep_page
 
         return sweep_page(self)
-
-    def save(self, path: str | os.PathLike[str], *, format: str | None = None) -> None:
-        """Write the sweep to `path`, whole or not at all; see `Report.save`."""
-        from dnnaccel.report.files import save
-
-        save(self, path, format)
 
     def plot(
         self,
@@ -253,9 +234,6 @@ class Sweep:
 
         kinds = {"pareto": Kind(draw=drawn)}
         return draw(self, kinds, "pareto", path, width=width)
-
-    def __str__(self) -> str:
-        return self.to_text()
 
     def __repr__(self) -> str:
         return f"<Sweep of {self.network} on {self.chip}: {len(self.points)} points, {len(self.ran)} ran>"

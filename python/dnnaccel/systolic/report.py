@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,9 +11,9 @@ from dnnaccel._text import DEFAULT_WIDTH, Column, clean, layout, notes
 from dnnaccel._units import NONE, count, percent
 from dnnaccel.errors import unknown_name
 from dnnaccel.problem import ROLES
+from dnnaccel.report.outputs import Outputs
 
 if TYPE_CHECKING:
-    import pandas as pd
     from numpy.typing import NDArray
 
     from dnnaccel.activity import Activity
@@ -93,7 +91,7 @@ class SystolicLayer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SystolicReport:
+class SystolicReport(Outputs):
     """What the layers of a network took on a systolic array, one after another."""
 
     network: str
@@ -162,21 +160,9 @@ class SystolicReport:
             "layers": [layer.to_dict() for layer in self.layers],
         }
 
-    def to_json(self) -> str:
-        """Return `to_dict()` as JSON text, indented by two blanks."""
-        return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
-
-    def to_csv(self) -> str:
-        """Return one row per layer as CSV text, with a header."""
-        from dnnaccel._rows import csv_text
-
-        return csv_text([layer.row() for layer in self.layers])
-
-    def to_dataframe(self) -> pd.DataFrame:
-        """Return one row per layer as a DataFrame; raises `MissingExtraError` without pandas."""
-        from dnnaccel._rows import dataframe
-
-        return dataframe([layer.row() for layer in self.layers])
+    def to_rows(self) -> list[Row]:
+        """Return one flat row per layer."""
+        return [layer.row() for layer in self.layers]
 
     def to_html(self) -> str:
         """Return a page that needs no other file."""
@@ -193,15 +179,6 @@ class SystolicReport:
         from dnnaccel.report.html import paragraph, table
 
         return [paragraph(_headline(self)), table(_columns(self), total=True)]
-
-    def save(self, path: str | os.PathLike[str], *, format: str | None = None) -> None:
-        """Write the report to `path`, whole or not at all; see `Report.save`."""
-        from dnnaccel.report.files import save
-
-        save(self, path, format)
-
-    def __str__(self) -> str:
-        return self.to_text()
 
     def __repr__(self) -> str:
         return (
