@@ -90,7 +90,8 @@ def atlas_page(found: Atlas) -> str:
         _apart(found),
         _sources(found),
         '<dialog id="atlas-layers" aria-label="layers"><div class="atlas-top">'
-        '<button type="button" id="atlas-close">Close</button></div><div id="atlas-inside"></div></dialog>',
+        '<button type="button" class="control" id="atlas-close">Close</button></div>'
+        '<div id="atlas-inside"></div></dialog>',
         f'<script type="application/json" id="atlas-data">{embedded_json(page_data(found))}</script>',
     ]
     return page(
@@ -156,8 +157,8 @@ def _controls(found: Atlas, dataset: str | None) -> str:
     )
     return (
         '<div class="atlas-controls" id="atlas-controls">'
-        f'<label>Chip <select id="atlas-chip">{chips}</select></label>'
-        f'<label>Networks <select id="atlas-scope">{kinds}</select></label></div>'
+        f'<label>Chip <select class="control" id="atlas-chip">{chips}</select></label>'
+        f'<label>Networks <select class="control" id="atlas-scope">{kinds}</select></label></div>'
         '<p id="atlas-said" aria-live="polite"></p>'
         "<noscript><p>The charts need JavaScript; the tables below do not.</p></noscript>"
     )

@@ -66,7 +66,7 @@ def page(
             "<body>",
             '<div class="dnnaccel">',
             f"<header><h1>{escape(title)}</h1>",
-            '<button type="button" class="theme" hidden>Dark</button></header>',
+            '<button type="button" class="theme control" hidden>Dark</button></header>',
             "<main>",
             *blocks,
             "</main>",

@@ -62,7 +62,7 @@ def table(
     )
     body = "\n".join(f"<tr>{row}</tr>" for row in rows)
     search = (
-        '<label class="search">Search <input type="search"> '
+        '<label class="search">Search <input class="control" type="search"> '
         '<span class="found" aria-live="polite"></span></label>\n'
         if searchable
         else ""
