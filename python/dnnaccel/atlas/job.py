@@ -70,7 +70,7 @@ def atlas(
     Examples
     --------
     >>> from dnnaccel import atlas
-    >>> found = atlas(["lenet5", "mlp"], ["eyeriss", "tpu_v1"], store="/tmp/doc-atlas.sqlite")
+    >>> found = atlas(["lenet5", "mlp"], ["eyeriss", "tpu_v1"])
     >>> found
     <Atlas: 2 networks on 2 chips, 4 of 4 combinations ran>
     """
