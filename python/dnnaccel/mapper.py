@@ -159,7 +159,8 @@ def search(
     limits = _Limits(_limit("max_energy", max_energy), _limit("max_cycles", max_cycles))
     began = time.perf_counter()
     task = (layer.problem, density)
-    explored = _explore(
+    _check_threads(threads)
+    plan = _plan(
         [task],
         chip,
         dataflow,
@@ -167,9 +168,8 @@ def search(
         effort=effort,
         limits=limits.without_vector_work(layer, chip) if limits else limits,
         patience=PATIENCE,
-        threads=threads,
-        progress=progress,
     )
+    (explored,) = _explore_all([plan], threads, progress)
     found = explored.found.get(task)
     if found is not None:
         found = _with_vector_work(layer, chip, found, objective, density, limits)
@@ -467,24 +467,6 @@ def _plan(
         keep=effort == "full",
     )
     return _Plan(chip, objective, variants, units, setting, jobs, owners, refusals)
-
-
-def _explore(
-    tasks: Sequence[_Task],
-    chip: Chip,
-    dataflow: str | os.PathLike[str] | Dataflow | None,
-    objective: str,
-    *,
-    effort: str,
-    limits: _Limits = _Limits(),
-    patience: int = 1,
-    threads: int | None,
-    progress: Progress | None,
-) -> _Explored:
-    """Search for a mapping of every task under every variant of the dataflow, and keep the best of each."""
-    _check_threads(threads)
-    plan = _plan(tasks, chip, dataflow, objective, effort=effort, limits=limits, patience=patience)
-    return _explore_all([plan], threads, progress)[0]
 
 
 def _explore_all(plans: Sequence[_Plan], threads: int | None, progress: Progress | None) -> list[_Explored]:

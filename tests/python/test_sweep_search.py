@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_sweep import Inline
 
 import dnnaccel as da
 from dnnaccel.errors import MissingExtraError, SweepError
@@ -24,19 +25,6 @@ GRID: dict[str, Any] = {
     "pe_array.rows": "4..16+4",
     "pe_array.columns": [8, 16],
 }
-
-
-class Inline(Executor):
-    """Works when asked to, and counts."""
-
-    def __init__(self) -> None:
-        self.done = 0
-
-    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        future: Future[Any] = Future()
-        self.done += 1
-        future.set_result(function(*args, **kwargs))
-        return future
 
 
 class Shuffled(ThreadPoolExecutor):

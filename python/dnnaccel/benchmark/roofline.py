@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dnnaccel.report.palette import colours
-from dnnaccel.report.plots.roof import draw_peak, draw_slope
-from dnnaccel.report.plots.style import MARKERS, legend_above, new_figure, short
+from dnnaccel.report.plots.roof import draw_peak, draw_points, draw_slope
+from dnnaccel.report.plots.style import legend_above, new_figure, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     from dnnaccel.benchmark.limits import Limits
     from dnnaccel.benchmark.result import Benchmark
@@ -29,29 +29,21 @@ def draw_roofline(benchmark: Benchmark, options: Options) -> Figure:
     kinds = sorted({timing.kind for timing in benchmark.timings})
     intensities = [2 * timing.macs / timing.bytes for timing in benchmark.timings]
     low, high = min(intensities, default=1.0) / 2, max(intensities, default=100.0) * 2
-    shades = colours(kinds)
-    handles = {}
+    handles: dict[str, Line2D] = {}
     for axes, limits in zip(grid.flat, benchmark.limits, strict=True):
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+        handles |= draw_points(
+            axes,
+            {
+                kind: [
+                    (2 * timing.macs / timing.bytes, timing.flops_per_second * 1e-9)
+                    for timing in benchmark.timings
+                    if timing.kind == kind and timing.threads == limits.threads
+                ]
+                for kind in kinds
+            },
+        )
         axes.set_xlim(low, high)
         _draw_roofs(axes, limits, low, high)
-        for index, kind in enumerate(kinds):
-            points = [
-                (2 * timing.macs / timing.bytes, timing.flops_per_second * 1e-9)
-                for timing in benchmark.timings
-                if timing.kind == kind and timing.threads == limits.threads
-            ]
-            if points:
-                (handles[kind],) = axes.plot(
-                    *zip(*points, strict=True),
-                    MARKERS[index % len(MARKERS)],
-                    color=shades[kind],
-                    markersize=4,
-                    markeredgecolor="white",
-                    markeredgewidth=0.4,
-                    zorder=3,
-                )
         axes.set_xlabel("intensity of inputs, weights and outputs (FLOP/B)")
         axes.set_ylabel("speed (GFLOP/s)")
         axes.set_title(f"{limits.threads} thread{'s' * (limits.threads != 1)}", loc="left")

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from dnnaccel.bounds import Roof, roofs
 from dnnaccel.errors import DnnAccelError, unknown_name
-from dnnaccel.report.palette import colours
 from dnnaccel.report.plots.bars import title_of
 from dnnaccel.report.plots.labels import place_labels
-from dnnaccel.report.plots.roof import draw_peak, draw_slope
-from dnnaccel.report.plots.style import MARKERS, legend_above, new_figure, short
+from dnnaccel.report.plots.roof import draw_peak, draw_points, draw_slope
+from dnnaccel.report.plots.style import legend_above, new_figure, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,22 +36,18 @@ def draw_roofline(report: Report, options: Options) -> Figure:
         raise DnnAccelError(f"no layer of {report.network} has MACs and moves words over {level}")
     figure = new_figure((options.width, 2.7 if options.width < 5 else 3.6))
     axes = figure.subplots()
-    axes.set_xscale("log")
-    axes.set_yscale("log")
     kinds = sorted({layer.kind for layer, _ in points})
-    looks = colours(kinds)
-    handles = {}
-    for index, kind in enumerate(kinds):
-        of_kind = [(roof.intensity, roof.achieved) for layer, roof in points if layer.kind == kind]
-        (handles[kind],) = axes.plot(
-            *zip(*of_kind, strict=True),
-            MARKERS[index % len(MARKERS)],
-            color=looks[kind],
-            markersize=4,
-            markeredgecolor="white",
-            markeredgewidth=0.4,
-            zorder=3,
-        )
+    handles = draw_points(
+        axes,
+        {
+            kind: [
+                (roof.intensity, roof.achieved)
+                for layer, roof in points
+                if layer.kind == kind and roof.intensity is not None
+            ]
+            for kind in kinds
+        },
+    )
     chip = next((layer.chip for layer, _ in points if layer.chip is not None), None)
     rate = None if chip is None else _bandwidth(chip, level)
     _set_limits(axes, points, report.peak_macs_per_cycle, rate)
